@@ -1,0 +1,6 @@
+//! What audio means: codecs behind one pair of traits, and the ordered list of those we speak.
+//! Not here: packets (engine/media) and negotiation (engine/sdp). Start at [`Decoder`] and [`CODECS`](registry).
+
+mod api;
+
+pub use api::{CodecError, CodecId, Decoder, Encoder};

@@ -1,0 +1,69 @@
+//! What has been configured: the project's SIP profile, endpoints, domain applications and carriers, as one value.
+//! The store owns the records; everybody else reads a copy that is replaced whole. Not here: registrations.
+
+mod record;
+
+pub use record::{
+    Carrier, DigestSecrets, DomainApp, Encryption, Handler, IpRange, OutboundPolicy, SipEndpoint, SipProfile,
+    WebhookMethod, WebhookSet,
+};
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tandem_model::Sid;
+
+/// A copy of all configuration at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    pub project: Project,
+    pub profile: SipProfile,
+    /// By lower-case username.
+    pub endpoints: BTreeMap<String, Arc<SipEndpoint>>,
+    pub domain_apps: Vec<Arc<DomainApp>>,
+    /// In the order to try: lowest `priority` first.
+    pub carriers: Vec<Arc<Carrier>>,
+}
+
+/// Who owns this switch.
+#[derive(Clone, Debug, Default)]
+pub struct Project {
+    /// UUID: the AccountSid of REST and webhooks.
+    pub id: String,
+    pub space: String,
+    /// The server domain: profile domains end in `.sip.<domain>`, applications in `.dapp.<domain>`.
+    pub domain: String,
+    /// Digest realm; fixed at first start, because stored secrets depend on it.
+    pub realm: String,
+}
+
+impl Directory {
+    /// `<space>-<identifier>.sip.<domain>`, lower case.
+    pub fn profile_domain(&self) -> String {
+        format!("{}-{}.sip.{}", self.project.space, self.profile.domain_identifier, self.project.domain)
+            .to_ascii_lowercase()
+    }
+
+    /// `<space>-<identifier>.dapp.<domain>`, lower case.
+    pub fn app_domain(&self, app: &DomainApp) -> String {
+        format!("{}-{}.dapp.{}", self.project.space, app.identifier, self.project.domain).to_ascii_lowercase()
+    }
+
+    pub fn endpoint(&self, username: &str) -> Option<&Arc<SipEndpoint>> {
+        self.endpoints.get(&username.to_ascii_lowercase())
+    }
+
+    pub fn endpoint_by_id(&self, id: Sid) -> Option<&Arc<SipEndpoint>> {
+        self.endpoints.values().find(|e| e.id == id)
+    }
+
+    /// The application that answers `user@host`: a literal user before `*`.
+    pub fn domain_app(&self, user: &str, host: &str) -> Option<&Arc<DomainApp>> {
+        let of_host = || self.domain_apps.iter().filter(|a| self.app_domain(a).eq_ignore_ascii_case(host));
+        of_host().find(|a| a.user == user).or_else(|| of_host().find(|a| a.user == "*"))
+    }
+
+    pub fn outbound_policy(&self, endpoint: &SipEndpoint) -> OutboundPolicy {
+        endpoint.outbound_policy.unwrap_or(self.profile.default_outbound_policy)
+    }
+}

@@ -1,0 +1,4 @@
+//! LaML: from an XML document to a script that tells a call what to do next.
+//! It knows no SIP and no media, fetches nothing and keeps no clock. Start at [`instruction`], the contract with a call.
+
+pub mod instruction;

@@ -1,0 +1,170 @@
+//! What an actor may ask of a media thread, and what the thread reports: the whole contract between call and media.
+//! Nothing here moves a packet. A command for an unknown leg is ignored: it crossed the leg's end on its way.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tandem_codecs::CodecId;
+use tandem_model::{LegId, Ptime, SampleRate, SrtpKey};
+
+/// Downward: call → media.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Take an RTP/RTCP port pair. Answered by [`Event::Opened`] or [`Event::OpenFailed`].
+    Open { leg: LegId },
+    /// What offer and answer agreed. Sent again after each re-offer; SSRC, sequence and ROC go on.
+    Configure { leg: LegId, spec: Box<LegSpec> },
+    /// Each hears the other; replaces earlier bridges of both. Ends any prompt of either.
+    Bridge { a: LegId, b: LegId },
+    /// Ends the leg's bridge, for both sides.
+    Unbridge { leg: LegId },
+    /// Play a clip to the leg (a running one is replaced, its `PlayDone` comes first with `completed: false`).
+    Play { leg: LegId, play: PlayId, clip: Arc<Clip>, repeat: Repeat },
+    /// Stop what plays, if it is this one. `PlayDone { completed: false }` follows.
+    StopPlay { leg: LegId, play: PlayId },
+    /// Send digits as telephone-events (RFC 4733), or as in-band tones where the leg agreed none.
+    /// `0-9 A-D * #`, `w` pauses 500 ms, `W` 1 s. Ends with `PlayDone`.
+    SendDigits { leg: LegId, play: PlayId, digits: String },
+    /// Send the leg its own audio back.
+    Echo { leg: LegId, on: bool },
+    /// Give the ports back. Answered by [`Event::Closed`] with the final statistics.
+    Close { leg: LegId },
+    /// Report the statistics now: [`Event::Stats`].
+    Query { leg: LegId },
+    /// Fail-point for the containment tests: the leg's next media step panics.
+    InjectPanic { leg: LegId },
+}
+
+/// Names one playback on one leg; chosen by the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PlayId(pub u64);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeat {
+    Times(u32),
+    Forever,
+}
+
+/// Decoded mono audio, shared by every leg that plays it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Clip {
+    pub rate: SampleRate,
+    pub samples: Vec<i16>,
+}
+
+/// One leg's agreed media.
+#[derive(Clone, Debug)]
+pub struct LegSpec {
+    /// Where SDP says to send RTP; None while on hold at 0.0.0.0. Symmetric RTP may move it (promises row 13).
+    pub remote_rtp: Option<SocketAddr>,
+    /// `a=rtcp` or RTP port + 1; equal to `remote_rtp` with rtcp-mux.
+    pub remote_rtcp: Option<SocketAddr>,
+    pub rtcp_mux: bool,
+    pub codec: CodecId,
+    /// Payload type to send with, and the one we expect to receive with.
+    pub payload_type_send: u8,
+    pub payload_type_receive: u8,
+    /// The remote's fmtp for the codec, as it stood in the description ("" when absent).
+    pub fmtp: String,
+    /// Packet time to send with.
+    pub ptime: Ptime,
+    pub dtmf: Option<DtmfFormat>,
+    /// We send to the remote (its direction allows it).
+    pub send: bool,
+    /// We take what it sends.
+    pub receive: bool,
+    /// SDES keys; None is plain RTP.
+    pub srtp: Option<SrtpPair>,
+}
+
+/// telephone-event payload types (RFC 4733).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DtmfFormat {
+    pub payload_type_send: u8,
+    pub payload_type_receive: u8,
+    pub clock_hz: u32,
+}
+
+#[derive(Clone, Debug)]
+pub struct SrtpPair {
+    /// Protects what we send.
+    pub outbound: SrtpKey,
+    /// Protects what we receive.
+    pub inbound: SrtpKey,
+}
+
+/// Upward: media → call. Never waits: a full queue is counted as lost events, `Closed` and `Failed` go first.
+#[derive(Clone, Debug)]
+pub enum Event {
+    Opened {
+        leg: LegId,
+        rtp_port: u16,
+    },
+    OpenFailed {
+        leg: LegId,
+        reason: OpenFailed,
+    },
+    /// A key was pressed: reported once per event, at its start.
+    Digit {
+        leg: LegId,
+        digit: char,
+    },
+    PlayDone {
+        leg: LegId,
+        play: PlayId,
+        completed: bool,
+    },
+    /// First authenticated packet of the leg arrived.
+    Started {
+        leg: LegId,
+    },
+    /// No packet for `limits::RTP_TIMEOUT` though the leg should receive.
+    TimedOut {
+        leg: LegId,
+    },
+    /// A media step of this leg panicked and the leg could not be rebuilt; its ports are closed.
+    Failed {
+        leg: LegId,
+        stats: Box<LegStats>,
+    },
+    Stats {
+        leg: LegId,
+        stats: Box<LegStats>,
+    },
+    Closed {
+        leg: LegId,
+        stats: Box<LegStats>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenFailed {
+    PortsExhausted,
+    /// The thread's share of load is used up.
+    Overloaded,
+    Socket,
+}
+
+/// What a leg's media did, for the CDR, REST and metrics.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LegStats {
+    pub packets_received: u64,
+    pub packets_sent: u64,
+    pub bytes_received: u64,
+    pub bytes_sent: u64,
+    /// Expected less received (RFC 3550 appendix A.3), never negative here.
+    pub packets_lost: u64,
+    pub packets_dropped: u64,
+    pub packets_concealed: u64,
+    /// Interarrival jitter in milliseconds (RFC 3550 section 6.4.1): now, and the largest seen.
+    pub jitter_ms: f32,
+    pub jitter_ms_max: f32,
+    /// From RTCP; None until a report came back.
+    pub round_trip_ms: Option<f32>,
+    /// What the remote reports of our stream, as a share 0..1.
+    pub remote_loss: Option<f32>,
+    pub dtmf_received: u64,
+    pub dtmf_sent: u64,
+    /// E-model estimate (G.107) of what we heard, 1.0..4.5; None with no packet.
+    pub mos_in: Option<f32>,
+}

@@ -1,0 +1,20 @@
+//! The words every other crate shares: ids, time, units, limits, drop reasons, entropy.
+//! It is not a place for behaviour: a machine belongs to the crate of its protocol.
+//! Start at [`Timestamp`] and [`limits`].
+
+mod address;
+mod drop_reason;
+mod entropy;
+mod id;
+pub mod limits;
+mod srtp;
+mod time;
+mod units;
+
+pub use address::{Endpoint, Transport};
+pub use drop_reason::DropReason;
+pub use entropy::{Entropy, SeedEntropy, hex_token};
+pub use id::{CallSid, LegId, Sid};
+pub use srtp::{SrtpKey, SrtpSuite};
+pub use time::{Timestamp, WallTime};
+pub use units::{Dbov, Ptime, RtpTime, SampleRate, SeqNo};

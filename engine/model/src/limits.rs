@@ -1,0 +1,68 @@
+//! Every size in one place, with its reason; derived ones are computed and relations asserted.
+
+use std::time::Duration;
+
+/// Largest SIP message accepted, over any transport: a UDP datagram's bound, and enough for any real INVITE.
+pub const SIP_MESSAGE_BYTES_MAX: usize = 65_535;
+/// Header fields in one SIP message. RFC 4475's busiest has 25; carriers stay below 60.
+pub const SIP_HEADERS_MAX: usize = 128;
+/// Bytes one stream connection may buffer before a message is complete.
+pub const SIP_STREAM_BUFFER_BYTES_MAX: usize = 128 * 1024;
+/// Hops when a request carries no Max-Forwards, and what our own requests start with (RFC 3261 section 8.1.1.6).
+pub const MAX_FORWARDS: u8 = 70;
+/// Transactions one signalling shard holds; above it new requests get 503.
+pub const TRANSACTIONS_MAX: usize = 65_536;
+/// Contacts one address-of-record may bind.
+pub const CONTACTS_PER_AOR_MAX: usize = 10;
+/// Registration lifetime bounds, in seconds.
+pub const REGISTER_EXPIRES_SECS_MIN: u32 = 60;
+pub const REGISTER_EXPIRES_SECS_MAX: u32 = 3_600;
+pub const REGISTER_EXPIRES_SECS_DEFAULT: u32 = 600;
+/// How long a digest nonce is good.
+pub const NONCE_LIFETIME: Duration = Duration::from_secs(300);
+
+/// SDP bytes read from one body. Real offers stay below 8 KiB.
+pub const SDP_BYTES_MAX: usize = 16 * 1024;
+/// m= lines read from one description.
+pub const SDP_MEDIA_MAX: usize = 16;
+/// Codecs read from one m= line.
+pub const SDP_FORMATS_MAX: usize = 64;
+
+/// A media frame lasts this long inside the engine, whatever the wire's ptime.
+pub const TICK: Duration = Duration::from_millis(20);
+/// Largest RTP packet handled: an Ethernet frame, less IP and UDP.
+pub const RTP_PACKET_BYTES_MAX: usize = 1_500;
+/// SSRCs followed on one leg at a time.
+pub const SSRCS_PER_LEG_MAX: usize = 4;
+/// Media silence that ends a call.
+pub const RTP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// LaML document size (error 11750 above it).
+pub const LAML_DOCUMENT_BYTES_MAX: usize = 64 * 1024;
+/// Verbs and nouns in one document: 64 kB cannot hold a useful document with more.
+pub const LAML_NODES_MAX: u32 = 2_000;
+/// Redirects, actions and falls between documents within one call before it is taken for a loop.
+pub const LAML_DOCUMENTS_PER_CALL_MAX: u32 = 1_000;
+/// Nouns in one Dial.
+pub const DIAL_TARGETS_MAX: usize = 10;
+
+/// Mailbox sizes (messages). A leg sees a handful of SIP messages and digits in its life.
+pub const LEG_MAILBOX: usize = 64;
+pub const CALL_MAILBOX: usize = 256;
+pub const SHARD_MAILBOX: usize = 8_192;
+pub const REGISTRAR_MAILBOX: usize = 4_096;
+pub const STORE_MAILBOX: usize = 4_096;
+pub const TRANSPORT_QUEUE: usize = 4_096;
+pub const TCP_SEND_QUEUE: usize = 256;
+/// Commands to, and events from, one media thread.
+pub const MEDIA_COMMANDS: usize = 8_192;
+pub const MEDIA_EVENTS: usize = 16_384;
+
+/// Restart intensity: this many failures within the window end the service above.
+pub const RESTARTS_PER_SERVICE: usize = 5;
+pub const RESTART_WINDOW: Duration = Duration::from_secs(30);
+
+const _: () =
+    assert!(SIP_MESSAGE_BYTES_MAX < SIP_STREAM_BUFFER_BYTES_MAX, "a whole message must fit the stream buffer");
+const _: () = assert!(REGISTER_EXPIRES_SECS_MIN < REGISTER_EXPIRES_SECS_DEFAULT);
+const _: () = assert!(REGISTER_EXPIRES_SECS_DEFAULT < REGISTER_EXPIRES_SECS_MAX);

@@ -1,0 +1,209 @@
+//! What goes into a leg and what comes out: the contract between the leg machine, its actor and its call.
+
+use std::sync::Arc;
+
+use tandem_codecs::CodecId;
+use tandem_media::control::{Command, Event, LegStats, PlayId};
+use tandem_model::{CallSid, Endpoint, LegId, SrtpSuite, Timestamp};
+use tandem_sip::dialog::DialogSnapshot;
+use tandem_sip::message::Message;
+use tandem_sip::transaction::ServerKey;
+
+use crate::directory::Encryption;
+
+/// How this switch appears in SIP and SDP.
+#[derive(Clone, Debug)]
+pub struct LegEnv {
+    /// `host:port` in Via and Contact, for each transport that listens.
+    pub sent_by: Vec<(tandem_model::Transport, String)>,
+    /// Address in SDP `c=` and `o=` lines.
+    pub media_address: std::net::IpAddr,
+    pub user_agent: String,
+}
+
+/// What a leg may use of media: from its endpoint, application, carrier or noun.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MediaPolicy {
+    /// In offer order.
+    pub codecs: Vec<CodecId>,
+    pub suites: Vec<SrtpSuite>,
+    pub encryption: Encryption,
+}
+
+impl Default for MediaPolicy {
+    fn default() -> Self {
+        MediaPolicy {
+            codecs: vec![CodecId::Pcmu, CodecId::Pcma],
+            suites: SrtpSuite::ALL.to_vec(),
+            encryption: Encryption::Optional,
+        }
+    }
+}
+
+/// An INVITE to send.
+#[derive(Clone, Debug)]
+pub struct InviteSpec {
+    pub request_uri: String,
+    pub destination: Destination,
+    /// The To URI; usually the Request-URI without its parameters.
+    pub to_uri: String,
+    pub from_uri: String,
+    pub from_display: Option<String>,
+    /// Further header fields, in order.
+    pub headers: Vec<(String, String)>,
+    pub credentials: Option<Credentials>,
+    pub media: MediaPolicy,
+}
+
+/// Answers a 401 or 407 of the far end.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    pub username: String,
+    pub password: String,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Credentials({:?}, ..)", self.username)
+    }
+}
+
+/// Where a request goes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Destination {
+    /// A flow that is known to work: the source of a registration or of the request that made the dialog.
+    Flow(Endpoint),
+    /// By the URI (RFC 3263).
+    Uri(String),
+}
+
+/// Names one client request of one leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(pub u64);
+
+/// What happened to a leg.
+#[derive(Clone, Debug)]
+pub enum LegInput {
+    /// A request inside the dialog, or the CANCEL of its INVITE.
+    Request { key: ServerKey, message: Message, source: Endpoint },
+    /// The INVITE's transaction was cancelled; the CANCEL has its 200 already.
+    Cancelled,
+    Ack(Message),
+    Response { id: RequestId, message: Message, source: Endpoint },
+    /// No response (408) or no transport (503).
+    RequestFailed { id: RequestId, failure: RequestFailure },
+    Resolved { id: RequestId, hop: Result<Endpoint, String> },
+    Media(Event),
+    Command(LegCommand),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestFailure {
+    Timeout,
+    Transport,
+}
+
+/// What the call wants of a leg.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LegCommand {
+    /// 180.
+    Ring,
+    /// 183 with an SDP answer; the codec named is taken if it is common.
+    EarlyMedia { prefer: Option<CodecId> },
+    /// 200; the codec named is taken if it is common.
+    Answer { prefer: Option<CodecId> },
+    /// Refuse an unanswered incoming INVITE.
+    Reject { status: u16, reason: Option<String>, headers: Vec<(String, String)> },
+    /// End the leg, whatever its state: 480, CANCEL or BYE. `reason` goes into a Reason header (RFC 3326).
+    Hangup { reason: Option<String> },
+}
+
+/// What the leg wants done.
+#[derive(Clone, Debug)]
+pub enum LegEffect {
+    /// Send in a new client transaction.
+    Request { id: RequestId, message: Message, destination: Endpoint },
+    /// CANCEL that INVITE.
+    Cancel { id: RequestId },
+    /// Outside transactions: the ACK of a 2xx.
+    SendAck { message: Message, destination: Endpoint },
+    /// A response within a server transaction.
+    Respond { key: ServerKey, message: Message },
+    /// Find where a URI leads.
+    Resolve { id: RequestId, uri: String },
+    Media(Command),
+    /// Requests with this local tag are this leg's.
+    Bind { local_tag: String },
+    /// The dialog as it stands now, for whoever must end it should this leg die.
+    Record(Box<LegRecord>),
+    Report(LegReport),
+    /// Nothing follows: the leg's actor may stop.
+    Stop,
+}
+
+/// What it takes to end a leg politely without its machine.
+#[derive(Clone, Debug)]
+pub struct LegRecord {
+    pub leg: LegId,
+    pub sid: CallSid,
+    pub stage: RecordStage,
+}
+
+#[derive(Clone, Debug)]
+pub enum RecordStage {
+    /// An INVITE we have not answered finally.
+    Incoming { key: ServerKey, invite: Message, source: Endpoint, local_tag: String },
+    /// An INVITE of ours without a final response.
+    Outgoing { id: RequestId },
+    /// A dialog that takes a BYE, sent to this destination.
+    Confirmed { dialog: Box<DialogSnapshot>, destination: Endpoint },
+    Over,
+}
+
+/// What the call hears of a leg.
+#[derive(Clone, Debug)]
+pub enum LegReport {
+    /// A provisional response above 100. `early_media`: its SDP agreed media.
+    Progress { status: u16, early_media: Option<CodecId> },
+    /// 2xx sent or received; media is agreed.
+    Answered { codec: CodecId, encrypted: bool },
+    /// The far end put us on hold, took us back, or changed codec.
+    Renegotiated { codec: CodecId },
+    Digit(char),
+    PlayDone { play: PlayId, completed: bool },
+    /// No more talking on this leg. Exactly once.
+    Ended(LegEnd),
+    /// Ports are free and the dialog is settled. The last report.
+    Closed(Box<LegStats>),
+}
+
+/// Why and how a leg ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LegEnd {
+    /// Final response to the INVITE: 200 when it was answered.
+    pub status: u16,
+    pub reason: String,
+    pub by: EndedBy,
+    /// Call-ID of the leg's dialog.
+    pub call_id: String,
+    /// `X-` header fields of the final response.
+    pub headers: Vec<(String, String)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndedBy {
+    /// The far end: BYE, CANCEL or a final response that is no success.
+    Remote,
+    /// We did.
+    Local,
+    /// RTP stopped.
+    MediaTimeout,
+    /// Media failed, the leg's actor died, or ACK never came.
+    Failure,
+}
+
+/// A leg's environment is shared by all legs.
+pub type SharedEnv = Arc<LegEnv>;
+
+/// When a leg wants to be called again.
+pub type Deadline = Option<Timestamp>;

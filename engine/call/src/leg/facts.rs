@@ -1,0 +1,30 @@
+use tandem_codecs::CodecId;
+use tandem_model::Timestamp;
+
+use super::contract::{EndedBy, LegEnd};
+
+/// What a leg remembers for its end: kept apart from the state so that every exit writes the same record.
+#[derive(Clone, Debug, Default)]
+pub struct LegFacts {
+    pub call_id: String,
+    pub answered_at: Option<Timestamp>,
+    pub codec: Option<CodecId>,
+    pub encrypted: bool,
+    ended: Option<LegEnd>,
+}
+
+impl LegFacts {
+    /// The end is told once; later reasons change nothing. Returns it when this was the first.
+    pub fn end(&mut self, status: u16, reason: impl Into<String>, by: EndedBy, headers: Vec<(String, String)>) -> Option<LegEnd> {
+        if self.ended.is_some() {
+            return None;
+        }
+        let end = LegEnd { status, reason: reason.into(), by, call_id: self.call_id.clone(), headers };
+        self.ended = Some(end.clone());
+        Some(end)
+    }
+
+    pub fn has_ended(&self) -> bool {
+        self.ended.is_some()
+    }
+}

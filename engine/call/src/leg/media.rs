@@ -1,0 +1,223 @@
+//! A leg's side of offer and answer, and its port's life. It decides no codec policy beyond the order given to it.
+
+use bytes::Bytes;
+use tandem_codecs::{CodecId, CodecSpec};
+use tandem_media::control::{Command, DtmfFormat, LegSpec, LegStats, SrtpPair};
+use tandem_model::{Entropy, Ptime};
+use tandem_sdp::{Agreement, Capabilities, CodecOffer, Description, LocalMedia, Offer, Preference};
+
+use super::contract::{LegEffect, MediaPolicy};
+use super::{Leg, Refused};
+use crate::directory::Encryption;
+
+pub(super) struct LegMedia {
+    policy: MediaPolicy,
+    port: Port,
+    session_id: u64,
+    local: Option<LocalMedia>,
+    /// Ours, without an answer so far.
+    offer: Option<Offer>,
+    agreement: Option<Agreement>,
+    /// The answer given early, to be repeated in the 2xx.
+    early: Option<(Bytes, CodecId)>,
+    stats: LegStats,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Port {
+    Opening,
+    Open(u16),
+    Closing,
+    Closed,
+}
+
+impl LegMedia {
+    pub(super) fn new(policy: MediaPolicy, entropy: &mut dyn Entropy) -> Self {
+        LegMedia {
+            policy,
+            port: Port::Opening,
+            // Kept within 63 bits: some peers read it as a signed number.
+            session_id: entropy.next_u64() >> 1,
+            local: None,
+            offer: None,
+            agreement: None,
+            early: None,
+            stats: LegStats::default(),
+        }
+    }
+
+    pub(super) fn is_opening(&self) -> bool {
+        self.port == Port::Opening
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.port, Port::Open(_))
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.port == Port::Closed
+    }
+
+    pub(super) fn opened(&mut self, rtp_port: u16) {
+        if self.port == Port::Opening {
+            self.port = Port::Open(rtp_port);
+        }
+    }
+
+    pub(super) fn never_opened(&mut self) {
+        self.port = Port::Closed;
+    }
+
+    pub(super) fn closed(&mut self, stats: LegStats) {
+        self.port = Port::Closed;
+        self.stats = stats;
+    }
+
+    /// True when there is nothing left to close.
+    pub(super) fn begin_close(&mut self) -> bool {
+        if self.port != Port::Closed {
+            self.port = Port::Closing;
+        }
+        self.port == Port::Closed
+    }
+
+    pub(super) fn take_stats(&mut self) -> LegStats {
+        std::mem::take(&mut self.stats)
+    }
+
+    pub(super) fn early_answer(&self) -> Option<(Bytes, CodecId)> {
+        self.early.clone()
+    }
+
+    pub(super) fn is_agreed(&self) -> bool {
+        self.agreement.is_some()
+    }
+
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.agreement.as_ref().is_some_and(|a| a.srtp.is_some())
+    }
+
+    fn local(&mut self, address: std::net::IpAddr) -> LocalMedia {
+        let port = match self.port {
+            Port::Open(port) => port,
+            Port::Opening | Port::Closing | Port::Closed => 0,
+        };
+        match (&self.local, &self.agreement) {
+            (Some(local), Some(agreement)) => local.next(agreement),
+            (Some(local), None) => local.clone(),
+            (None, _) => LocalMedia::new(address, port, self.session_id),
+        }
+    }
+
+    fn capabilities(&self, prefer: Option<CodecId>) -> Capabilities {
+        let mut ids = self.policy.codecs.clone();
+        if let Some(at) = prefer.and_then(|p| ids.iter().position(|c| *c == p)) {
+            ids[..=at].rotate_right(1);
+        }
+        let codecs = ids.iter().filter_map(|id| CodecSpec::by_id(*id)).map(|spec| CodecOffer {
+            name: spec.name.to_owned(),
+            clock_hz: spec.clock_hz,
+            channels: spec.channels,
+            payload_type: spec.default_payload_type,
+            fmtp: spec.default_fmtp.to_owned(),
+        });
+        let mut capabilities = Capabilities {
+            codecs: codecs.collect(),
+            dtmf: true,
+            ptime_ms: 20,
+            encryption: match self.policy.encryption {
+                Encryption::Required => tandem_sdp::Encryption::Required,
+                Encryption::Forbidden => tandem_sdp::Encryption::Off,
+                Encryption::Default | Encryption::Optional => tandem_sdp::Encryption::Optional,
+            },
+            suites: self.policy.suites.clone(),
+            rtcp_mux: true,
+            pins: Vec::new(),
+        };
+        if let Some(agreement) = &self.agreement {
+            capabilities.pin(agreement);
+        }
+        capabilities
+    }
+}
+
+impl Leg {
+    /// Our offer, kept until its answer comes.
+    pub(super) fn make_offer(&mut self, prefer: Option<CodecId>) -> Bytes {
+        let local = self.media.local(self.env.media_address);
+        let offer = tandem_sdp::offer(&self.media.capabilities(prefer), &local, &mut *self.entropy);
+        let text = offer.text.clone();
+        self.media.local = Some(local);
+        self.media.offer = Some(offer);
+        text
+    }
+
+    /// Takes the answer to our offer and configures media. Ok(None): there was no offer to answer.
+    pub(super) fn take_answer(&mut self, body: &[u8]) -> Result<Option<CodecId>, Refused> {
+        let Some(offer) = self.media.offer.take() else { return Ok(None) };
+        let description = parse(body)?;
+        let agreement = tandem_sdp::accept_answer(&offer, &description)
+            .map_err(|r| Refused { status: r.status, why: r.why.to_owned() })?;
+        self.configure(agreement).map(Some)
+    }
+
+    /// Answers their offer and configures media. The codec named is taken when it is common, else their first.
+    pub(super) fn negotiate_answer(
+        &mut self,
+        offer: &Description,
+        prefer: Option<CodecId>,
+    ) -> Result<(Bytes, CodecId), Refused> {
+        let local = self.media.local(self.env.media_address);
+        let wanted = prefer.and_then(CodecSpec::by_id).map(|s| [s.name]);
+        let preference = wanted.as_ref().map_or(Preference::Offered, |names| Preference::First(names));
+        let capabilities = self.media.capabilities(None);
+        let (text, agreement) =
+            tandem_sdp::answer(&capabilities, &local, offer, preference, &mut *self.entropy)
+                .map_err(|r| Refused { status: r.status, why: r.why.to_owned() })?;
+        self.media.local = Some(local);
+        let codec = self.configure(agreement)?;
+        self.media.early = Some((text.clone(), codec));
+        Ok((text, codec))
+    }
+
+    /// The codec now agreed.
+    pub(super) fn current_codec(&self) -> Option<CodecId> {
+        self.facts.codec
+    }
+
+    fn configure(&mut self, agreement: Agreement) -> Result<CodecId, Refused> {
+        let format = &agreement.codec;
+        let spec = CodecSpec::by_rtpmap(&format.name, format.clock_hz, format.channels)
+            .ok_or_else(|| Refused { status: 488, why: format!("no codec {}", format.name) })?;
+        let leg_spec = LegSpec {
+            remote_rtp: agreement.remote_rtp,
+            remote_rtcp: agreement.remote_rtcp,
+            rtcp_mux: agreement.rtcp_mux,
+            codec: spec.id,
+            payload_type_send: format.payload_type_send,
+            payload_type_receive: format.payload_type_receive,
+            fmtp: format.fmtp.clone(),
+            ptime: Ptime(agreement.ptime_ms),
+            dtmf: agreement.dtmf.map(|d| DtmfFormat {
+                payload_type_send: d.payload_type_send,
+                payload_type_receive: d.payload_type_receive,
+                clock_hz: d.clock_hz,
+            }),
+            send: agreement.send,
+            receive: agreement.receive,
+            srtp: agreement
+                .srtp
+                .as_ref()
+                .map(|s| SrtpPair { outbound: s.outbound.clone(), inbound: s.inbound.clone() }),
+        };
+        self.facts.codec = Some(spec.id);
+        self.facts.encrypted = leg_spec.srtp.is_some();
+        self.media.agreement = Some(agreement);
+        self.emit(LegEffect::Media(Command::Configure { leg: self.id, spec: Box::new(leg_spec) }));
+        Ok(spec.id)
+    }
+}
+
+pub(super) fn parse(body: &[u8]) -> Result<Description, Refused> {
+    tandem_sdp::parse(body).map_err(|e| Refused { status: 400, why: format!("SDP: {e}") })
+}

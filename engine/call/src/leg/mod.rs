@@ -1,0 +1,271 @@
+//! A call leg: one SIP dialog and its media, from INVITE to the last statistic, as one machine.
+//! It does not know the other leg, nor the document that drives the call. Start at [`Leg::handle`].
+//!
+//! ```text
+//!   new_incoming ─► Incoming ──Answer──► Talking ──BYE/Hangup──► Closing ─► Over
+//!                      │ Reject/CANCEL                              ▲
+//!                      └────────────────────────────────────────────┤
+//!   new_outgoing ─► Outgoing ──2xx─────► Talking                    │
+//!                      └── final response, failure, Hangup ─────────┘
+//! ```
+
+mod closing;
+pub mod contract;
+mod facts;
+pub mod hop;
+mod incoming;
+mod media;
+mod outgoing;
+mod sending;
+mod talking;
+
+pub use contract::{
+    Credentials, Destination, EndedBy, InviteSpec, LegCommand, LegEffect, LegEnd, LegEnv, LegInput, LegRecord,
+    LegReport, MediaPolicy, RecordStage, RequestFailure, RequestId, SharedEnv,
+};
+pub use facts::LegFacts;
+
+use std::collections::VecDeque;
+
+use tandem_media::control::{Command, Event};
+use tandem_model::{CallSid, Endpoint, Entropy, LegId, Timestamp, hex_token};
+use tandem_sip::message::Message;
+use tandem_sip::transaction::ServerKey;
+
+use closing::Closing;
+use incoming::Incoming;
+use media::LegMedia;
+use outgoing::Outgoing;
+use talking::Talking;
+
+/// Methods this switch answers within a dialog (RFC 3261 section 20.5).
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER";
+
+/// Poll [`Leg::poll`] until None after every [`Leg::handle`] and [`Leg::expire`]; then wait for [`Leg::deadline`].
+pub struct Leg {
+    id: LegId,
+    sid: CallSid,
+    env: SharedEnv,
+    entropy: Box<dyn Entropy + Send>,
+    local_tag: String,
+    credentials: Option<Credentials>,
+    media: LegMedia,
+    facts: LegFacts,
+    /// `X-` header fields of the response that answered us.
+    final_headers: Vec<(String, String)>,
+    requests: u64,
+    state: State,
+    effects: VecDeque<LegEffect>,
+}
+
+enum State {
+    Incoming(Incoming),
+    Outgoing(Outgoing),
+    Talking(Box<Talking>),
+    Closing(Closing),
+    Over,
+}
+
+/// An INVITE that starts a leg.
+pub struct IncomingInvite {
+    pub key: ServerKey,
+    pub message: Message,
+    pub source: Endpoint,
+}
+
+/// Why an INVITE cannot start a leg: the response to give.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    pub status: u16,
+    pub why: String,
+}
+
+impl Leg {
+    /// A leg somebody calls us on. Takes a media port at once; answers nothing until told.
+    pub fn new_incoming(
+        id: LegId,
+        sid: CallSid,
+        env: SharedEnv,
+        policy: MediaPolicy,
+        invite: IncomingInvite,
+        mut entropy: Box<dyn Entropy + Send>,
+    ) -> Result<Leg, Refused> {
+        let incoming = Incoming::new(invite)?;
+        let local_tag = hex_token(&mut *entropy, 8);
+        let call_id = incoming.call_id().to_owned();
+        let media = LegMedia::new(policy, &mut *entropy);
+        let mut leg = Leg {
+            id,
+            sid,
+            env,
+            entropy,
+            local_tag,
+            credentials: None,
+            media,
+            facts: LegFacts { call_id, ..LegFacts::default() },
+            final_headers: Vec::new(),
+            requests: 0,
+            state: State::Incoming(incoming),
+            effects: VecDeque::new(),
+        };
+        leg.emit(LegEffect::Bind { local_tag: leg.local_tag.clone() });
+        leg.emit(LegEffect::Media(Command::Open { leg: id }));
+        leg.record();
+        Ok(leg)
+    }
+
+    /// A leg we call somebody on. The INVITE leaves when a port is open and the destination is known.
+    pub fn new_outgoing(
+        id: LegId,
+        sid: CallSid,
+        env: SharedEnv,
+        spec: InviteSpec,
+        mut entropy: Box<dyn Entropy + Send>,
+    ) -> Leg {
+        let local_tag = hex_token(&mut *entropy, 8);
+        let call_id = format!("{}@{}", hex_token(&mut *entropy, 16), env.media_address);
+        let media = LegMedia::new(spec.media.clone(), &mut *entropy);
+        let mut leg = Leg {
+            id,
+            sid,
+            env,
+            entropy,
+            local_tag,
+            credentials: spec.credentials.clone(),
+            media,
+            facts: LegFacts { call_id, ..LegFacts::default() },
+            final_headers: Vec::new(),
+            requests: 0,
+            state: State::Over,
+            effects: VecDeque::new(),
+        };
+        leg.emit(LegEffect::Bind { local_tag: leg.local_tag.clone() });
+        leg.emit(LegEffect::Media(Command::Open { leg: id }));
+        leg.start_outgoing(spec);
+        leg
+    }
+
+    pub fn id(&self) -> LegId {
+        self.id
+    }
+
+    pub fn sid(&self) -> CallSid {
+        self.sid
+    }
+
+    pub fn facts(&self) -> &LegFacts {
+        &self.facts
+    }
+
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+
+    /// Everything that happens to a leg comes through here.
+    pub fn handle(&mut self, now: Timestamp, input: LegInput) {
+        if let LegInput::Media(event) = &input
+            && self.common_media_event(now, event)
+        {
+            return;
+        }
+        // The state is taken out so that its step may replace it; `Over` only ever shows inside a step.
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Incoming(s) => self.step_incoming(now, s, input),
+            State::Outgoing(s) => self.step_outgoing(now, s, input),
+            State::Talking(s) => self.step_talking(now, s, input),
+            State::Closing(s) => self.step_closing(now, s, input),
+            State::Over => self.step_over(input),
+        }
+    }
+
+    pub fn poll(&mut self) -> Option<LegEffect> {
+        self.effects.pop_front()
+    }
+
+    pub fn deadline(&self) -> Option<Timestamp> {
+        match &self.state {
+            State::Incoming(_) | State::Over => None,
+            State::Outgoing(s) => s.deadline(),
+            State::Talking(s) => s.deadline(),
+            State::Closing(s) => Some(s.deadline()),
+        }
+    }
+
+    pub fn expire(&mut self, now: Timestamp) {
+        if self.deadline().is_none_or(|d| d > now) {
+            return;
+        }
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Incoming(s) => self.state = State::Incoming(s),
+            State::Outgoing(s) => self.expire_outgoing(now, s),
+            State::Talking(s) => self.expire_talking(now, s),
+            State::Closing(s) => self.expire_closing(s),
+            State::Over => {}
+        }
+    }
+
+    /// Media events whose meaning does not depend on the state. True when it is dealt with.
+    fn common_media_event(&mut self, now: Timestamp, event: &Event) -> bool {
+        match event {
+            Event::Digit { digit, .. } => self.report(LegReport::Digit(*digit)),
+            Event::PlayDone { play, completed, .. } => {
+                self.report(LegReport::PlayDone { play: *play, completed: *completed });
+            }
+            Event::Started { .. } | Event::Stats { .. } => {}
+            Event::Opened { rtp_port, .. } => {
+                self.media.opened(*rtp_port);
+                return false;
+            }
+            Event::OpenFailed { .. } => {
+                self.media.never_opened();
+                return false;
+            }
+            Event::Failed { stats, .. } | Event::Closed { stats, .. } => {
+                self.media.closed((**stats).clone());
+                return false;
+            }
+            Event::TimedOut { .. } => {
+                let _ = now;
+                return false;
+            }
+        }
+        true
+    }
+
+    fn step_over(&mut self, input: LegInput) {
+        // A request that crossed our end: its dialog is gone (RFC 3261 section 12.2.2).
+        if let LegInput::Request { key, message, source } = input {
+            self.respond(key, &message, source, 481, None, &[]);
+        }
+    }
+
+    fn end(&mut self, status: u16, reason: impl Into<String>, by: EndedBy, headers: Vec<(String, String)>) {
+        if let Some(end) = self.facts.end(status, reason, by, headers) {
+            self.report(LegReport::Ended(end));
+        }
+    }
+
+    fn report(&mut self, report: LegReport) {
+        self.emit(LegEffect::Report(report));
+    }
+
+    fn emit(&mut self, effect: LegEffect) {
+        self.effects.push_back(effect);
+    }
+
+    /// Tells the supervisor what it would take to end this leg from here.
+    fn record(&mut self) {
+        let stage = match &self.state {
+            State::Incoming(s) => s.stage(&self.local_tag),
+            State::Outgoing(s) => s.stage(),
+            State::Talking(s) => s.stage(),
+            State::Closing(_) | State::Over => RecordStage::Over,
+        };
+        self.emit(LegEffect::Record(Box::new(LegRecord { leg: self.id, sid: self.sid, stage })));
+    }
+
+    fn next_request_id(&mut self) -> RequestId {
+        self.requests += 1;
+        RequestId(self.requests)
+    }
+}

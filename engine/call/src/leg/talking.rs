@@ -1,0 +1,243 @@
+use tandem_codecs::CodecId;
+use tandem_media::control::Event;
+use tandem_model::{Endpoint, Timestamp};
+use tandem_sip::dialog::{Dialog, Retransmit2xx, Tick};
+use tandem_sip::message::{Message, Method};
+use tandem_sip::transaction::ServerKey;
+
+use super::contract::{EndedBy, LegCommand, LegEffect, LegInput, LegReport, RecordStage, RequestId};
+use super::media::parse;
+use super::{Leg, State};
+
+/// A confirmed dialog.
+pub(super) struct Talking {
+    dialog: Dialog,
+    /// The flow the dialog was made over.
+    flow: Endpoint,
+    /// Our INVITE, when the leg is outgoing: its 2xx may come again.
+    invite: Option<RequestId>,
+    /// The ACK to repeat for it.
+    ack: Option<(Message, Endpoint)>,
+    /// Our 2xx that waits for its ACK.
+    unacked: Option<Unacked>,
+    /// BYE is due as soon as the ACK is there (RFC 3261 section 15).
+    hangup: Option<Option<String>>,
+}
+
+struct Unacked {
+    key: ServerKey,
+    response: Message,
+    timer: Retransmit2xx,
+}
+
+impl Talking {
+    pub(super) fn answered(dialog: Dialog, flow: Endpoint, key: ServerKey, response: Message, now: Timestamp) -> Self {
+        let unacked = Some(Unacked { key, response, timer: Retransmit2xx::new(now) });
+        Talking { dialog, flow, invite: None, ack: None, unacked, hangup: None }
+    }
+
+    pub(super) fn accepted(dialog: Dialog, flow: Endpoint, invite: RequestId) -> Self {
+        Talking { dialog, flow, invite: Some(invite), ack: None, unacked: None, hangup: None }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        self.unacked.as_ref().map(|u| u.timer.deadline())
+    }
+
+    pub(super) fn stage(&self) -> RecordStage {
+        RecordStage::Confirmed { dialog: Box::new(self.dialog.snapshot()), destination: self.hop() }
+    }
+
+    /// Where requests of this dialog go: the address that the route set or the remote target names, else, where that
+    /// is a name, behind a NAT or on a stream, the flow the dialog was made over.
+    fn hop(&self) -> Endpoint {
+        super::hop::next_hop(&self.dialog.next_hop(), self.flow)
+    }
+}
+
+impl Leg {
+    pub(super) fn now_talking(&mut self, now: Timestamp, codec: CodecId) {
+        self.facts.answered_at.get_or_insert(now);
+        self.report(LegReport::Answered { codec, encrypted: self.media.is_encrypted() });
+    }
+
+    pub(super) fn step_talking(&mut self, now: Timestamp, mut s: Box<Talking>, input: LegInput) {
+        match input {
+            LegInput::Request { key, message, source } => return self.request_talking(now, s, key, message, source),
+            LegInput::Ack(ack) => return self.ack_received(now, s, ack),
+            LegInput::Response { id, message, .. } => {
+                // A 2xx again: the ACK was lost (RFC 3261 section 13.2.2.4). From another fork: not wanted.
+                if s.invite == Some(id) && message.status().is_some_and(|c| (200..300).contains(&c)) {
+                    self.repeated_2xx(&mut s, &message);
+                }
+            }
+            LegInput::Media(Event::TimedOut { .. }) => {
+                self.end(200, "RTP timeout", EndedBy::MediaTimeout, vec![]);
+                return self.hang_up(now, s, Some("Q.850;cause=41;text=\"RTP timeout\"".into()));
+            }
+            LegInput::Media(Event::Failed { .. } | Event::Closed { .. } | Event::OpenFailed { .. }) => {
+                self.end(200, "Media failed", EndedBy::Failure, vec![]);
+                return self.hang_up(now, s, Some("SIP;cause=500;text=\"Media failed\"".into()));
+            }
+            LegInput::Command(LegCommand::Hangup { reason }) => {
+                let headers = std::mem::take(&mut self.final_headers);
+                self.end(200, "OK", EndedBy::Local, headers);
+                return self.hang_up(now, s, reason);
+            }
+            LegInput::Cancelled
+            | LegInput::RequestFailed { .. }
+            | LegInput::Resolved { .. }
+            | LegInput::Media(_)
+            | LegInput::Command(
+                LegCommand::Ring
+                | LegCommand::EarlyMedia { .. }
+                | LegCommand::Answer { .. }
+                | LegCommand::Reject { .. },
+            ) => {}
+        }
+        self.state = State::Talking(s);
+    }
+
+    pub(super) fn expire_talking(&mut self, now: Timestamp, mut s: Box<Talking>) {
+        let Some(unacked) = &mut s.unacked else {
+            self.state = State::Talking(s);
+            return;
+        };
+        match unacked.timer.expire(now) {
+            Tick::Wait => {}
+            Tick::Send => {
+                let (key, message) = (unacked.key, unacked.response.clone());
+                self.emit(LegEffect::Respond { key, message });
+            }
+            Tick::GiveUp => {
+                // RFC 3261 section 13.3.1.4: the dialog is confirmed, and ended with BYE.
+                s.unacked = None;
+                self.end(200, "No ACK", EndedBy::Failure, vec![]);
+                return self.bye(now, *s, Some("SIP;cause=408;text=\"No ACK\""));
+            }
+        }
+        self.state = State::Talking(s);
+    }
+
+    fn request_talking(&mut self, now: Timestamp, mut s: Box<Talking>, key: ServerKey, request: Message, source: Endpoint) {
+        if let Err(reject) = s.dialog.accept(&request) {
+            self.respond(key, &request, source, reject.status, None, &[]);
+            self.state = State::Talking(s);
+            return;
+        }
+        match request.method() {
+            Method::Bye => {
+                self.respond(key, &request, source, 200, None, &[]);
+                let headers = std::mem::take(&mut self.final_headers);
+                self.end(200, "OK", EndedBy::Remote, headers);
+                return self.close(now);
+            }
+            Method::Invite | Method::Update => self.renegotiate(now, &mut s, key, &request, source),
+            Method::Info | Method::Options => self.respond(key, &request, source, 200, None, &[]),
+            Method::Refer => self.respond(key, &request, source, 603, None, &[]),
+            _ => self.respond(key, &request, source, 405, None, &[]),
+        }
+        self.state = State::Talking(s);
+    }
+
+    /// re-INVITE and UPDATE: hold, resume, another address or codec (RFC 3261 section 14.2, RFC 3311).
+    fn renegotiate(&mut self, now: Timestamp, s: &mut Talking, key: ServerKey, request: &Message, source: Endpoint) {
+        let invite = request.method() == Method::Invite;
+        if invite && s.unacked.is_some() {
+            return self.respond(key, request, source, 491, None, &[]);
+        }
+        let answer = match request.body() {
+            [] if invite => Ok(Some((self.make_offer(self.current_codec()), None))),
+            [] => Ok(None),
+            body => parse(body)
+                .and_then(|offer| self.negotiate_answer(&offer, self.current_codec()))
+                .map(|(sdp, codec)| Some((sdp, Some(codec)))),
+        };
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(refused) => return self.respond(key, request, source, refused.status, None, &[]),
+        };
+        let (sdp, codec) = answer.map_or((None, None), |(sdp, codec)| (Some(sdp), codec));
+        let response = self.respond_in_dialog(key, request, source, 200, None, &[], sdp);
+        s.dialog.refresh_target(request);
+        s.flow = source;
+        if invite {
+            s.unacked = Some(Unacked { key, response, timer: Retransmit2xx::new(now) });
+        }
+        if let Some(codec) = codec {
+            self.report(LegReport::Renegotiated { codec });
+        }
+        let stage = s.stage();
+        let record = super::LegRecord { leg: self.id, sid: self.sid, stage };
+        self.emit(LegEffect::Record(Box::new(record)));
+    }
+
+    fn ack_received(&mut self, now: Timestamp, mut s: Box<Talking>, ack: Message) {
+        let Some(unacked) = &s.unacked else {
+            self.state = State::Talking(s);
+            return;
+        };
+        if ack.cseq().number != unacked.response.cseq().number {
+            self.state = State::Talking(s);
+            return;
+        }
+        s.unacked = None;
+        if let Some(reason) = s.hangup.take() {
+            return self.bye(now, *s, reason.as_deref());
+        }
+        let first = !self.media.is_agreed();
+        // The answer to an offer we made in the 2xx comes with the ACK.
+        match self.take_answer(ack.body()) {
+            Ok(Some(codec)) if first => {
+                self.state = State::Talking(s);
+                self.now_talking(now, codec);
+            }
+            Ok(Some(codec)) => {
+                self.report(LegReport::Renegotiated { codec });
+                self.state = State::Talking(s);
+            }
+            Ok(None) => self.state = State::Talking(s),
+            Err(refused) => {
+                self.end(488, refused.why, EndedBy::Failure, vec![]);
+                self.bye(now, *s, Some("SIP;cause=488"));
+            }
+        }
+    }
+
+    fn repeated_2xx(&mut self, s: &mut Talking, response: &Message) {
+        if response.to_tag() == s.dialog.remote_tag() {
+            if let Some((message, destination)) = s.ack.clone() {
+                self.emit(LegEffect::SendAck { message, destination });
+            }
+        }
+    }
+
+    pub(super) fn acknowledge(&mut self, s: &mut Talking, response: &Message) {
+        let hop = s.hop();
+        let ack = s.dialog.ack_for(response);
+        let ack = self.dress(ack, hop.transport).build();
+        s.ack = Some((ack.clone(), hop));
+        self.emit(LegEffect::SendAck { message: ack, destination: hop });
+    }
+
+    fn hang_up(&mut self, now: Timestamp, mut s: Box<Talking>, reason: Option<String>) {
+        if s.unacked.is_some() {
+            s.hangup = Some(reason);
+            self.state = State::Talking(s);
+            return;
+        }
+        self.bye(now, *s, reason.as_deref());
+    }
+
+    pub(super) fn bye(&mut self, now: Timestamp, mut s: Talking, reason: Option<&str>) {
+        let hop = s.hop();
+        let mut bye = s.dialog.request("BYE");
+        bye = self.dress(bye, hop.transport);
+        if let Some(reason) = reason {
+            bye = bye.header("Reason", reason);
+        }
+        let id = self.next_request_id();
+        self.emit(LegEffect::Request { id, message: bye.build(), destination: hop });
+        self.close_after(now, Some(id));
+    }
+}

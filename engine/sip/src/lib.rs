@@ -1,1 +1,3 @@
 //! tandem-sip
+
+pub mod message;

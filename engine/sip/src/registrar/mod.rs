@@ -57,7 +57,9 @@ pub struct Prepared {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Nothing to store: answer 200 with these Contact values.
-    Query { contacts: Vec<String> },
+    Query {
+        contacts: Vec<String>,
+    },
     Updated(Prepared),
     Refused(Refused),
 }

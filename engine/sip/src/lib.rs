@@ -1,1 +1,7 @@
 //! tandem-sip
+
+pub mod auth;
+pub mod dialog;
+pub mod message;
+pub mod registrar;
+pub mod transaction;

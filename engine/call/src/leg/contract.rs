@@ -49,6 +49,8 @@ pub struct InviteSpec {
     pub to_uri: String,
     pub from_uri: String,
     pub from_display: Option<String>,
+    /// Hops left (RFC 3261 section 16.6 step 3): one less than what the caller's INVITE had, so that a loop ends.
+    pub max_forwards: u8,
     /// Further header fields, in order.
     pub headers: Vec<(String, String)>,
     pub credentials: Option<Credentials>,

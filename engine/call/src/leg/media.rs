@@ -114,7 +114,7 @@ impl LegMedia {
         if let Some(at) = prefer.and_then(|p| ids.iter().position(|c| *c == p)) {
             ids[..=at].rotate_right(1);
         }
-        let codecs = ids.iter().filter_map(|id| CodecSpec::by_id(*id)).map(|spec| CodecOffer {
+        let codecs = ids.iter().map(|id| CodecSpec::by_id(*id)).map(|spec| CodecOffer {
             name: spec.name.to_owned(),
             clock_hz: spec.clock_hz,
             channels: spec.channels,
@@ -168,7 +168,7 @@ impl Leg {
         prefer: Option<CodecId>,
     ) -> Result<(Bytes, CodecId), Refused> {
         let local = self.media.local(self.env.media_address);
-        let wanted = prefer.and_then(CodecSpec::by_id).map(|s| [s.name]);
+        let wanted = prefer.map(|id| [CodecSpec::by_id(id).name]);
         let preference = wanted.as_ref().map_or(Preference::Offered, |names| Preference::First(names));
         let capabilities = self.media.capabilities(None);
         let (text, agreement) =

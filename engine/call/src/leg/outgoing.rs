@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tandem_media::control::Event;
 use tandem_model::{Endpoint, Timestamp};
-use tandem_sip::auth;
+use tandem_sip::auth::{Account, Challenge};
 use tandem_sip::dialog::Dialog;
 use tandem_sip::message::{Builder, Message, Method, reason_phrase};
 
@@ -127,7 +127,7 @@ impl Leg {
         let mut b = Message::request("INVITE", &s.spec.request_uri);
         b = self.dress(b, hop.transport);
         b = b
-            .header("Max-Forwards", "70")
+            .header("Max-Forwards", &s.spec.max_forwards.to_string())
             .name_addr("From", s.spec.from_display.as_deref(), &s.spec.from_uri, &format!(";tag={}", self.local_tag))
             .name_addr("To", None, &s.spec.to_uri, "")
             .header("Call-ID", &self.facts.call_id)
@@ -177,14 +177,12 @@ impl Leg {
     /// The header field that answers the challenge; None when we have no credentials for it or it is no digest.
     fn authorization(&mut self, s: &Outgoing, response: &Message) -> Option<(&'static str, String)> {
         let credentials = self.credentials.clone()?;
-        auth::authorize(
-            response,
-            "INVITE",
-            &s.spec.request_uri,
-            &credentials.username,
-            &credentials.password,
-            &mut *self.entropy,
-        )
+        let challenge = Challenge::from_response(response)?;
+        if s.auth_tries > 0 && !challenge.stale {
+            return None;
+        }
+        let account = Account { username: &credentials.username, password: &credentials.password };
+        Some(challenge.answer("INVITE", &s.spec.request_uri, account, 1, &mut *self.entropy))
     }
 
     fn send_again(&mut self, mut s: Outgoing, (name, value): (&'static str, String)) {
@@ -204,8 +202,8 @@ impl Leg {
             self.end(502, "2xx without a dialog", EndedBy::Failure, vec![]);
             return self.close(now);
         };
-        let mut talking = Talking::accepted(dialog, source, id);
-        self.acknowledge(&mut talking, &response);
+        let mut talking = Talking::accepted(dialog, source, (id, invite));
+        self.acknowledge(&mut talking);
         if s.cancelled.is_some() {
             // The 2xx won against our CANCEL: the dialog exists and is ended like any other (RFC 3261 section 9.1).
             return self.bye(now, talking, None);

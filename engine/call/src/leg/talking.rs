@@ -1,7 +1,7 @@
 use tandem_codecs::CodecId;
 use tandem_media::control::Event;
 use tandem_model::{Endpoint, Timestamp};
-use tandem_sip::dialog::{Dialog, Retransmit2xx, Tick};
+use tandem_sip::dialog::{Dialog, Retransmit, Retransmit2xx};
 use tandem_sip::message::{Message, Method};
 use tandem_sip::transaction::ServerKey;
 
@@ -15,7 +15,7 @@ pub(super) struct Talking {
     /// The flow the dialog was made over.
     flow: Endpoint,
     /// Our INVITE, when the leg is outgoing: its 2xx may come again.
-    invite: Option<RequestId>,
+    invite: Option<(RequestId, Message)>,
     /// The ACK to repeat for it.
     ack: Option<(Message, Endpoint)>,
     /// Our 2xx that waits for its ACK.
@@ -31,17 +31,18 @@ struct Unacked {
 }
 
 impl Talking {
-    pub(super) fn answered(dialog: Dialog, flow: Endpoint, key: ServerKey, response: Message, now: Timestamp) -> Self {
-        let unacked = Some(Unacked { key, response, timer: Retransmit2xx::new(now) });
+    pub(super) fn answered(mut dialog: Dialog, flow: Endpoint, key: ServerKey, response: Message, now: Timestamp) -> Self {
+        dialog.confirm();
+        let unacked = Some(Unacked { key, response, timer: Retransmit2xx::start(now) });
         Talking { dialog, flow, invite: None, ack: None, unacked, hangup: None }
     }
 
-    pub(super) fn accepted(dialog: Dialog, flow: Endpoint, invite: RequestId) -> Self {
+    pub(super) fn accepted(dialog: Dialog, flow: Endpoint, invite: (RequestId, Message)) -> Self {
         Talking { dialog, flow, invite: Some(invite), ack: None, unacked: None, hangup: None }
     }
 
     pub(super) fn deadline(&self) -> Option<Timestamp> {
-        self.unacked.as_ref().map(|u| u.timer.deadline())
+        self.unacked.as_ref().and_then(|u| u.timer.deadline())
     }
 
     pub(super) fn stage(&self) -> RecordStage {
@@ -51,7 +52,7 @@ impl Talking {
     /// Where requests of this dialog go: the address that the route set or the remote target names, else, where that
     /// is a name, behind a NAT or on a stream, the flow the dialog was made over.
     fn hop(&self) -> Endpoint {
-        super::hop::next_hop(&self.dialog.next_hop(), self.flow)
+        super::hop::next_hop(self.dialog.next_hop(), self.flow)
     }
 }
 
@@ -67,7 +68,7 @@ impl Leg {
             LegInput::Ack(ack) => return self.ack_received(now, s, ack),
             LegInput::Response { id, message, .. } => {
                 // A 2xx again: the ACK was lost (RFC 3261 section 13.2.2.4). From another fork: not wanted.
-                if s.invite == Some(id) && message.status().is_some_and(|c| (200..300).contains(&c)) {
+                if s.invite.as_ref().is_some_and(|(i, _)| *i == id) && message.status().is_some_and(|c| (200..300).contains(&c)) {
                     self.repeated_2xx(&mut s, &message);
                 }
             }
@@ -104,12 +105,12 @@ impl Leg {
             return;
         };
         match unacked.timer.expire(now) {
-            Tick::Wait => {}
-            Tick::Send => {
+            None => {}
+            Some(Retransmit::Again) => {
                 let (key, message) = (unacked.key, unacked.response.clone());
                 self.emit(LegEffect::Respond { key, message });
             }
-            Tick::GiveUp => {
+            Some(Retransmit::GiveUp) => {
                 // RFC 3261 section 13.3.1.4: the dialog is confirmed, and ended with BYE.
                 s.unacked = None;
                 self.end(200, "No ACK", EndedBy::Failure, vec![]);
@@ -159,10 +160,9 @@ impl Leg {
         };
         let (sdp, codec) = answer.map_or((None, None), |(sdp, codec)| (Some(sdp), codec));
         let response = self.respond_in_dialog(key, request, source, 200, None, &[], sdp);
-        s.dialog.refresh_target(request);
         s.flow = source;
         if invite {
-            s.unacked = Some(Unacked { key, response, timer: Retransmit2xx::new(now) });
+            s.unacked = Some(Unacked { key, response, timer: Retransmit2xx::start(now) });
         }
         if let Some(codec) = codec {
             self.report(LegReport::Renegotiated { codec });
@@ -205,16 +205,24 @@ impl Leg {
     }
 
     fn repeated_2xx(&mut self, s: &mut Talking, response: &Message) {
-        if response.to_tag() == s.dialog.remote_tag() {
+        if response.to_tag() == Some(s.dialog.id().remote_tag.as_str()) {
             if let Some((message, destination)) = s.ack.clone() {
                 self.emit(LegEffect::SendAck { message, destination });
             }
+            return;
         }
+        // Another branch of a forking proxy answered too late: it is told so in its own dialog.
+        let Some((_, invite)) = &s.invite else { return };
+        let Ok(fork) = Dialog::uac(invite, response) else { return };
+        let mut other = Talking::accepted(fork, s.flow, (RequestId(0), invite.clone()));
+        self.acknowledge(&mut other);
+        self.send_bye(&mut other, None);
     }
 
-    pub(super) fn acknowledge(&mut self, s: &mut Talking, response: &Message) {
+    pub(super) fn acknowledge(&mut self, s: &mut Talking) {
+        let Some((_, invite)) = &s.invite else { return };
         let hop = s.hop();
-        let ack = s.dialog.ack_for(response);
+        let ack = s.dialog.ack_for(invite);
         let ack = self.dress(ack, hop.transport).build();
         s.ack = Some((ack.clone(), hop));
         self.emit(LegEffect::SendAck { message: ack, destination: hop });
@@ -230,14 +238,19 @@ impl Leg {
     }
 
     pub(super) fn bye(&mut self, now: Timestamp, mut s: Talking, reason: Option<&str>) {
+        let id = self.send_bye(&mut s, reason);
+        self.close_after(now, Some(id));
+    }
+
+    fn send_bye(&mut self, s: &mut Talking, reason: Option<&str>) -> RequestId {
         let hop = s.hop();
-        let mut bye = s.dialog.request("BYE");
+        let mut bye = s.dialog.request(Method::Bye);
         bye = self.dress(bye, hop.transport);
         if let Some(reason) = reason {
             bye = bye.header("Reason", reason);
         }
         let id = self.next_request_id();
         self.emit(LegEffect::Request { id, message: bye.build(), destination: hop });
-        self.close_after(now, Some(id));
+        id
     }
 }

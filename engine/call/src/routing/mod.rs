@@ -8,7 +8,7 @@ pub use number::{is_number, normalise};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tandem_sip::message::Uri;
+use tandem_sip::message::{Scheme, Uri};
 
 use crate::directory::{Carrier, Directory, DomainApp, OutboundPolicy, SipEndpoint};
 
@@ -49,9 +49,9 @@ pub fn route(
     ours: impl Fn(&str, Option<u16>) -> bool,
 ) -> Result<Route, NoRoute> {
     let user = target.user_decoded().unwrap_or_default();
-    let tel = target.scheme().eq_ignore_ascii_case("tel");
+    let tel = target.scheme() == Scheme::Tel;
     let host = target.host();
-    if !tel && !matches!(target.scheme().to_ascii_lowercase().as_str(), "sip" | "sips") {
+    if target.scheme() == Scheme::Other {
         return Err(NoRoute { status: 416, why: "URI scheme is not sip, sips or tel" });
     }
     if !tel && let Some(app) = directory.domain_app(&user, host) {
@@ -65,14 +65,13 @@ pub fn route(
                 _ => Ok(Route::Endpoint(endpoint.clone())),
             };
         }
-        let dialled = if tel { target.user_or_subscriber() } else { &user };
-        return to_number(directory, caller, dialled);
+        return to_number(directory, caller, &user);
     }
     if is_under(host, &directory.project.domain) {
         return Err(NoRoute { status: 404, why: "unknown domain of this server" });
     }
     may_leave(directory, caller)?;
-    Ok(Route::Foreign { uri: target.to_string() })
+    Ok(Route::Foreign { uri: target.as_str().to_owned() })
 }
 
 /// A number dialled by itself, as `<Number>` and REST name it.

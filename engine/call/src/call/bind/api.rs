@@ -1,0 +1,184 @@
+//! Calls that the REST API creates or takes over.
+
+use tandem_laml::instruction::{Input, Method};
+use tandem_laml::{Script, ScriptConfig};
+use tandem_media::control::{Command, PlayId};
+use tandem_model::LegId;
+use tandem_sip::message::Uri;
+
+use super::super::contract::{ApiCall, ApiDocument, CallEffect, RegisteredContact};
+use super::super::invite::ApiTarget;
+use super::super::{Call, Direction, Driver, LegStatus};
+use super::super::DocumentSource;
+use crate::routing::{self, Caller, Route};
+
+/// The lookup ticket of an API call's own target; dialling counts from elsewhere.
+const API_TICKET: u64 = 0;
+
+impl Call {
+    pub(in super::super) fn start_api(&mut self) {
+        let Driver::Document { source: DocumentSource::Api(api) } = &self.driver else { return };
+        let api = api.clone();
+        let (from, to) = (display_address(&api.from, &self.env.directory.profile_domain(), &api.to), api.to.clone());
+        let leg = self.new_leg(api.sid, Direction::OutboundApi, &from, &to, LegStatus::Initiated);
+        leg.callback = api.status_callback.clone().map(Into::into);
+        let id = leg.id;
+        self.primary = id;
+        self.ring_until = Some(self.clock.0 + api.timeout);
+        self.status_changed(id);
+        match self.api_route(&api) {
+            Ok(Route::Endpoint(endpoint)) => {
+                let aor = endpoint.username.to_ascii_lowercase();
+                self.emit(CallEffect::Lookup { ticket: API_TICKET, aor });
+            }
+            Ok(Route::Number { number, carriers }) => {
+                let spec = carriers.first().map(|c| self.api_spec(&api, ApiTarget::Number(&number, c)));
+                self.call_primary(spec);
+            }
+            Ok(Route::Foreign { uri }) => {
+                let spec = self.api_spec(&api, ApiTarget::Foreign(&uri));
+                self.call_primary(Some(spec));
+            }
+            Ok(Route::App(app)) => {
+                let spec = self.api_spec(&api, ApiTarget::App(&app));
+                self.call_primary(Some(spec));
+            }
+            Err(no) => self.primary_unreachable(no.status, no.why),
+        }
+    }
+
+    fn api_route(&self, api: &ApiCall) -> Result<Route, routing::NoRoute> {
+        let directory = &self.env.directory;
+        if routing::normalise(&api.to).is_some() {
+            return routing::to_number(directory, &Caller::Application, &api.to);
+        }
+        let bare = api.to.split('?').next().unwrap_or_default();
+        let uri = Uri::parse(bare).map_err(|_| routing::NoRoute { status: 484, why: "malformed SIP URI" })?;
+        routing::route(directory, &Caller::Application, &uri, |_, _| false)
+    }
+
+    pub(in super::super) fn contacts_for_api(&mut self, contacts: &[RegisteredContact]) {
+        let Driver::Document { source: DocumentSource::Api(api) } = &self.driver else { return };
+        let api = api.clone();
+        let Ok(Route::Endpoint(endpoint)) = self.api_route(&api) else { return };
+        match contacts.first() {
+            Some(contact) => {
+                let spec = self.api_spec(&api, ApiTarget::Contact(&endpoint, contact));
+                self.call_primary(Some(spec));
+            }
+            None => {
+                let message = format!("endpoint {} is not registered", endpoint.username);
+                self.emit(CallEffect::Warn { code: 32009, message, line: None });
+                self.primary_unreachable(480, "not registered");
+            }
+        }
+    }
+
+    pub(in super::super) fn is_api_ticket(ticket: u64) -> bool {
+        ticket == API_TICKET
+    }
+
+    fn call_primary(&mut self, spec: Option<crate::leg::InviteSpec>) {
+        let Some(mut spec) = spec else { return self.primary_unreachable(404, "no carrier") };
+        let Driver::Document { source: DocumentSource::Api(api) } = &self.driver else { return };
+        spec.headers.extend(uri_headers(&api.to));
+        let leg = self.primary;
+        let sid = self.legs[&leg].sid;
+        self.identify(&mut spec, sid);
+        self.emit(CallEffect::CreateLeg { leg, sid, spec: Box::new(spec) });
+    }
+
+    /// The call ends before it had a leg in SIP.
+    fn primary_unreachable(&mut self, status: u16, why: &str) {
+        let id = self.primary;
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.closed = true;
+        }
+        let end = crate::leg::LegEnd {
+            status,
+            reason: why.to_owned(),
+            by: crate::leg::EndedBy::Failure,
+            call_id: String::new(),
+            headers: vec![],
+        };
+        self.leg_ended(id, end);
+        self.leg_settled(id);
+    }
+
+    /// The called party picked up: its digits, then its document.
+    pub(super) fn api_answered(&mut self) {
+        let Driver::Document { source: DocumentSource::Api(api) } = &self.driver else { return };
+        match api.send_digits.clone() {
+            Some(digits) => {
+                self.plays += 1;
+                let play = PlayId(self.plays);
+                self.api_digits = Some(play);
+                self.emit(CallEffect::Media(Command::SendDigits { leg: self.primary, play, digits }));
+            }
+            None => self.api_document(),
+        }
+    }
+
+    pub(super) fn api_play_done(&mut self, leg: LegId, play: PlayId) {
+        if leg == self.primary && self.api_digits == Some(play) {
+            self.api_digits = None;
+            self.api_document();
+        }
+    }
+
+    fn api_document(&mut self) {
+        let Driver::Document { source } = &mut self.driver else { return };
+        let DocumentSource::Api(api) = std::mem::replace(source, DocumentSource::Running) else { return };
+        // A document that REST set while it rang takes the place of the first one.
+        let document = self.next_document.take().unwrap_or(api.document);
+        self.start_document(document, api.fallback);
+    }
+
+    fn start_document(&mut self, document: ApiDocument, fallback: Option<(String, Method)>) {
+        let mut script = Script::new(ScriptConfig::default());
+        match document {
+            ApiDocument::Url(url, method) => script.start_fetch(url, method, fallback),
+            ApiDocument::Inline(xml) => script.start_document(&xml),
+        }
+        self.script = Some(Box::new(script));
+    }
+
+    /// REST gives a live call another document.
+    pub(in super::super) fn take_over(&mut self, document: ApiDocument) {
+        if self.script.is_some() {
+            let input = match document {
+                ApiDocument::Url(url, method) => Input::Redirect { url, method },
+                ApiDocument::Inline(xml) => Input::Replace { xml },
+            };
+            return self.script_input(input);
+        }
+        if matches!(&self.driver, Driver::Document { source: DocumentSource::Api(_) }) {
+            self.next_document = Some(document);
+            return;
+        }
+        // An endpoint's own call: the caller stays, the dialled party is let go, the document goes on with the caller.
+        self.driver = Driver::Document { source: DocumentSource::Running };
+        self.abandon_dial();
+        self.start_document(document, None);
+    }
+
+    pub(in super::super) fn set_fallback(&mut self, url: String, method: Method) {
+        if let Driver::Document { source: DocumentSource::Api(api) } = &mut self.driver {
+            api.fallback = Some((url, method));
+        } else if let Some(script) = &mut self.script {
+            script.set_fallback(url, method);
+        }
+    }
+}
+
+/// From as callbacks show it: `sip:<user>@<domain>` towards SIP, the number towards numbers (laml.md 2.4).
+fn display_address(from: &str, domain: &str, to: &str) -> String {
+    let towards_sip = routing::normalise(to).is_none();
+    if towards_sip && !from.contains('@') { format!("sip:{from}@{domain}") } else { from.to_owned() }
+}
+
+/// `?X-a=b&c=d` of a target address as header fields (laml.md 1.5).
+fn uri_headers(to: &str) -> Vec<(String, String)> {
+    tandem_laml::sip_uri_headers(to)
+}
+

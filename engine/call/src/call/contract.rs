@@ -1,0 +1,253 @@
+//! What goes into a call and what comes out: the contract between the call machine and its actor.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tandem_codecs::CodecId;
+use tandem_laml::instruction::{Document, FetchFailure, Method, Prompt, PromptFailure, PromptId, StatusCallback};
+use tandem_media::control::{Clip, Command, LegStats};
+use tandem_model::{CallSid, Endpoint, LegId, WallTime};
+
+use crate::directory::{Carrier, Directory, DomainApp, SipEndpoint};
+use crate::leg::{Credentials, InviteSpec, LegCommand, LegReport, MediaPolicy};
+use crate::routing::Route;
+
+/// What a call needs to know of its world.
+#[derive(Clone)]
+pub struct CallEnv {
+    /// As it stood when the call began; a call does not change its rules half-way.
+    pub directory: Arc<Directory>,
+    /// `host:port` of this server's first UDP listener, where a call to an own application is sent.
+    pub own_address: String,
+}
+
+/// How a call came to be.
+pub enum Origin {
+    /// Somebody rang us.
+    Inbound { leg: InboundLeg, plan: Plan },
+    /// The REST API asked for it.
+    Api(Box<ApiCall>),
+}
+
+/// What an inbound leg is for.
+pub enum Plan {
+    /// An endpoint dialled: connect it.
+    Connect { caller: Party, route: Route },
+    /// A document drives it.
+    App { app: Arc<DomainApp> },
+    /// An endpoint whose own handler is a document.
+    Handler { endpoint: Arc<SipEndpoint> },
+}
+
+/// Who calls, as far as the other side is shown.
+#[derive(Clone, Debug)]
+pub enum Party {
+    Endpoint(Arc<SipEndpoint>),
+    Carrier(Arc<Carrier>),
+    Stranger,
+}
+
+/// What the INVITE said.
+#[derive(Clone, Debug)]
+pub struct InboundLeg {
+    pub sid: CallSid,
+    pub from_uri: String,
+    pub from_display: Option<String>,
+    pub from_user: String,
+    pub to_uri: String,
+    /// User part of the Request-URI, decoded.
+    pub request_user: String,
+    pub request_host: String,
+    /// Query parameters of the Request-URI and `X-` header fields, name as sent.
+    pub headers: Vec<(String, String)>,
+    pub call_id: String,
+    pub source: Endpoint,
+    pub max_forwards: u8,
+    /// The digest user, where one authenticated.
+    pub username: Option<String>,
+    /// Codecs of its offer that we speak, in its order; empty with a late offer.
+    pub offered: Vec<CodecId>,
+}
+
+/// A call to create for the REST API.
+#[derive(Clone, Debug)]
+pub struct ApiCall {
+    pub sid: CallSid,
+    pub to: String,
+    pub from: String,
+    pub caller_id: Option<String>,
+    pub document: ApiDocument,
+    pub fallback: Option<(String, Method)>,
+    pub status_callback: Option<StatusCallback>,
+    pub timeout: Duration,
+    pub send_digits: Option<String>,
+    pub credentials: Option<Credentials>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum ApiDocument {
+    Url(String, Method),
+    Inline(String),
+}
+
+/// What the REST API may change of a live call.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CallUpdate {
+    Document(ApiDocument),
+    Fallback(String, Method),
+    StatusCallback(String, Method),
+    /// Only before it is answered.
+    Cancel,
+    Complete,
+}
+
+/// What happened to a call.
+pub enum CallInput {
+    Leg { leg: LegId, report: LegReport },
+    /// A leg's actor died; whoever supervises it is settling the leg.
+    LegCrashed { leg: LegId },
+    Document(Result<Document, FetchFailure>),
+    PromptLoaded { id: PromptId, result: Result<Arc<Clip>, PromptFailure> },
+    /// Answers [`CallEffect::Lookup`].
+    Contacts { ticket: u64, contacts: Vec<RegisteredContact> },
+    Update(CallUpdate),
+    /// The server is going down.
+    Drain,
+}
+
+/// Where a registered endpoint is reached.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RegisteredContact {
+    pub uri: String,
+    /// The flow of its REGISTER.
+    pub source: Endpoint,
+}
+
+/// What the call wants done.
+#[derive(Clone, Debug)]
+pub enum CallEffect {
+    Leg { leg: LegId, command: LegCommand },
+    CreateLeg { leg: LegId, sid: CallSid, spec: Box<InviteSpec> },
+    Media(Command),
+    Fetch { url: String, method: Method, params: Vec<(String, String)> },
+    LoadPrompt { id: PromptId, what: Prompt },
+    Lookup { ticket: u64, aor: String },
+    /// A status callback; delivered in order for one call.
+    Notify { url: String, method: Method, params: Vec<(String, String)> },
+    /// How a leg stands now: for the call resource, and once `closed`, the CDR.
+    Record(Box<LegRow>),
+    /// A warning for the call's log.
+    Warn { code: u32, message: String, line: Option<u32> },
+    /// All legs are closed; nothing follows.
+    Finished,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    Inbound,
+    OutboundApi,
+    OutboundDial,
+}
+
+impl Direction {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Direction::Inbound => "inbound",
+            Direction::OutboundApi => "outbound-api",
+            Direction::OutboundDial => "outbound-dial",
+        }
+    }
+}
+
+/// A leg's status as applications see it (laml.md 2.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LegStatus {
+    Queued,
+    Initiated,
+    Ringing,
+    InProgress,
+    Completed,
+    Busy,
+    Failed,
+    NoAnswer,
+    Canceled,
+}
+
+impl LegStatus {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LegStatus::Queued => "queued",
+            LegStatus::Initiated => "initiated",
+            LegStatus::Ringing => "ringing",
+            LegStatus::InProgress => "in-progress",
+            LegStatus::Completed => "completed",
+            LegStatus::Busy => "busy",
+            LegStatus::Failed => "failed",
+            LegStatus::NoAnswer => "no-answer",
+            LegStatus::Canceled => "canceled",
+        }
+    }
+
+    pub fn is_final(self) -> bool {
+        match self {
+            LegStatus::Queued | LegStatus::Initiated | LegStatus::Ringing | LegStatus::InProgress => false,
+            LegStatus::Completed
+            | LegStatus::Busy
+            | LegStatus::Failed
+            | LegStatus::NoAnswer
+            | LegStatus::Canceled => true,
+        }
+    }
+}
+
+/// One leg's row in the calls table: the REST resource and the CDR.
+#[derive(Clone, Debug)]
+pub struct LegRow {
+    pub sid: CallSid,
+    pub parent_sid: Option<CallSid>,
+    pub direction: Direction,
+    pub from: String,
+    pub to: String,
+    pub caller_name: Option<String>,
+    pub status: LegStatus,
+    pub created_at: WallTime,
+    pub answered_at: Option<WallTime>,
+    pub ended_at: Option<WallTime>,
+    /// Whole seconds of talk, by the monotonic clock.
+    pub duration_secs: u64,
+    pub sip_code: Option<u16>,
+    pub sip_reason: Option<String>,
+    pub sip_call_id: Option<String>,
+    /// The address of whoever hung up.
+    pub hangup_by: Option<String>,
+    /// `inbound` when the far end did, `outbound` when we did.
+    pub hangup_direction: Option<&'static str>,
+    pub codec: Option<CodecId>,
+    pub encrypted: bool,
+    pub stats: Option<LegStats>,
+    /// Nothing of this leg is alive any more.
+    pub closed: bool,
+}
+
+/// What each kind of leg may use of media, from configuration.
+pub fn policy_of(names: &[String], ciphers: &[String], encryption: crate::directory::Encryption) -> MediaPolicy {
+    let mut codecs = Vec::new();
+    for spec in names.iter().filter_map(|n| tandem_codecs::CodecSpec::by_laml_name(n)) {
+        if !codecs.contains(&spec.id) {
+            codecs.push(spec.id);
+        }
+    }
+    let suites: Vec<_> = ciphers.iter().filter_map(|c| suite_by_rest_name(c)).collect();
+    let default = MediaPolicy::default();
+    MediaPolicy {
+        codecs: if codecs.is_empty() { default.codecs } else { codecs },
+        suites: if suites.is_empty() { default.suites } else { suites },
+        encryption,
+    }
+}
+
+/// REST spells suites its own way (laml.md 3.3): `AES_CM_128_HMAC_SHA1_80`, `AEAD_AES_256_GCM_8`.
+fn suite_by_rest_name(name: &str) -> Option<tandem_model::SrtpSuite> {
+    tandem_model::SrtpSuite::from_name(name.trim_end_matches("_8").trim())
+        .or_else(|| tandem_model::SrtpSuite::from_name(name))
+}

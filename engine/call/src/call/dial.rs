@@ -1,0 +1,480 @@
+//! Dialling: ring several targets, take the first answer, bridge, and say how it went.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tandem_codecs::CodecId;
+use tandem_laml::instruction::{Dial, DialOutcome, DialSip, DialStatus, Input, Target, TargetAddress};
+use tandem_media::control::{Command, PlayId};
+use tandem_model::{LegId, Timestamp};
+use tandem_sip::message::{Uri, reason_phrase};
+
+use super::contract::{CallEffect, Party, RegisteredContact};
+use super::{Call, Driver};
+use crate::directory::{Carrier, SipEndpoint};
+use crate::leg::{LegCommand, LegEnd};
+use crate::routing::{self, Caller, NoRoute, Route};
+
+/// How long an endpoint's own call rings before it counts as not answered.
+const CONNECT_RING: Duration = Duration::from_secs(60);
+const CONNECT_TIME_LIMIT: Duration = Duration::from_secs(14_400);
+
+/// One run of dialling: from a Dial verb, or from an endpoint's INVITE.
+pub(super) struct Dialling {
+    pub dial: Dial,
+    pub caller: Caller,
+    attempts: Vec<Attempt>,
+    lookups: Vec<(u64, usize, Arc<SipEndpoint>)>,
+    tickets: u64,
+    phase: Phase,
+    worst: Option<Failure>,
+    early: Option<LegId>,
+    last: Option<LegId>,
+    /// Set when the dialling was ended by us rather than by the far side.
+    cancelled: Option<DialStatus>,
+}
+
+enum Phase {
+    Ringing { until: Timestamp },
+    /// A leg answered; its digits are being sent.
+    Greeting { leg: LegId, play: PlayId },
+    /// The caller is being answered.
+    Joining { leg: LegId },
+    Bridged { leg: LegId, since: Timestamp, until: Timestamp },
+}
+
+struct Attempt {
+    leg: LegId,
+    target: usize,
+    /// Further carriers for the same number.
+    next: VecDeque<Arc<Carrier>>,
+    number: String,
+    over: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Failure {
+    leg: Option<LegId>,
+    status: u16,
+    reason: String,
+}
+
+impl Dialling {
+    pub fn deadline(&self) -> Option<Timestamp> {
+        match &self.phase {
+            Phase::Ringing { until } | Phase::Bridged { until, .. } => Some(*until),
+            Phase::Greeting { .. } | Phase::Joining { .. } => None,
+        }
+    }
+
+    fn connected(&self) -> Option<LegId> {
+        match &self.phase {
+            Phase::Greeting { leg, .. } | Phase::Joining { leg } | Phase::Bridged { leg, .. } => Some(*leg),
+            Phase::Ringing { .. } => None,
+        }
+    }
+
+    fn is_ringing(&self) -> bool {
+        matches!(self.phase, Phase::Ringing { .. })
+    }
+
+    fn nothing_left(&self) -> bool {
+        self.lookups.is_empty() && self.attempts.iter().all(|a| a.over)
+    }
+
+    /// Keeps the failure that says most to the caller (RFC 3261 section 16.7 step 6, and what people mean by busy).
+    fn failed(&mut self, failure: Failure) {
+        let rank = |status: u16| match status {
+            600..=699 => 0,
+            486 => 1,
+            403 | 404 | 484 | 488 => 2,
+            480 => 3,
+            400..=499 => 4,
+            _ => 5,
+        };
+        if self.worst.as_ref().is_none_or(|w| rank(failure.status) < rank(w.status)) {
+            self.worst = Some(failure);
+        }
+    }
+}
+
+impl Call {
+    /// An endpoint's own call: one target, answered when it answers.
+    pub(super) fn connect(&mut self, caller: &Party, route: Route) {
+        let uri = match &route {
+            Route::Endpoint(e) => format!("sip:{}@{}", e.username, self.env.directory.profile_domain()),
+            Route::App(a) => format!("sip:{}", self.env.directory.app_domain(a)),
+            Route::Number { number, .. } => number.clone(),
+            Route::Foreign { uri } => uri.clone(),
+        };
+        let to =
+            TargetAddress::Sip { uri, headers: vec![], username: None, password: None, codecs: vec![] };
+        let target = Target { to, status_callback: None, url: None, send_digits: None };
+        let dial = Dial {
+            targets: vec![target],
+            answer_on_bridge: true,
+            caller_id: None,
+            caller_name: None,
+            timeout: CONNECT_RING,
+            time_limit: CONNECT_TIME_LIMIT,
+            hangup_on_star: false,
+        };
+        let caller = match caller {
+            Party::Endpoint(e) => Caller::Endpoint(e.clone()),
+            Party::Carrier(c) => Caller::Carrier(c.clone()),
+            Party::Stranger => Caller::Application,
+        };
+        self.open_dial(dial, caller);
+        self.ring_route(0, route);
+        self.dial_settled();
+    }
+
+    /// A Dial verb: every target at once.
+    pub(super) fn start_dial(&mut self, dial: Dial) {
+        if dial.answer_on_bridge {
+            self.command(self.primary, LegCommand::Ring);
+        }
+        let addresses: Vec<_> = dial.targets.iter().map(|t| t.to.clone()).collect();
+        self.open_dial(dial, Caller::Application);
+        for (i, to) in addresses.into_iter().enumerate() {
+            match self.route_target(&to) {
+                Ok(route) => self.ring_route(i, route),
+                Err(no) => self.target_failed(None, no.status, no.why),
+            }
+        }
+        self.dial_settled();
+    }
+
+    fn open_dial(&mut self, dial: Dial, caller: Caller) {
+        let until = self.clock.0 + dial.timeout;
+        self.dial = Some(Dialling {
+            dial,
+            caller,
+            attempts: vec![],
+            lookups: vec![],
+            tickets: self.created_legs << 16,
+            phase: Phase::Ringing { until },
+            worst: None,
+            early: None,
+            last: None,
+            cancelled: None,
+        });
+    }
+
+    fn route_target(&self, to: &TargetAddress) -> Result<Route, NoRoute> {
+        let directory = &self.env.directory;
+        match to {
+            TargetAddress::Number(number) => routing::to_number(directory, &Caller::Application, number),
+            TargetAddress::Sip { uri, .. } => {
+                let uri = Uri::parse(uri).map_err(|_| NoRoute { status: 484, why: "malformed SIP URI" })?;
+                // The port is the sender's business here: only names are this server's own.
+                routing::route(directory, &Caller::Application, &uri, |_, _| false)
+            }
+        }
+    }
+
+    fn ring_route(&mut self, target: usize, route: Route) {
+        match route {
+            Route::Endpoint(endpoint) => {
+                let Some(d) = &mut self.dial else { return };
+                d.tickets += 1;
+                let ticket = d.tickets;
+                d.lookups.push((ticket, target, endpoint.clone()));
+                let aor = endpoint.username.to_ascii_lowercase();
+                self.emit(CallEffect::Lookup { ticket, aor });
+            }
+            Route::Number { number, carriers } => self.ring_carrier(target, number, carriers.into()),
+            Route::Foreign { uri } => {
+                let spec = self.foreign_spec(target, &uri);
+                self.ring(target, spec, VecDeque::new(), String::new());
+            }
+            Route::App(app) => {
+                let spec = self.own_app_spec(target, &app);
+                self.ring(target, spec, VecDeque::new(), String::new());
+            }
+        }
+    }
+
+    fn ring_carrier(&mut self, target: usize, number: String, mut carriers: VecDeque<Arc<Carrier>>) {
+        let Some(carrier) = carriers.pop_front() else { return };
+        let spec = self.carrier_spec(target, &number, &carrier);
+        self.ring(target, spec, carriers, number);
+    }
+
+    pub(super) fn contacts_found(&mut self, ticket: u64, contacts: &[RegisteredContact]) {
+        let Some(d) = &mut self.dial else { return };
+        let Some(at) = d.lookups.iter().position(|(t, ..)| *t == ticket) else { return };
+        let (_, target, endpoint) = d.lookups.swap_remove(at);
+        if contacts.is_empty() {
+            self.emit(CallEffect::Warn {
+                code: 32009,
+                message: format!("endpoint {} is not registered", endpoint.username),
+                line: None,
+            });
+            self.target_failed(None, 480, "not registered");
+        }
+        for contact in contacts {
+            let spec = self.endpoint_spec(target, &endpoint, contact);
+            self.ring(target, spec, VecDeque::new(), String::new());
+        }
+        self.dial_settled();
+    }
+
+    fn ring(&mut self, target: usize, mut spec: crate::leg::InviteSpec, next: VecDeque<Arc<Carrier>>, number: String) {
+        let Some(d) = &self.dial else { return };
+        if !d.is_ringing() || d.cancelled.is_some() {
+            return;
+        }
+        let callback = d.dial.targets.get(target).and_then(|t| t.status_callback.clone());
+        let sid = self.new_sid();
+        let (from, to) = (spec.from_uri.clone(), spec.to_uri.clone());
+        let name = spec.from_display.clone();
+        let leg = self.new_leg(sid, super::Direction::OutboundDial, &from, &to, super::LegStatus::Initiated);
+        leg.callback = callback.map(Into::into);
+        leg.caller_name = name;
+        let id = leg.id;
+        self.identify(&mut spec, sid);
+        if let Some(d) = &mut self.dial {
+            d.attempts.push(Attempt { leg: id, target, next, number, over: false });
+            d.last = Some(id);
+        }
+        self.emit(CallEffect::CreateLeg { leg: id, sid, spec: Box::new(spec) });
+        self.status_changed(id);
+    }
+
+    fn target_failed(&mut self, leg: Option<LegId>, status: u16, reason: &str) {
+        if let Some(d) = &mut self.dial {
+            d.failed(Failure { leg, status, reason: reason.to_owned() });
+        }
+    }
+
+    /// A dialled leg rings or speaks early.
+    pub(super) fn dialled_progress(&mut self, id: LegId, _status: u16, early_media: Option<CodecId>) {
+        let Some(d) = &mut self.dial else { return };
+        if !d.is_ringing() || !d.attempts.iter().any(|a| a.leg == id) || !self.legs[&self.primary].is_pending() {
+            return;
+        }
+        match early_media {
+            // The first to speak is heard; the others only ring.
+            Some(codec) if d.early.is_none() => {
+                d.early = Some(id);
+                let a = self.primary;
+                self.command(a, LegCommand::EarlyMedia { prefer: Some(codec) });
+                self.emit(CallEffect::Media(Command::Bridge { a, b: id }));
+            }
+            _ => self.command(self.primary, LegCommand::Ring),
+        }
+    }
+
+    pub(super) fn dialled_answered(&mut self, id: LegId) {
+        let Some(d) = &mut self.dial else { return self.command(id, LegCommand::Hangup { reason: None }) };
+        let Some(attempt) = d.attempts.iter().find(|a| a.leg == id) else { return };
+        let digits = d.dial.targets.get(attempt.target).and_then(|t| t.send_digits.clone());
+        if !d.is_ringing() || d.cancelled.is_some() {
+            // Two answered at once: the second is let go (RFC 3261 section 16.7 leaves it to us).
+            return self.command(id, LegCommand::Hangup { reason: None });
+        }
+        d.lookups.clear();
+        let losers: Vec<_> = d.attempts.iter().filter(|a| a.leg != id && !a.over).map(|a| a.leg).collect();
+        match digits {
+            Some(digits) => {
+                self.plays += 1;
+                let play = PlayId(self.plays);
+                d.phase = Phase::Greeting { leg: id, play };
+                self.emit(CallEffect::Media(Command::SendDigits { leg: id, play, digits }));
+            }
+            None => self.join(id),
+        }
+        for loser in losers {
+            let reason = Some("SIP;cause=200;text=\"Call completed elsewhere\"".to_owned());
+            self.command(loser, LegCommand::Hangup { reason });
+        }
+    }
+
+    /// Answers the caller with the callee's codec if it can, so that nothing need be transcoded, then bridges.
+    fn join(&mut self, id: LegId) {
+        if let Some(d) = &mut self.dial {
+            d.phase = Phase::Joining { leg: id };
+        }
+        let primary = &self.legs[&self.primary];
+        if primary.is_pending() {
+            let prefer = self.legs[&id].codec;
+            self.command(self.primary, LegCommand::Answer { prefer });
+        } else {
+            self.dial_caller_answered();
+        }
+    }
+
+    pub(super) fn dial_caller_answered(&mut self) {
+        let Some(d) = &mut self.dial else { return };
+        let Phase::Joining { leg } = d.phase else { return };
+        let since = self.clock.0;
+        d.phase = Phase::Bridged { leg, since, until: since + d.dial.time_limit };
+        let a = self.primary;
+        self.emit(CallEffect::Media(Command::Bridge { a, b: leg }));
+    }
+
+    pub(super) fn dial_play_done(&mut self, leg: LegId, play: PlayId) {
+        let Some(d) = &self.dial else { return };
+        if matches!(d.phase, Phase::Greeting { leg: l, play: p } if l == leg && p == play) {
+            self.join(leg);
+        }
+    }
+
+    /// `*` from the caller drops the dialled leg when the document asked for it.
+    pub(super) fn dial_digit(&mut self, id: LegId, digit: char) -> bool {
+        let Some(d) = &self.dial else { return false };
+        if digit != '*' || !d.dial.hangup_on_star || id != self.primary {
+            return false;
+        }
+        if let Some(leg) = d.connected() {
+            self.command(leg, LegCommand::Hangup { reason: None });
+        }
+        true
+    }
+
+    pub(super) fn dialled_ended(&mut self, id: LegId, end: &LegEnd) {
+        let Some(d) = &mut self.dial else { return };
+        let Some(attempt) = d.attempts.iter_mut().find(|a| a.leg == id) else { return };
+        attempt.over = true;
+        let (target, number, next) = (attempt.target, attempt.number.clone(), std::mem::take(&mut attempt.next));
+        if d.early == Some(id) {
+            d.early = None;
+        }
+        if d.connected() == Some(id) {
+            return self.dial_over();
+        }
+        if !d.is_ringing() {
+            return;
+        }
+        if matches!(end.status, 408 | 500..=599) && !next.is_empty() && d.cancelled.is_none() {
+            return self.ring_carrier(target, number, next);
+        }
+        // What we ended ourselves says nothing of the target.
+        if d.cancelled.is_none() {
+            d.failed(Failure { leg: Some(id), status: end.status, reason: end.reason.clone() });
+        }
+        self.dial_settled();
+    }
+
+    /// Ends the run when nothing rings any more.
+    fn dial_settled(&mut self) {
+        if self.dial.as_ref().is_some_and(|d| d.is_ringing() && d.nothing_left()) {
+            self.dial_over();
+        }
+    }
+
+    pub(super) fn expire_dial(&mut self, now: Timestamp) {
+        let Some(d) = &mut self.dial else { return };
+        match &mut d.phase {
+            Phase::Ringing { until } if *until <= now => {
+                // Its legs still have to end; the run is over when they have.
+                *until = now + Duration::from_secs(86_400);
+                d.cancelled = Some(DialStatus::NoAnswer);
+                d.lookups.clear();
+                d.worst = None;
+                self.hang_up_dialled();
+            }
+            Phase::Bridged { leg, until, .. } if *until <= now => {
+                *until = now + Duration::from_secs(86_400);
+                let leg = *leg;
+                self.command(leg, LegCommand::Hangup { reason: Some("SIP;cause=200;text=\"Time limit\"".into()) });
+            }
+            Phase::Ringing { .. } | Phase::Greeting { .. } | Phase::Joining { .. } | Phase::Bridged { .. } => {}
+        }
+    }
+
+    /// The script or the API ends the run; its outcome still follows.
+    pub(super) fn cancel_dial(&mut self) {
+        let Some(d) = &mut self.dial else { return };
+        d.cancelled.get_or_insert(DialStatus::Canceled);
+        d.lookups.clear();
+        self.hang_up_dialled();
+        self.dial_settled();
+    }
+
+    /// The caller is gone: nothing more is said of the run.
+    pub(super) fn abandon_dial(&mut self) {
+        self.hang_up_dialled();
+        self.dial = None;
+    }
+
+    fn hang_up_dialled(&mut self) {
+        let Some(d) = &self.dial else { return };
+        let live: Vec<_> = d.attempts.iter().filter(|a| !a.over).map(|a| a.leg).collect();
+        for leg in live {
+            self.command(leg, LegCommand::Hangup { reason: None });
+        }
+    }
+
+    fn dial_over(&mut self) {
+        let Some(d) = self.dial.take() else { return };
+        let bridged = match d.phase {
+            Phase::Bridged { since, .. } => Some(self.clock.0.since(since)),
+            Phase::Ringing { .. } | Phase::Greeting { .. } | Phase::Joining { .. } => None,
+        };
+        if bridged.is_some() {
+            self.emit(CallEffect::Media(Command::Unbridge { leg: self.primary }));
+        }
+        let status = match (&d.cancelled, d.connected()) {
+            (_, Some(_)) => DialStatus::Completed,
+            (Some(status), None) => *status,
+            (None, None) => match d.worst.as_ref().map(|w| w.status) {
+                Some(486 | 600) => DialStatus::Busy,
+                Some(408 | 480) => DialStatus::NoAnswer,
+                _ => DialStatus::Failed,
+            },
+        };
+        match &self.driver {
+            Driver::Connect { .. } => self.connect_over(&d, status),
+            Driver::Document { .. } => {
+                let leg = d.connected().or(d.worst.as_ref().and_then(|w| w.leg)).or(d.last);
+                let outcome = self.outcome(&d, leg, status, bridged);
+                self.script_input(Input::DialEnded(outcome));
+            }
+        }
+    }
+
+    fn connect_over(&mut self, d: &Dialling, status: DialStatus) {
+        if !self.legs[&self.primary].is_pending() {
+            return self.command(self.primary, LegCommand::Hangup { reason: None });
+        }
+        let (code, reason) = match (status, &d.worst) {
+            (DialStatus::NoAnswer, None) => (408, "No answer".to_owned()),
+            (_, Some(w)) => (towards_caller(w.status), w.reason.clone()),
+            (_, None) => (480, "No answer".to_owned()),
+        };
+        let reason = if reason.is_empty() { reason_phrase(code).to_owned() } else { reason };
+        let command = LegCommand::Reject { status: code, reason: Some(reason), headers: vec![] };
+        self.command(self.primary, command);
+    }
+
+    fn outcome(&self, d: &Dialling, leg: Option<LegId>, status: DialStatus, bridged: Option<Duration>) -> DialOutcome {
+        let leg = leg.and_then(|id| self.legs.get(&id));
+        let dialled_sip = d.dial.targets.iter().any(|t| matches!(t.to, TargetAddress::Sip { .. }));
+        let sip = leg.filter(|_| dialled_sip).and_then(|l| l.end.as_ref()).map(|end| DialSip {
+            call_id: end.call_id.clone(),
+            response_code: end.status,
+            headers: end.headers.clone(),
+        });
+        DialOutcome {
+            status,
+            call_sid: leg.map(|l| l.sid.to_string()),
+            duration: bridged,
+            bridged: bridged.is_some(),
+            sip,
+        }
+    }
+}
+
+/// What a caller is told of a callee's response: challenges and redirections are between us and the callee.
+fn towards_caller(status: u16) -> u16 {
+    match status {
+        300..=399 => 480,
+        401 | 407 => 502,
+        487 => 480,
+        400..=699 => status,
+        _ => 480,
+    }
+}

@@ -1,0 +1,409 @@
+//! A call: its legs, the script that drives it, dialling and bridging, and the facts it leaves. It speaks neither
+//! SIP nor HTTP: legs do the one, effects the other. Start at [`Call::handle`].
+//!
+//! ```text
+//!   Inbound + Connect ─► Dialling ─► bridged ─► ends with either leg
+//!   Inbound + App ─────► script ─► prompts, digits, Dial, … ─► ends with the document or the caller
+//!   Api ───────────────► rings out ─► answered ─► script ─► …
+//! ```
+
+mod bind;
+pub mod contract;
+mod dial;
+mod invite;
+mod legs;
+
+pub use invite::endpoint_media;
+pub use contract::{
+    ApiCall, ApiDocument, CallEffect, CallEnv, CallInput, CallUpdate, Direction, InboundLeg, LegRow, LegStatus, Origin,
+    Party, Plan, RegisteredContact, policy_of,
+};
+
+use std::collections::{BTreeMap, VecDeque};
+
+use tandem_laml::Script;
+use tandem_model::{CallSid, Entropy, LegId, Sid, Timestamp, WallTime};
+
+use bind::Playing;
+use dial::Dialling;
+use legs::{CallLeg, StatusTarget, final_status};
+
+use crate::leg::{EndedBy, LegCommand, LegEnd, LegReport};
+
+/// Poll [`Call::poll`] until None after every [`Call::start`], [`Call::handle`] and [`Call::expire`].
+pub struct Call {
+    env: CallEnv,
+    entropy: Box<dyn Entropy + Send>,
+    /// Leg ids of this call start here; the primary leg has the first.
+    base: LegId,
+    created_legs: u64,
+    primary: LegId,
+    legs: BTreeMap<LegId, CallLeg>,
+    script: Option<Box<Script>>,
+    driver: Driver,
+    dial: Option<Dialling>,
+    playing: Option<Playing>,
+    plays: u64,
+    /// The caller's side, for what is dialled on its behalf.
+    inbound: Option<InboundLeg>,
+    offered: Vec<tandem_codecs::CodecId>,
+    ring_until: Option<Timestamp>,
+    canceled_by_api: bool,
+    answering: bool,
+    echo_when_answered: bool,
+    hang_up_when_answered: bool,
+    /// REST's digits to the called party, before its document.
+    api_digits: Option<tandem_media::control::PlayId>,
+    next_document: Option<ApiDocument>,
+    ending: bool,
+    finished: bool,
+    clock: (Timestamp, WallTime),
+    effects: VecDeque<CallEffect>,
+}
+
+/// What drives the call.
+enum Driver {
+    /// An endpoint's own dialling.
+    Connect { caller: Party, route: Option<crate::routing::Route> },
+    Document { source: DocumentSource },
+}
+
+/// Where a script starts.
+enum DocumentSource {
+    Webhook(crate::directory::WebhookSet),
+    Api(Box<ApiCall>),
+    /// Started already.
+    Running,
+}
+
+impl Call {
+    /// A call whose legs are numbered from `base`. `entropy` names its legs.
+    pub fn new(env: CallEnv, base: LegId, origin: Origin, entropy: Box<dyn Entropy + Send>) -> Call {
+        let (inbound, driver, offered) = match origin {
+            Origin::Inbound { leg, plan } => {
+                let offered = leg.offered.clone();
+                let driver = match plan {
+                    Plan::Connect { caller, route } => Driver::Connect { caller, route: Some(route) },
+                    Plan::App { app } => Driver::Document { source: source_of(&app.handler) },
+                    Plan::Handler { endpoint } => Driver::Document { source: source_of(&endpoint.handler) },
+                };
+                (Some(leg), driver, offered)
+            }
+            Origin::Api(api) => (None, Driver::Document { source: DocumentSource::Api(api) }, Vec::new()),
+        };
+        Call {
+            env,
+            entropy,
+            base,
+            created_legs: 0,
+            primary: base,
+            legs: BTreeMap::new(),
+            script: None,
+            driver,
+            dial: None,
+            playing: None,
+            plays: 0,
+            inbound,
+            offered,
+            ring_until: None,
+            canceled_by_api: false,
+            answering: false,
+            echo_when_answered: false,
+            hang_up_when_answered: false,
+            api_digits: None,
+            next_document: None,
+            ending: false,
+            finished: false,
+            clock: (Timestamp::ZERO, WallTime::default()),
+            effects: VecDeque::new(),
+        }
+    }
+
+    pub fn primary(&self) -> LegId {
+        self.primary
+    }
+
+    /// Begins. For an inbound call the primary leg's actor exists already.
+    pub fn start(&mut self, now: Timestamp, wall: WallTime) {
+        self.clock = (now, wall);
+        match self.inbound.clone() {
+            Some(inbound) => self.start_inbound(&inbound),
+            None => self.start_api(),
+        }
+        self.drive(now);
+    }
+
+    pub fn handle(&mut self, now: Timestamp, wall: WallTime, input: CallInput) {
+        self.clock = (now, wall);
+        match input {
+            CallInput::Leg { leg, report } => self.leg_report(leg, report),
+            CallInput::LegCrashed { leg } => self.leg_crashed(leg),
+            CallInput::Document(result) => self.script_input(tandem_laml::instruction::Input::Document(result)),
+            CallInput::PromptLoaded { id, result } => self.prompt_loaded(id, result),
+            CallInput::Contacts { ticket, contacts } if Self::is_api_ticket(ticket) => self.contacts_for_api(&contacts),
+            CallInput::Contacts { ticket, contacts } => self.contacts_found(ticket, &contacts),
+            CallInput::Update(update) => self.update(update),
+            CallInput::Drain => self.hang_up_all("SIP;cause=503;text=\"Server going down\""),
+        }
+        self.drive(now);
+    }
+
+    pub fn poll(&mut self) -> Option<CallEffect> {
+        self.effects.pop_front()
+    }
+
+    pub fn deadline(&self) -> Option<Timestamp> {
+        [self.ring_until, self.script.as_ref().and_then(|s| s.deadline()), self.dial.as_ref().and_then(Dialling::deadline)]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    pub fn expire(&mut self, now: Timestamp, wall: WallTime) {
+        self.clock = (now, wall);
+        if self.ring_until.is_some_and(|at| at <= now) {
+            self.ring_until = None;
+            self.command(self.primary, LegCommand::Hangup { reason: None });
+        }
+        self.expire_dial(now);
+        if let Some(script) = &mut self.script
+            && script.deadline().is_some_and(|at| at <= now)
+        {
+            script.expire(now);
+        }
+        self.drive(now);
+    }
+
+    /// A live leg's row, for REST.
+    pub fn rows(&self) -> Vec<LegRow> {
+        self.legs.values().map(|l| l.row(self.clock.0)).collect()
+    }
+
+    fn start_inbound(&mut self, inbound: &InboundLeg) {
+        let callback = match &self.driver {
+            Driver::Document { source: DocumentSource::Webhook(hooks) } => hooks.status_callback_url.clone().map(|url| {
+                // For a call that came in, only the end is told (laml.md 2.4).
+                let events = tandem_laml::instruction::StatusEvents {
+                    initiated: false,
+                    ringing: false,
+                    answered: false,
+                    completed: true,
+                };
+                StatusTarget { url, method: hooks.status_callback_method, events, sequence: 0 }
+            }),
+            Driver::Document { .. } | Driver::Connect { .. } => None,
+        };
+        let leg = self.new_leg(inbound.sid, Direction::Inbound, &inbound.from_uri, &inbound.to_uri, LegStatus::Ringing);
+        leg.caller_name = inbound.from_display.clone();
+        leg.callback = callback;
+        let id = leg.id;
+        self.primary = id;
+        self.record(id);
+        match &mut self.driver {
+            Driver::Connect { caller, route } => {
+                let caller = caller.clone();
+                if let Some(route) = route.take() {
+                    self.connect(&caller, route);
+                }
+            }
+            Driver::Document { source } => match std::mem::replace(source, DocumentSource::Running) {
+                DocumentSource::Webhook(hooks) if !hooks.request_url.is_empty() => self.start_webhook(&hooks),
+                _ => self.reject(480, "no handler picks up"),
+            },
+        }
+    }
+
+    fn reject(&mut self, status: u16, reason: &str) {
+        let command = LegCommand::Reject { status, reason: Some(reason.to_owned()), headers: vec![] };
+        self.command(self.primary, command);
+    }
+
+    fn new_leg(&mut self, sid: CallSid, direction: Direction, from: &str, to: &str, status: LegStatus) -> &mut CallLeg {
+        let id = LegId(self.base.0 + self.created_legs);
+        self.created_legs += 1;
+        let parent = (direction == Direction::OutboundDial).then(|| self.legs[&self.primary].sid);
+        self.legs.entry(id).or_insert(CallLeg {
+            id,
+            sid,
+            parent,
+            direction,
+            from: from.to_owned(),
+            to: to.to_owned(),
+            caller_name: None,
+            status,
+            created_at: self.clock.1,
+            answered_at: None,
+            ended_at: None,
+            end: None,
+            codec: None,
+            encrypted: false,
+            stats: None,
+            closed: false,
+            callback: None,
+        })
+    }
+
+    fn new_sid(&mut self) -> CallSid {
+        Sid::random(&mut *self.entropy)
+    }
+
+    fn leg_report(&mut self, id: LegId, report: LegReport) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        match report {
+            LegReport::Progress { status, early_media } => {
+                if leg.status == LegStatus::Initiated || leg.status == LegStatus::Queued {
+                    leg.status = LegStatus::Ringing;
+                    self.status_changed(id);
+                }
+                if let Some(codec) = early_media {
+                    self.legs.entry(id).and_modify(|l| l.codec = Some(codec));
+                }
+                self.dialled_progress(id, status, early_media);
+            }
+            LegReport::Answered { codec, encrypted } => {
+                leg.codec = Some(codec);
+                leg.encrypted = encrypted;
+                leg.answered_at = Some(self.clock);
+                leg.status = LegStatus::InProgress;
+                self.status_changed(id);
+                if id == self.primary { self.primary_answered() } else { self.dialled_answered(id) }
+            }
+            LegReport::Renegotiated { codec } => leg.codec = Some(codec),
+            LegReport::Digit(digit) => self.digit(id, digit),
+            LegReport::PlayDone { play, .. } => self.play_done(id, play),
+            LegReport::Ended(end) => self.leg_ended(id, end),
+            LegReport::Closed(stats) => {
+                leg.stats = Some(*stats);
+                leg.closed = true;
+                self.leg_settled(id);
+            }
+        }
+    }
+
+    /// The leg stops counting: its status is final, the other side of the call is told. The final callback waits for
+    /// the statistics.
+    fn leg_ended(&mut self, id: LegId, end: LegEnd) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        if leg.end.is_some() {
+            return;
+        }
+        leg.ended_at = Some(self.clock);
+        leg.status = final_status(leg, &end, self.canceled_by_api && id == self.primary);
+        leg.end = Some(end.clone());
+        self.record(id);
+        if id == self.primary { self.primary_ended() } else { self.dialled_ended(id, &end) }
+    }
+
+    fn leg_settled(&mut self, id: LegId) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        if leg.end.is_none() {
+            let call_id = String::new();
+            let end =
+                LegEnd { status: 500, reason: "internal error".into(), by: EndedBy::Failure, call_id, headers: vec![] };
+            self.leg_ended(id, end);
+        }
+        self.status_changed(id);
+    }
+
+    /// The machine of a leg is lost: its end is known without it.
+    fn leg_crashed(&mut self, id: LegId) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        leg.closed = true;
+        let end = LegEnd {
+            status: 500,
+            reason: "internal error".into(),
+            by: EndedBy::Failure,
+            call_id: String::new(),
+            headers: vec![],
+        };
+        self.leg_ended(id, end);
+        self.leg_settled(id);
+    }
+
+    fn status_changed(&mut self, id: LegId) {
+        self.record(id);
+        let (now, wall) = self.clock;
+        let account = self.env.directory.project.id.clone();
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        if let Some((url, method, params)) = leg.status_notice(&account, now, wall) {
+            self.emit(CallEffect::Notify { url, method, params });
+        }
+    }
+
+    fn record(&mut self, id: LegId) {
+        let row = self.legs[&id].row(self.clock.0);
+        self.emit(CallEffect::Record(Box::new(row)));
+    }
+
+    fn primary_answered(&mut self) {
+        self.ring_until = None;
+        self.dial_caller_answered();
+        self.script_leg_answered();
+    }
+
+    fn primary_ended(&mut self) {
+        self.ending = true;
+        self.ring_until = None;
+        self.abandon_dial();
+        self.script_input(tandem_laml::instruction::Input::HungUp);
+        self.hang_up_all("");
+    }
+
+    fn hang_up_all(&mut self, reason: &str) {
+        let reason = (!reason.is_empty()).then(|| reason.to_owned());
+        let live: Vec<_> = self.legs.values().filter(|l| l.end.is_none()).map(|l| l.id).collect();
+        for id in live {
+            self.command(id, LegCommand::Hangup { reason: reason.clone() });
+        }
+    }
+
+    fn update(&mut self, update: CallUpdate) {
+        match update {
+            CallUpdate::Cancel => {
+                self.canceled_by_api = self.legs[&self.primary].is_pending();
+                self.hang_up_all("");
+            }
+            CallUpdate::Complete => self.hang_up_all(""),
+            CallUpdate::StatusCallback(url, method) => {
+                if let Some(leg) = self.legs.get_mut(&self.primary) {
+                    let events = leg.callback.as_ref().map_or(
+                        tandem_laml::instruction::StatusEvents {
+                            initiated: false,
+                            ringing: false,
+                            answered: false,
+                            completed: true,
+                        },
+                        |c| c.events,
+                    );
+                    let sequence = leg.callback.as_ref().map_or(0, |c| c.sequence);
+                    leg.callback = Some(StatusTarget { url, method, events, sequence });
+                }
+            }
+            CallUpdate::Fallback(url, method) => self.set_fallback(url, method),
+            CallUpdate::Document(document) => self.take_over(document),
+        }
+    }
+
+    fn drive(&mut self, now: Timestamp) {
+        self.run_script(now);
+        if !self.finished && self.ending && self.legs.values().all(|l| l.closed) {
+            self.finished = true;
+            self.emit(CallEffect::Finished);
+        }
+    }
+
+    fn command(&mut self, leg: LegId, command: LegCommand) {
+        self.emit(CallEffect::Leg { leg, command });
+    }
+
+    fn emit(&mut self, effect: CallEffect) {
+        self.effects.push_back(effect);
+    }
+}
+
+fn source_of(handler: &crate::directory::Handler) -> DocumentSource {
+    match handler {
+        crate::directory::Handler::LamlWebhooks(hooks) => DocumentSource::Webhook(hooks.clone()),
+        crate::directory::Handler::None | crate::directory::Handler::Unsupported(_) => DocumentSource::Running,
+    }
+}

@@ -27,6 +27,9 @@ pub enum Instruction {
         method: Method,
         params: Vec<(String, String)>,
     },
+    /// Give up the fetch under way: its [`Input::Document`] must not be handed in any more. At most one fetch is
+    /// under way at a time.
+    CancelFetch,
     /// Start a prompt. [`Input::PromptEnded`] follows exactly once.
     Prompt {
         id: PromptId,
@@ -39,7 +42,8 @@ pub enum Instruction {
     },
     /// Ring the targets. [`Input::DialEnded`] follows exactly once, after the bridge is over.
     Dial(Box<Dial>),
-    /// Give up dialling or end the bridged leg; `DialEnded` still follows.
+    /// Give up dialling or end the bridged leg; `DialEnded` still follows. Nothing when no dial runs.
+    /// Dials end in the order they were started: the next `Dial` may come before the `DialEnded` of a cancelled one.
     CancelDial,
     Echo {
         on: bool,

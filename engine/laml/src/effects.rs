@@ -1,0 +1,71 @@
+use std::collections::VecDeque;
+
+use crate::instruction::{Instruction, Prompt, PromptId, Repeat};
+
+/// Warnings one document may log; a call's log is not a place a document may fill.
+pub(crate) const WARNINGS_PER_DOCUMENT_MAX: u32 = 100;
+
+/// What verbs may cause, and the little they need to know of what was caused before.
+#[derive(Debug)]
+pub(crate) struct Effects {
+    out: VecDeque<Instruction>,
+    /// The leg is answered, or told to be.
+    pub answered: bool,
+    /// A `Dial` with `answerOnBridge` left the leg ringing: its own failure is what the caller should hear of.
+    pub ringing_through: bool,
+    /// Dials given up whose `DialEnded` is still to come.
+    pub dials_given_up: u32,
+    prompts: u64,
+    warnings: u32,
+}
+
+impl Effects {
+    pub fn new(answered: bool) -> Self {
+        let out = VecDeque::new();
+        Effects { out, answered, ringing_through: false, dials_given_up: 0, prompts: 0, warnings: 0 }
+    }
+
+    pub fn push(&mut self, instruction: Instruction) {
+        self.out.push_back(instruction);
+    }
+
+    pub fn pop(&mut self) -> Option<Instruction> {
+        self.out.pop_front()
+    }
+
+    pub fn clear(&mut self) {
+        self.out.clear();
+    }
+
+    /// Answer the leg, unless that is done.
+    pub fn answer(&mut self) {
+        if !self.answered {
+            self.answered = true;
+            self.push(Instruction::Answer);
+        }
+    }
+
+    pub fn prompt(&mut self, what: Prompt, repeat: Repeat) -> PromptId {
+        self.prompts += 1;
+        let id = PromptId(self.prompts);
+        self.push(Instruction::Prompt { id, what, repeat });
+        id
+    }
+
+    pub fn warn(&mut self, code: u32, line: Option<u32>, message: impl Into<String>) {
+        self.warnings = self.warnings.saturating_add(1);
+        if self.warnings > WARNINGS_PER_DOCUMENT_MAX {
+            return;
+        }
+        let mut message = message.into();
+        if self.warnings == WARNINGS_PER_DOCUMENT_MAX {
+            message.push_str(" (further warnings of this document are not shown)");
+        }
+        self.push(Instruction::Warn { code, message, line });
+    }
+
+    /// A new document begins: its warnings are counted anew.
+    pub fn new_document(&mut self) {
+        self.warnings = 0;
+    }
+}

@@ -1,0 +1,26 @@
+//! The nouns of `<Dial>`: each a folder with its grammar. What is dialled is a [`Target`].
+
+mod callback;
+pub(crate) mod digits;
+pub(crate) mod number;
+pub(crate) mod sip;
+
+use crate::attributes::Attribute;
+use crate::document::Node;
+use crate::effects::Effects;
+use crate::instruction::Target;
+use crate::verbs::Surroundings;
+
+/// The nouns that can be dialled. A noun is its folder and its line here.
+pub(crate) static NOUNS: [&Spec; 2] = [&number::SPEC, &sip::SPEC];
+
+/// Nouns of LaML that this server does not dial yet: warned about (13750) and passed over.
+pub(crate) static NOUNS_NOT_YET: [&str; 7] =
+    ["Conference", "Queue", "Verto", "Client", "Sim", "WhatsApp", "Application"];
+
+pub(crate) struct Spec {
+    pub name: &'static str,
+    pub attributes: &'static [Attribute],
+    /// None when it cannot be dialled; it has warned.
+    pub parse: fn(&Node, &Surroundings<'_>, &mut Effects) -> Option<Target>,
+}

@@ -1,0 +1,85 @@
+//! `<Sip>`: a SIP URI, with headers for the INVITE in its `?` part.
+
+mod uri;
+
+use super::{Spec, callback};
+use crate::attributes::{Attribute, Attributes};
+use crate::code;
+use crate::document::Node;
+use crate::effects::Effects;
+use crate::instruction::{Target, TargetAddress};
+use crate::verbs::Surroundings;
+
+/// Codecs that can be asked for, by their SDP names.
+const CODECS: [&str; 5] = ["PCMU", "PCMA", "G722", "G729", "OPUS"];
+
+pub(crate) static SPEC: Spec = Spec {
+    name: "Sip",
+    attributes: &[
+        Attribute::new("username", "", "for a 401 or 407 challenge"),
+        Attribute::new("password", "", "for a 401 or 407 challenge"),
+        Attribute::new("codecs", "", "comma list of PCMU PCMA G722 G729 OPUS; left out: the server's own order"),
+        Attribute::new("url", "", "URL of a document for the callee"),
+        Attribute::new("method", "POST", "GET, POST"),
+        Attribute::new("statusCallback", "", "URL"),
+        Attribute::new("statusCallbackMethod", "POST", "GET, POST"),
+        Attribute::new("statusCallbackEvent", "completed", "initiated ringing answered completed"),
+        Attribute::not_yet("sessionTimeout"),
+        Attribute::not_yet("machineDetection"),
+        Attribute::not_yet("machineDetectionTimeout"),
+        Attribute::not_yet("machineDetectionSpeechThreshold"),
+        Attribute::not_yet("machineDetectionSpeechEndThreshold"),
+        Attribute::not_yet("machineDetectionSilenceTimeout"),
+        Attribute::not_yet("amdStatusCallback"),
+        Attribute::not_yet("amdStatusCallbackMethod"),
+    ],
+    parse,
+};
+
+fn parse(node: &Node, around: &Surroundings<'_>, fx: &mut Effects) -> Option<Target> {
+    let attributes = Attributes::new(node, SPEC.attributes, around.url, fx);
+    for child in node.elements() {
+        let shown: String = child.name.chars().take(60).collect();
+        fx.warn(code::NESTING, Some(child.line), format!("Sip: <{shown}> is not supported inside, it is ignored"));
+    }
+    let status_callback = callback::status_callback(&attributes, fx);
+    let url = callback::whisper(&attributes, fx);
+    let codecs = codecs(&attributes, fx);
+    let read = uri::read(&node.text());
+    for problem in read.as_ref().map(|address| address.dropped.as_slice()).unwrap_or_default() {
+        fx.warn(code::SIP_MALFORMED, attributes.line(), format!("Sip: {problem}"));
+    }
+    let address = match read {
+        Ok(address) => address,
+        Err(bad) => {
+            fx.warn(bad.code, attributes.line(), format!("Sip: {}", bad.message));
+            return None;
+        }
+    };
+    let to = TargetAddress::Sip {
+        uri: address.uri,
+        headers: address.headers,
+        username: attributes.given("username").map(str::to_owned),
+        password: attributes.given("password").map(str::to_owned),
+        codecs,
+    };
+    Some(Target { to, status_callback, url, send_digits: None })
+}
+
+/// One unknown name makes the whole list void: half a list is nobody's wish.
+fn codecs(attributes: &Attributes<'_>, fx: &mut Effects) -> Vec<String> {
+    let mut codecs: Vec<String> = Vec::new();
+    for name in attributes.text("codecs").split(',').map(|n| n.trim().to_ascii_uppercase()) {
+        if name.is_empty() || codecs.contains(&name) {
+            continue;
+        }
+        if !CODECS.contains(&name.as_str()) {
+            let shown: String = name.chars().filter(|c| !c.is_control()).take(40).collect();
+            let message = format!("Sip: there is no codec \"{shown}\", the default list is offered");
+            fx.warn(code::CODECS, attributes.line(), message);
+            return Vec::new();
+        }
+        codecs.push(name);
+    }
+    codecs
+}

@@ -1,0 +1,222 @@
+//! Scripts as text: lines beginning with `<` are inputs, those with `>` the instructions that follow.
+
+mod dial;
+mod fetch;
+mod gather;
+mod random;
+mod takeover;
+mod verbs;
+
+use std::time::Duration;
+
+use tandem_model::Timestamp;
+
+use super::{Script, ScriptConfig};
+use crate::instruction::*;
+
+pub(super) const START: &str = "https://app.example/calls/start";
+pub(super) const APOLOGY: &str =
+    "say woman en-US \"Sorry, this call cannot be continued because of an application problem. Goodbye.\"";
+const FALLBACK: &str = "https://spare.example/fallback";
+
+/// A trace holds a document on one line: `⏎` stands for its line breaks.
+///
+/// Runs `document` as the first of an unanswered call, feeds the `<` lines and compares the whole trace.
+#[track_caller]
+fn check(document: &str, trace: &str) {
+    let document = document.replace('\n', "⏎");
+    check_with(ScriptConfig::default(), &format!("< doc {document}\n{trace}"));
+}
+
+/// As [`check`], from the first fetch on; the fetch itself is not in the trace.
+#[track_caller]
+fn check_with(config: ScriptConfig, trace: &str) {
+    let mut script = Script::new(config);
+    script.start_fetch(Timestamp::ZERO, START.to_owned(), Method::Post, None);
+    assert_eq!(script.poll().map(|i| write(&i)).as_deref(), Some("fetch POST https://app.example/calls/start"));
+    compare(&mut script, trace);
+}
+
+#[track_caller]
+fn check_with_fallback(trace: &str) {
+    let mut script = Script::new(ScriptConfig::default());
+    let fallback = Some((FALLBACK.to_owned(), Method::Get));
+    script.start_fetch(Timestamp::ZERO, START.to_owned(), Method::Post, fallback);
+    script.poll();
+    compare(&mut script, trace);
+}
+
+#[track_caller]
+fn compare(script: &mut Script, trace: &str) {
+    let mut now = Timestamp::ZERO;
+    let mut found = String::new();
+    let expected: String = trace.lines().map(|l| format!("{}\n", l.trim())).filter(|l| l.len() > 1).collect();
+    for line in expected.lines().filter_map(|l| l.strip_prefix("< ")) {
+        found.push_str(&format!("< {line}\n"));
+        apply(script, &mut now, line);
+        while let Some(instruction) = script.poll() {
+            found.push_str(&format!("> {}\n", write(&instruction)));
+        }
+    }
+    assert_eq!(found, expected, "\n--- found\n{found}--- expected\n{expected}");
+    let ended = |l: &str| l == "> finished" || l == "> hangup" || l.starts_with("> reject") || l == "< hungup";
+    assert_eq!(script.is_finished(), expected.lines().any(ended), "is_finished after\n{found}");
+}
+
+fn apply(script: &mut Script, now: &mut Timestamp, line: &str) {
+    let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let input = match word {
+        "doc" => document(START, "text/xml", rest),
+        "doc-at" => {
+            let (url, xml) = rest.split_once(' ').expect("doc-at URL XML");
+            document(url, "application/xml; charset=utf-8", xml)
+        }
+        "fail" => {
+            Input::Document(Err(FetchFailure { code: rest.parse().expect("a code"), message: "failed".to_owned() }))
+        }
+        "ended" => Input::PromptEnded { id: PromptId(rest.parse().expect("an id")), result: Ok(()) },
+        "broken" => Input::PromptEnded {
+            id: PromptId(rest.parse().expect("an id")),
+            result: Err(PromptFailure { code: 13_420, message: "not audio".to_owned() }),
+        },
+        "keys" => {
+            for key in rest.chars() {
+                script.handle(*now, Input::Digit(key));
+            }
+            return;
+        }
+        "dialled" => Input::DialEnded(outcome(rest)),
+        "hungup" => Input::HungUp,
+        "redirect" => Input::Redirect { url: rest.to_owned(), method: Method::Get },
+        "replace" => Input::Replace { xml: rest.to_owned() },
+        "wait" => {
+            *now = *now + Duration::from_millis(rest.parse().expect("milliseconds"));
+            script.expire(*now);
+            return;
+        }
+        other => panic!("no input {other}"),
+    };
+    script.handle(*now, input);
+}
+
+fn document(url: &str, content_type: &str, xml: &str) -> Input {
+    Input::Document(Ok(Document {
+        url: url.to_owned(),
+        content_type: Some(content_type.to_owned()),
+        body: xml.replace('⏎', "\n").into_bytes(),
+    }))
+}
+
+fn outcome_input(status: &str) -> Input {
+    Input::DialEnded(outcome(status))
+}
+
+fn outcome(status: &str) -> DialOutcome {
+    let bare = |status| DialOutcome { status, call_sid: None, duration: None, bridged: false, sip: None };
+    match status {
+        "completed" => DialOutcome {
+            call_sid: Some("child".to_owned()),
+            duration: Some(Duration::from_millis(61_900)),
+            bridged: true,
+            ..bare(DialStatus::Completed)
+        },
+        "sip" => DialOutcome {
+            call_sid: Some("child".to_owned()),
+            sip: Some(DialSip {
+                call_id: "id@host".to_owned(),
+                response_code: 486,
+                headers: [("X-Why", "tea"), ("X-Why", "more"), ("X-B", "2")]
+                    .map(|(n, v)| (n.to_owned(), v.to_owned()))
+                    .to_vec(),
+            }),
+            ..bare(DialStatus::Busy)
+        },
+        "busy" => bare(DialStatus::Busy),
+        "no-answer" => bare(DialStatus::NoAnswer),
+        "canceled" => bare(DialStatus::Canceled),
+        other => panic!("no outcome {other}"),
+    }
+}
+
+pub(super) fn write(instruction: &Instruction) -> String {
+    match instruction {
+        Instruction::Answer => "answer".to_owned(),
+        Instruction::Fetch { url, method, params } => {
+            let params: String = params.iter().map(|(n, v)| format!(" {n}={v}")).collect();
+            format!("fetch {} {url}{params}", method_name(*method))
+        }
+        Instruction::CancelFetch => "cancel fetch".to_owned(),
+        Instruction::Prompt { id, what, repeat } => {
+            let what = match what {
+                Prompt::Url(url) => format!("play {url}"),
+                Prompt::Speech { text, voice, language } => format!("say {voice} {language} {text:?}"),
+                Prompt::Digits(digits) => format!("digits {digits}"),
+            };
+            let repeat = match repeat {
+                Repeat::Times(1) => String::new(),
+                Repeat::Times(n) => format!(" x{n}"),
+                Repeat::Forever => " for ever".to_owned(),
+            };
+            format!("prompt {} {what}{repeat}", id.0)
+        }
+        Instruction::StopPrompt { id } => format!("stop {}", id.0),
+        Instruction::Dial(dial) => write_dial(dial),
+        Instruction::CancelDial => "cancel dial".to_owned(),
+        Instruction::Echo { on } => format!("echo {}", if *on { "on" } else { "off" }),
+        Instruction::Reject { reason: RejectReason::Busy } => "reject busy".to_owned(),
+        Instruction::Reject { reason: RejectReason::Rejected } => "reject rejected".to_owned(),
+        Instruction::Hangup => "hangup".to_owned(),
+        Instruction::Warn { code, line, .. } => match line {
+            Some(line) => format!("warn {code} line {line}"),
+            None => format!("warn {code}"),
+        },
+        Instruction::Finished => "finished".to_owned(),
+    }
+}
+
+fn write_dial(dial: &Dial) -> String {
+    let mut out = format!("dial {}+{}s", dial.timeout.as_secs(), dial.time_limit.as_secs());
+    for (name, on) in [("answerOnBridge", dial.answer_on_bridge), ("hangupOnStar", dial.hangup_on_star)] {
+        if on {
+            out.push_str(&format!(" {name}"));
+        }
+    }
+    for (name, value) in [("id", &dial.caller_id), ("name", &dial.caller_name)] {
+        if let Some(value) = value {
+            out.push_str(&format!(" {name}={value:?}"));
+        }
+    }
+    for target in &dial.targets {
+        match &target.to {
+            TargetAddress::Number(number) => out.push_str(&format!(" | {number}")),
+            TargetAddress::Sip { uri, headers, username, password, codecs } => {
+                out.push_str(&format!(" | {uri}"));
+                out.extend(headers.iter().map(|(n, v)| format!(" {n}:{v}")));
+                out.extend(username.iter().map(|u| format!(" user={u}")));
+                out.extend(password.iter().map(|p| format!(" password={p}")));
+                out.extend(codecs.iter().map(|c| format!(" {c}")));
+            }
+        }
+        out.extend(target.send_digits.iter().map(|d| format!(" digits={d}")));
+        if let Some((url, method)) = &target.url {
+            out.push_str(&format!(" whisper {} {url}", method_name(*method)));
+        }
+        if let Some(callback) = &target.status_callback {
+            let StatusEvents { initiated, ringing, answered, completed } = callback.events;
+            let events: String = [(initiated, 'i'), (ringing, 'r'), (answered, 'a'), (completed, 'c')]
+                .iter()
+                .filter(|(on, _)| *on)
+                .map(|(_, letter)| letter)
+                .collect();
+            out.push_str(&format!(" callback {} {} {events}", method_name(callback.method), callback.url));
+        }
+    }
+    out
+}
+
+fn method_name(method: Method) -> &'static str {
+    match method {
+        Method::Get => "GET",
+        Method::Post => "POST",
+    }
+}

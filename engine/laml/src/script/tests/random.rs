@@ -1,0 +1,213 @@
+//! Random documents and inputs: whatever comes, a script asks for bounded things and keeps its contract.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use tandem_model::Timestamp;
+
+use super::{START, write};
+use crate::instruction::*;
+use crate::script::{Script, ScriptConfig};
+
+fn verb() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        Just("<Say>hello</Say>"),
+        Just("<Say loop=\"0\"/>"),
+        Just("<Play loop=\"0\">a.wav</Play>"),
+        Just("<Play digits=\"1w\"/>"),
+        Just("<Pause length=\"2\"/>"),
+        Just("<Pause length=\"0\"/>"),
+        Just("<Gather numDigits=\"2\"><Say>x</Say><Pause/></Gather>"),
+        Just("<Gather actionOnEmptyResult=\"true\"/>"),
+        Just("<Dial action=\"a\" hangupOnStar=\"true\">1</Dial>"),
+        Just("<Dial answerOnBridge=\"true\"><Sip>a@b</Sip></Dial>"),
+        Just("<Dial><Queue>q</Queue></Dial>"),
+        Just("<Echo timeout=\"5\"/>"),
+        Just("<Redirect/>"),
+        Just("<Redirect>ftp://x</Redirect>"),
+        Just("<Reject/>"),
+        Just("<Hangup/>"),
+        Just("<Record/>"),
+        Just("<Nonsense/>"),
+        Just("<Say"),
+    ];
+    leaf.prop_map(str::to_owned)
+}
+
+fn document() -> impl Strategy<Value = String> {
+    prop_oneof![
+        9 => proptest::collection::vec(verb(), 0..6).prop_map(|v| format!("<Response>{}</Response>", v.concat())),
+        1 => any::<String>(),
+    ]
+}
+
+#[derive(Clone, Debug)]
+enum Act {
+    Document(String),
+    Fail,
+    PromptEnded(bool),
+    StalePrompt(u64),
+    DialEnded(bool),
+    Digit(char),
+    Wait(u64),
+    Redirect,
+    Replace(String),
+    HungUp,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        6 => document().prop_map(Act::Document),
+        1 => Just(Act::Fail),
+        6 => any::<bool>().prop_map(Act::PromptEnded),
+        1 => (0u64..50).prop_map(Act::StalePrompt),
+        4 => any::<bool>().prop_map(Act::DialEnded),
+        4 => prop_oneof![Just('1'), Just('#'), Just('*'), any::<char>()].prop_map(Act::Digit),
+        6 => (0u64..7_000).prop_map(Act::Wait),
+        1 => Just(Act::Redirect),
+        1 => document().prop_map(Act::Replace),
+        1 => Just(Act::HungUp),
+    ]
+}
+
+/// The leg as a call would keep it: what the script has running there.
+#[derive(Default)]
+struct Leg {
+    prompts: BTreeSet<PromptId>,
+    stopped: BTreeSet<PromptId>,
+    prompts_seen: BTreeSet<PromptId>,
+    dials: u32,
+    cancelled: u32,
+    fetching: bool,
+    echo: bool,
+    answered: bool,
+    over: bool,
+}
+
+impl Leg {
+    /// Panics where the script breaks its contract.
+    fn follow(&mut self, instruction: &Instruction) {
+        assert!(!self.over, "{} after the end", write(instruction));
+        let audible = self.prompts.difference(&self.stopped).count();
+        match instruction {
+            Instruction::Answer => {
+                assert!(!self.answered, "answered twice");
+                self.answered = true;
+            }
+            Instruction::Fetch { .. } => {
+                assert!(!self.fetching && audible == 0 && !self.echo && self.dials == self.cancelled);
+                self.fetching = true;
+            }
+            Instruction::CancelFetch => {
+                assert!(self.fetching);
+                self.fetching = false;
+            }
+            Instruction::Prompt { id, .. } => {
+                assert!(self.answered && audible == 0 && !self.echo && !self.fetching);
+                assert!(self.prompts_seen.insert(*id), "a prompt id used twice");
+                self.prompts.insert(*id);
+            }
+            Instruction::StopPrompt { id } => {
+                assert!(self.prompts.contains(id) && self.stopped.insert(*id), "stopped what does not run");
+            }
+            Instruction::Dial(dial) => {
+                assert!(audible == 0 && self.dials == self.cancelled && !self.echo);
+                assert!(self.answered || dial.answer_on_bridge);
+                assert!(!dial.targets.is_empty());
+                self.dials += 1;
+            }
+            Instruction::CancelDial => {
+                self.cancelled += 1;
+                assert!(self.cancelled <= self.dials, "cancelled what does not run");
+            }
+            Instruction::Echo { on } => {
+                assert!(self.echo != *on && self.answered);
+                self.echo = *on;
+            }
+            Instruction::Reject { .. } => {
+                assert!(!self.answered);
+                self.over = true;
+            }
+            Instruction::Hangup => {
+                assert!(self.answered && audible == 0 && !self.echo);
+                self.over = true;
+            }
+            Instruction::Finished => {
+                assert!(audible == 0 && !self.echo && self.dials == self.cancelled);
+                self.over = true;
+            }
+            Instruction::Warn { code, .. } => assert!((10_000..60_000).contains(code)),
+        }
+    }
+}
+
+fn run(acts: &[Act]) {
+    let mut script = Script::new(ScriptConfig { documents_max: 20, ..ScriptConfig::default() });
+    let mut leg = Leg::default();
+    let mut now = Timestamp::ZERO;
+    script.start_fetch(now, START.to_owned(), Method::Post, None);
+    let drain = |script: &mut Script, leg: &mut Leg| {
+        let mut instructions = 0;
+        while let Some(instruction) = script.poll() {
+            leg.follow(&instruction);
+            instructions += 1;
+        }
+        assert!(instructions < 300, "{instructions} instructions from one input");
+        assert!(leg.over == script.is_finished());
+        assert!(script.deadline().is_none() || !leg.over);
+    };
+    drain(&mut script, &mut leg);
+    for act in acts {
+        let input = match act {
+            Act::Document(xml) => {
+                leg.fetching = false;
+                super::document(START, "text/xml", xml)
+            }
+            Act::Fail => {
+                leg.fetching = false;
+                Input::Document(Err(FetchFailure { code: 11_200, message: String::new() }))
+            }
+            Act::PromptEnded(well) => {
+                let Some(id) = leg.prompts.pop_first() else { continue };
+                leg.stopped.remove(&id);
+                let failure = PromptFailure { code: 13_420, message: String::new() };
+                Input::PromptEnded { id, result: if *well { Ok(()) } else { Err(failure) } }
+            }
+            Act::StalePrompt(id) if leg.prompts.contains(&PromptId(*id)) => continue,
+            Act::StalePrompt(id) => Input::PromptEnded { id: PromptId(*id), result: Ok(()) },
+            Act::DialEnded(well) => {
+                if leg.dials == 0 {
+                    continue;
+                }
+                leg.dials -= 1;
+                leg.cancelled = leg.cancelled.saturating_sub(1);
+                leg.answered |= *well && leg.dials == leg.cancelled;
+                super::outcome_input(if *well { "completed" } else { "busy" })
+            }
+            Act::Digit(digit) => Input::Digit(*digit),
+            Act::Wait(ms) => {
+                now = now + std::time::Duration::from_millis(*ms);
+                script.expire(now);
+                drain(&mut script, &mut leg);
+                continue;
+            }
+            Act::Redirect => Input::Redirect { url: START.to_owned(), method: Method::Get },
+            Act::Replace(xml) => Input::Replace { xml: xml.clone() },
+            Act::HungUp => {
+                leg.over = true;
+                Input::HungUp
+            }
+        };
+        script.handle(now, input);
+        drain(&mut script, &mut leg);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_script_keeps_its_contract_whatever_happens(acts in proptest::collection::vec(act(), 0..40)) {
+        run(&acts);
+    }
+}

@@ -1,0 +1,137 @@
+use std::time::Duration;
+
+use tandem_model::limits;
+
+use super::{DialVerb, State};
+use crate::attributes::{Attribute, Attributes};
+use crate::code;
+use crate::document::Node;
+use crate::effects::Effects;
+use crate::instruction::{Dial, Target, TargetAddress};
+use crate::nouns::{self, NOUNS, NOUNS_NOT_YET};
+use crate::verbs::{Spec, Surroundings, Verb};
+
+pub(crate) const CALLER_NAME_CHARS_MAX: usize = 70;
+/// A From header's user part; nothing real comes near.
+const CALLER_ID_CHARS_MAX: usize = 255;
+
+pub(crate) static SPEC: Spec = Spec {
+    name: "Dial",
+    attributes: &[
+        Attribute::new("action", "", "URL; left out: the next verb"),
+        Attribute::new("method", "POST", "GET, POST"),
+        Attribute::new("answerOnBridge", "false", "true, false"),
+        Attribute::new("callerId", "", "left out: the caller's; no white space"),
+        Attribute::new("callerName", "", "up to 70 characters"),
+        Attribute::new("hangupOnStar", "false", "true, false"),
+        Attribute::new("timeout", "30", "seconds, 5 to 600"),
+        Attribute::new("timeLimit", "14400", "seconds, 1 to 86400"),
+        Attribute::not_yet("record"),
+        Attribute::not_yet("recordingTrack"),
+        Attribute::not_yet("recordingStatusCallback"),
+        Attribute::not_yet("recordingStatusCallbackMethod"),
+        Attribute::not_yet("recordingStatusCallbackEvent"),
+        Attribute::not_yet("recordingStorageUrl"),
+        Attribute::not_yet("recordingStorageUrlMethod"),
+        Attribute::not_yet("recordingConfigurationId"),
+        Attribute::not_yet("ringTone"),
+        Attribute::not_yet("trim"),
+        Attribute::not_yet("sequential"),
+        Attribute::not_yet("referUrl"),
+        Attribute::not_yet("referMethod"),
+        Attribute::not_yet("events"),
+        Attribute::not_yet("passports"),
+        Attribute::not_yet("callReason"),
+    ],
+    parse: |node, around, fx| parse(node, around, fx).map(|verb| Box::new(verb) as Box<dyn Verb>),
+};
+
+fn parse(node: &Node, around: &Surroundings<'_>, fx: &mut Effects) -> Option<DialVerb> {
+    if around.whisper {
+        let message = "Dial: a document for the callee may not dial, it is passed over";
+        fx.warn(code::VERB_FORBIDDEN, Some(node.line), message);
+        return None;
+    }
+    let attributes = Attributes::new(node, SPEC.attributes, around.url, fx);
+    let method = attributes.method("method", fx);
+    let action = attributes.url("action", fx).map(|url| (url, method));
+    let hangup_on_star = attributes.flag("hangupOnStar", fx);
+    let dial = Dial {
+        answer_on_bridge: attributes.flag("answerOnBridge", fx),
+        caller_id: caller_id(&attributes, fx),
+        caller_name: caller_name(&attributes, fx),
+        timeout: Duration::from_secs(attributes.number("timeout", 5..=600, fx).into()),
+        time_limit: Duration::from_secs(attributes.number("timeLimit", 1..=86_400, fx).into()),
+        hangup_on_star,
+        targets: targets(node, around, fx),
+    };
+    let dial = (!dial.targets.is_empty()).then(|| Box::new(dial));
+    Some(DialVerb { dial, action, hangup_on_star, state: State::NotStarted })
+}
+
+/// Any text that can stand in a From header; what a number must be, the carrier's side decides.
+fn caller_id(attributes: &Attributes<'_>, fx: &mut Effects) -> Option<String> {
+    let value = attributes.given("callerId").map(str::trim).filter(|v| !v.is_empty())?;
+    let unfit = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"');
+    if value.chars().any(unfit) || value.chars().count() > CALLER_ID_CHARS_MAX {
+        let message = "Dial: callerId may not hold white space, quotes or angle brackets, the caller's is used";
+        fx.warn(code::CALLER_ID, attributes.line(), message);
+        return None;
+    }
+    Some(value.to_owned())
+}
+
+fn caller_name(attributes: &Attributes<'_>, fx: &mut Effects) -> Option<String> {
+    let value = attributes.given("callerName").map(str::trim).filter(|v| !v.is_empty())?;
+    let clean: String = value.chars().filter(|c| !c.is_control()).collect();
+    if clean.chars().count() > CALLER_NAME_CHARS_MAX {
+        let message = format!("longer than {CALLER_NAME_CHARS_MAX} characters, the rest is left out");
+        attributes.warn_value("callerName", &message, fx);
+    }
+    Some(clean.chars().take(CALLER_NAME_CHARS_MAX).collect())
+}
+
+/// The nouns that can be rung; none when they may not stand together.
+fn targets(node: &Node, around: &Surroundings<'_>, fx: &mut Effects) -> Vec<Target> {
+    let text = node.text();
+    if node.elements().next().is_none() {
+        let number = nouns::number::read(&text, Some(node.line), fx);
+        return number.map(plain).into_iter().collect();
+    }
+    if !text.is_empty() {
+        fx.warn(code::NESTING, Some(node.line), "Dial: text beside nouns is ignored");
+    }
+    let is_sip = |n: &Node| n.name == nouns::sip::SPEC.name;
+    if node.elements().any(is_sip) && !node.elements().all(is_sip) {
+        fx.warn(code::NESTING, Some(node.line), "Dial: <Sip> may not be mixed with other nouns, nothing is dialled");
+        return Vec::new();
+    }
+    let mut targets = Vec::new();
+    for (nth, noun) in node.elements().enumerate() {
+        if nth == limits::DIAL_TARGETS_MAX {
+            let message = format!("Dial: more than {} nouns, the rest is not dialled", limits::DIAL_TARGETS_MAX);
+            fx.warn(code::NESTING, Some(noun.line), message);
+            break;
+        }
+        targets.extend(target(noun, around, fx));
+    }
+    targets
+}
+
+fn target(noun: &Node, around: &Surroundings<'_>, fx: &mut Effects) -> Option<Target> {
+    if let Some(spec) = NOUNS.iter().find(|s| s.name == noun.name) {
+        return (spec.parse)(noun, around, fx);
+    }
+    let shown: String = noun.name.chars().take(60).collect();
+    if NOUNS_NOT_YET.contains(&noun.name.as_str()) {
+        let message = format!("Dial: <{shown}> is not supported yet, it is not dialled");
+        fx.warn(code::VERB_UNSUPPORTED, Some(noun.line), message);
+    } else {
+        fx.warn(code::NESTING, Some(noun.line), format!("Dial: <{shown}> may not stand inside, it is not dialled"));
+    }
+    None
+}
+
+fn plain(number: String) -> Target {
+    Target { to: TargetAddress::Number(number), status_callback: None, url: None, send_digits: None }
+}

@@ -1,0 +1,176 @@
+//! The contract of a verb, held against every one of the list: cancellable at any input, exactly one Done, and nothing
+//! left running after either.
+
+use std::time::Duration;
+
+use tandem_model::Timestamp;
+
+use super::{Done, Event, Spec, Step, Surroundings, VERBS, Verb};
+use crate::document;
+use crate::effects::Effects;
+use crate::instruction::{DialOutcome, DialStatus, Instruction, PromptFailure, PromptId};
+
+/// Documents of one verb each; every verb of the list has to have one.
+const EXAMPLES: [&str; 14] = [
+    "<Say>hello</Say>",
+    "<Say loop='0'>for ever</Say>",
+    "<Play>http://a.example/b</Play>",
+    "<Play digits='12'/>",
+    "<Pause length='3'/>",
+    "<Gather timeout='2'><Say>a</Say><Pause/><Play>http://a.example/b</Play></Gather>",
+    "<Gather numDigits='2' actionOnEmptyResult='true' action='http://a.example/'/>",
+    "<Dial>1</Dial>",
+    "<Dial answerOnBridge='true' hangupOnStar='true' action='http://a.example/'><Sip>a@b</Sip></Dial>",
+    "<Dial>nobody</Dial>",
+    "<Redirect>http://a.example/</Redirect>",
+    "<Reject/>",
+    "<Hangup/>",
+    "<Echo/>",
+];
+
+/// What the verb has running on the leg.
+#[derive(Default)]
+struct Running {
+    prompts: Vec<PromptId>,
+    dial: bool,
+    dial_cancelled: bool,
+    echo: bool,
+}
+
+impl Running {
+    fn follow(&mut self, fx: &mut Effects) {
+        while let Some(instruction) = fx.pop() {
+            match instruction {
+                Instruction::Prompt { id, .. } => self.prompts.push(id),
+                Instruction::StopPrompt { id } => self.prompts.retain(|p| *p != id),
+                Instruction::Dial(_) => self.dial = true,
+                Instruction::CancelDial => self.dial_cancelled = true,
+                Instruction::Echo { on } => self.echo = on,
+                Instruction::Answer | Instruction::Warn { .. } | Instruction::Hangup | Instruction::Reject { .. } => {}
+                Instruction::Fetch { .. } | Instruction::CancelFetch | Instruction::Finished => {
+                    panic!("not a verb's to give: {instruction:?}")
+                }
+            }
+        }
+    }
+
+    fn is_silent(&self) -> bool {
+        self.prompts.is_empty() && (!self.dial || self.dial_cancelled) && !self.echo
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    PromptEnded,
+    PromptFailed,
+    StalePrompt,
+    Digit(char),
+    DialEnded,
+    Time,
+}
+
+const ACTS: [Act; 8] = [
+    Act::PromptEnded,
+    Act::PromptFailed,
+    Act::StalePrompt,
+    Act::Digit('1'),
+    Act::Digit('*'),
+    Act::Digit('#'),
+    Act::DialEnded,
+    Act::Time,
+];
+
+/// Runs a verb through `acts` and says whether it was done, and after how many of them.
+fn run(xml: &str, acts: &[Act]) -> (Option<Done>, Box<dyn Verb>, Effects, Running) {
+    let nodes = document::read_inline(&format!("<Response>{xml}</Response>")).unwrap();
+    let spec: &Spec = VERBS.iter().find(|s| s.name == nodes[0].name).unwrap();
+    let (mut fx, mut running, mut now) = (Effects::new(false), Running::default(), Timestamp::ZERO);
+    let around = Surroundings { url: Some("http://a.example/doc"), whisper: false };
+    let mut verb = (spec.parse)(&nodes[0], &around, &mut fx).unwrap();
+    let mut step = verb.start(now, &mut fx);
+    running.follow(&mut fx);
+    for act in acts {
+        if let Step::Done(done) = step {
+            return (Some(done), verb, fx, running);
+        }
+        let event = match act {
+            Act::PromptEnded | Act::PromptFailed => running.prompts.pop().map(|id| {
+                let failure = PromptFailure { code: 13_420, message: String::new() };
+                Event::PromptEnded { id, result: if matches!(act, Act::PromptEnded) { Ok(()) } else { Err(failure) } }
+            }),
+            Act::StalePrompt => Some(Event::PromptEnded { id: PromptId(u64::MAX), result: Ok(()) }),
+            Act::Digit(digit) => Some(Event::Digit(*digit)),
+            Act::DialEnded => std::mem::take(&mut running.dial).then(|| {
+                let status = DialStatus::NoAnswer;
+                Event::DialEnded(DialOutcome { status, call_sid: None, duration: None, bridged: false, sip: None })
+            }),
+            Act::Time => {
+                now = verb.deadline().unwrap_or(now + Duration::from_secs(1));
+                step = verb.expire(now, &mut fx);
+                None
+            }
+        };
+        if let Some(event) = event {
+            step = verb.handle(now, &event, &mut fx);
+        }
+        running.follow(&mut fx);
+    }
+    let done = if let Step::Done(done) = step { Some(done) } else { None };
+    (done, verb, fx, running)
+}
+
+/// Every sequence of up to four acts.
+fn sequences() -> Vec<Vec<Act>> {
+    let mut all: Vec<Vec<Act>> = vec![Vec::new()];
+    let mut longest = all.clone();
+    for _ in 0..4 {
+        longest = longest.iter().flat_map(|s| ACTS.iter().map(move |a| [s.as_slice(), &[*a]].concat())).collect();
+        all.extend(longest.iter().cloned());
+    }
+    all
+}
+
+#[test]
+fn every_verb_of_the_list_has_an_example() {
+    for spec in VERBS {
+        assert!(EXAMPLES.iter().any(|x| x.starts_with(&format!("<{}", spec.name))), "{} has none", spec.name);
+    }
+}
+
+#[test]
+fn a_verb_can_be_cancelled_after_any_input_and_leaves_nothing_running() {
+    let sequences = sequences();
+    for xml in EXAMPLES {
+        for acts in &sequences {
+            let (done, mut verb, mut fx, mut running) = run(xml, acts);
+            if done.is_some() {
+                assert!(running.is_silent(), "{xml} after {acts:?} is done but goes on");
+                continue;
+            }
+            verb.cancel(&mut fx);
+            running.follow(&mut fx);
+            assert!(running.is_silent(), "{xml} cancelled after {acts:?} goes on");
+            assert_eq!(fx.dials_given_up, u32::from(running.dial), "{xml} after {acts:?}");
+        }
+    }
+}
+
+#[test]
+fn a_verb_is_done_once_all_it_started_has_ended() {
+    let ending = [Act::PromptEnded, Act::Time, Act::DialEnded, Act::PromptEnded, Act::Time, Act::Time, Act::Time];
+    for xml in EXAMPLES {
+        let (done, ..) = run(xml, &ending);
+        assert!(done.is_some(), "{xml} is never done");
+    }
+}
+
+#[test]
+fn a_verb_that_waits_has_a_deadline_or_something_running() {
+    for xml in EXAMPLES {
+        for acts in sequences() {
+            let (done, verb, _, running) = run(xml, &acts);
+            let waits = verb.deadline().is_some() || !running.prompts.is_empty() || running.dial;
+            assert!(done.is_some() || waits, "{xml} is stuck after {acts:?}");
+        }
+    }
+}

@@ -1,4 +1,4 @@
-use tandem_codecs::CodecId;
+use tandem_codecs::{CodecId, CodecSpec};
 use tandem_media::control::Event;
 use tandem_model::{Endpoint, Timestamp};
 use tandem_sdp::Description;
@@ -41,6 +41,19 @@ impl Incoming {
 
     pub(super) fn call_id(&self) -> &str {
         self.invite.call_id()
+    }
+
+    pub(super) fn offered_codecs(&self) -> Vec<CodecId> {
+        let formats = self.offer.iter().filter_map(|o| o.audio()).flat_map(|m| &m.formats);
+        let mut codecs = Vec::new();
+        for f in formats {
+            if let Some(spec) = CodecSpec::by_rtpmap(&f.name, f.clock_hz, f.channels)
+                && !codecs.contains(&spec.id)
+            {
+                codecs.push(spec.id);
+            }
+        }
+        codecs
     }
 
     pub(super) fn stage(&self, local_tag: &str) -> RecordStage {

@@ -27,6 +27,7 @@ pub use facts::LegFacts;
 
 use std::collections::VecDeque;
 
+use tandem_codecs::CodecId;
 use tandem_media::control::{Command, Event};
 use tandem_model::{CallSid, Endpoint, Entropy, LegId, Timestamp, hex_token};
 use tandem_sip::message::Message;
@@ -151,6 +152,14 @@ impl Leg {
 
     pub fn sid(&self) -> CallSid {
         self.sid
+    }
+
+    /// Codecs of the offer that started this leg which we speak, in its order.
+    pub fn offered_codecs(&self) -> Vec<CodecId> {
+        match &self.state {
+            State::Incoming(s) => s.offered_codecs(),
+            State::Outgoing(_) | State::Talking(_) | State::Closing(_) | State::Over => Vec::new(),
+        }
     }
 
     pub fn facts(&self) -> &LegFacts {

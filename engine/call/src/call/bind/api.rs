@@ -137,8 +137,8 @@ impl Call {
     fn start_document(&mut self, document: ApiDocument, fallback: Option<(String, Method)>) {
         let mut script = Script::new(ScriptConfig::default());
         match document {
-            ApiDocument::Url(url, method) => script.start_fetch(url, method, fallback),
-            ApiDocument::Inline(xml) => script.start_document(&xml),
+            ApiDocument::Url(url, method) => script.start_fetch(self.clock.0, url, method, fallback),
+            ApiDocument::Inline(xml) => script.start_document(self.clock.0, &xml),
         }
         self.script = Some(Box::new(script));
     }

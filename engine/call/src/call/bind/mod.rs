@@ -20,7 +20,7 @@ impl Call {
     pub(super) fn start_webhook(&mut self, hooks: &WebhookSet) {
         let mut script = Script::new(ScriptConfig::default());
         let fallback = hooks.fallback_url.clone().map(|url| (url, hooks.fallback_method));
-        script.start_fetch(hooks.request_url.clone(), hooks.request_method, fallback);
+        script.start_fetch(self.clock.0, hooks.request_url.clone(), hooks.request_method, fallback);
         self.script = Some(Box::new(script));
     }
 

@@ -52,7 +52,7 @@ pub enum Event {
 /// Why no client transaction was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestError {
-    /// A response, or an ACK: neither makes a transaction.
+    /// A response, an ACK or a CANCEL: the first two make no transaction, the last is made by `cancel`.
     NotARequest,
     /// The top Via has no RFC 3261 branch.
     NoBranch,
@@ -65,8 +65,8 @@ pub enum RequestError {
 /// What became of a cancellation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CancelOutcome {
-    /// CANCEL sent; its own transaction.
-    Sent(ClientKey),
+    /// The CANCEL has gone out. Its own transaction is the layer's business.
+    Sent,
     /// Waits for the first provisional response.
     Queued,
     /// The INVITE has its final response, was cancelled before, is gone, or was no INVITE.

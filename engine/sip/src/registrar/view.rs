@@ -1,0 +1,158 @@
+use std::time::Duration;
+
+use tandem_model::{Endpoint, Timestamp, limits};
+
+use super::request::AskedContact;
+use super::{Binding, BindingChange, BindingKey, Refused};
+use crate::message::{Message, Uri};
+
+/// The bindings of one address-of-record as they will be, and the changes that lead there.
+pub(super) struct View {
+    now: Timestamp,
+    aor: String,
+    bindings: Vec<Binding>,
+    changes: Vec<BindingChange>,
+}
+
+/// The REGISTER and where it came from.
+pub(super) struct Origin<'a> {
+    pub request: &'a Message,
+    pub source: Endpoint,
+}
+
+impl View {
+    pub fn new(now: Timestamp, aor: &str) -> Self {
+        View { now, aor: aor.to_owned(), bindings: Vec::new(), changes: Vec::new() }
+    }
+
+    /// What is committed. Expired bindings no longer count.
+    pub fn load(&mut self, bindings: &[Binding]) {
+        self.bindings.extend(bindings.iter().filter(|b| b.is_live(self.now)).cloned());
+    }
+
+    /// What is prepared already, and on its way.
+    pub fn apply_all(&mut self, changes: &[BindingChange]) {
+        changes.iter().for_each(|change| self.apply(change));
+    }
+
+    pub fn contact_values(&self) -> Vec<String> {
+        self.bindings.iter().map(|b| b.contact_value(self.now)).collect()
+    }
+
+    pub fn into_changes(self) -> Vec<BindingChange> {
+        self.changes
+    }
+
+    /// `Contact: *` (RFC 3261 section 10.3, step 6).
+    pub fn remove_all(&mut self, origin: &Origin<'_>) -> Result<(), Refused> {
+        for binding in self.bindings.clone() {
+            check_order(&binding, origin)?;
+            self.change(BindingChange::Remove(binding.key));
+        }
+        Ok(())
+    }
+
+    /// One contact of the request (RFC 3261 section 10.3, step 7).
+    pub fn bind(&mut self, asked: &AskedContact<'_>, origin: &Origin<'_>) -> Result<(), Refused> {
+        let existing = self.bindings.iter().find(|b| same_uri(&b.key.contact, asked.uri));
+        // One named twice in a request counts once, as last named.
+        let twice = existing.is_some_and(|e| self.is_changed(&e.key));
+        if let Some(existing) = existing.filter(|_| !twice) {
+            check_order(existing, origin)?;
+        }
+        let key = match existing {
+            Some(existing) => existing.key.clone(),
+            None => BindingKey { aor: self.aor.clone(), contact: asked.uri.to_owned() },
+        };
+        if asked.expires_secs == 0 {
+            if existing.is_some() {
+                self.change(BindingChange::Remove(key));
+            }
+            return Ok(());
+        }
+        self.replace_instance(asked, &key);
+        let binding = self.binding(key, asked, origin);
+        self.change(BindingChange::Put(binding));
+        Ok(())
+    }
+
+    /// Makes room at the limit by dropping older contacts of the same flow: a client behind NAT that restarts comes with
+    /// a new contact each time. A flow with Path is a proxy's, and shared.
+    pub fn check_room(&mut self, origin: &Origin<'_>) -> Result<(), Refused> {
+        while self.bindings.len() > limits::CONTACTS_PER_AOR_MAX {
+            let stale = self
+                .bindings
+                .iter()
+                .filter(|b| b.source == origin.source && b.path.is_empty() && !self.is_changed(&b.key))
+                .min_by_key(|b| b.updated_at)
+                .map(|b| b.key.clone());
+            self.change(BindingChange::Remove(stale.ok_or_else(Refused::too_many)?));
+        }
+        Ok(())
+    }
+
+    /// One device has one contact for each way of reaching it: a new URI takes the place of the old
+    /// (RFC 5626 section 6, for reg-id left out).
+    fn replace_instance(&mut self, asked: &AskedContact<'_>, key: &BindingKey) {
+        if asked.instance.is_none() {
+            return;
+        }
+        let old: Vec<BindingKey> = self
+            .bindings
+            .iter()
+            .filter(|b| b.instance.as_deref() == asked.instance && b.key != *key && !self.is_changed(&b.key))
+            .map(|b| b.key.clone())
+            .collect();
+        old.into_iter().for_each(|key| self.change(BindingChange::Remove(key)));
+    }
+
+    fn binding(&self, key: BindingKey, asked: &AskedContact<'_>, origin: &Origin<'_>) -> Binding {
+        let request = origin.request;
+        Binding {
+            key,
+            source: origin.source,
+            call_id: request.call_id().to_owned(),
+            cseq: request.cseq().number,
+            expires_at: self.now + Duration::from_secs(u64::from(asked.expires_secs)),
+            updated_at: self.now,
+            q_thousandths: asked.q_thousandths,
+            user_agent: request.header("User-Agent").map(str::to_owned),
+            instance: asked.instance.map(str::to_owned),
+            path: request.headers("Path").map(str::to_owned).collect(),
+        }
+    }
+
+    fn is_changed(&self, key: &BindingKey) -> bool {
+        self.changes.iter().any(|c| matches!(c, BindingChange::Put(b) if b.key == *key))
+    }
+
+    fn change(&mut self, change: BindingChange) {
+        self.apply(&change);
+        self.changes.push(change);
+    }
+
+    fn apply(&mut self, change: &BindingChange) {
+        let key = match change {
+            BindingChange::Put(binding) => &binding.key,
+            BindingChange::Remove(key) => key,
+        };
+        self.bindings.retain(|b| b.key != *key);
+        if let BindingChange::Put(binding) = change {
+            self.bindings.push(binding.clone());
+        }
+    }
+}
+
+/// Within one Call-ID only a higher CSeq may change a binding.
+fn check_order(existing: &Binding, origin: &Origin<'_>) -> Result<(), Refused> {
+    let same_call = existing.call_id == origin.request.call_id();
+    if same_call && origin.request.cseq().number <= existing.cseq { Err(Refused::out_of_order()) } else { Ok(()) }
+}
+
+/// RFC 3261 section 19.1.4. What does not read as a URI (it was stored by another version) is compared as text.
+fn same_uri(a: &str, b: &str) -> bool {
+    match (Uri::parse(a), Uri::parse(b)) {
+        (Ok(a), Ok(b)) => a.sip_equal(&b),
+        _ => a == b,
+    }
+}

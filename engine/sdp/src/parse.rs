@@ -165,7 +165,7 @@ fn media(value: &str) -> Result<MediaReader, &'static str> {
     if ![kind, proto, first_format].iter().all(|token| token.bytes().all(|b| b.is_ascii_graphic())) {
         return Err("media line has a character no token has");
     }
-    let port = port.split('/').next().and_then(|p| number::<u16>(p)).ok_or("no such port")?;
+    let port = port.split('/').next().and_then(number::<u16>).ok_or("no such port")?;
     let proto = Proto::from_name(proto);
     let mut payload_types = Vec::new();
     if proto.is_rtp() {

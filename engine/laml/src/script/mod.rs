@@ -114,7 +114,10 @@ impl Script {
                 State::Running(_) => self.handle_event(now, &Event::PromptEnded { id, result }),
             },
             Input::Digit(digit) => self.handle_event(now, &Event::Digit(digit)),
-            Input::DialEnded(_) if self.fx.dials_given_up > 0 => self.fx.dials_given_up -= 1,
+            Input::DialEnded(outcome) if self.fx.dials_given_up > 0 => {
+                self.fx.dials_given_up -= 1;
+                self.fx.answered |= outcome.bridged;
+            }
             Input::DialEnded(outcome) => self.handle_event(now, &Event::DialEnded(outcome)),
             Input::HungUp => {
                 self.fx.clear();
@@ -152,7 +155,10 @@ impl Script {
                 let step = verb.expire(now, &mut self.fx);
                 self.step(now, step);
             }
-            State::Apologising { .. } => self.hang_up(),
+            State::Apologising { prompt, .. } => {
+                self.fx.push(Instruction::StopPrompt { id: *prompt });
+                self.hang_up();
+            }
             State::Idle | State::Fetching { .. } | State::Finished => {}
         }
     }

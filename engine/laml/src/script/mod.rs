@@ -208,7 +208,7 @@ impl Script {
             (Some(failed_url), Some((url, method))) if self.count_document() => {
                 let params = vec![
                     ("ErrorCode".to_owned(), error.code.to_string()),
-                    ("ErrorUrl".to_owned(), without_fragment(&failed_url).to_owned()),
+                    ("ErrorUrl".to_owned(), address::without_secrets(&failed_url)),
                 ];
                 self.state = State::Fetching { url: url.clone(), is_fallback: true };
                 self.fx.push(Instruction::Fetch { url, method, params });
@@ -346,9 +346,4 @@ fn known_verbs(verbs: Vec<Node>) -> Result<Vec<Node>, DocumentError> {
             Err(DocumentError { code: code::DOCUMENT_PARSE, message, line: Some(node.line) })
         }
     }
-}
-
-/// The fragment is for the webhook layer alone.
-fn without_fragment(url: &str) -> &str {
-    url.split_once('#').map_or(url, |(url, _)| url)
 }

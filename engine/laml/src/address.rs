@@ -35,6 +35,21 @@ pub(crate) fn resolve(base: Option<&str>, reference: &str) -> Result<String, Bad
     Ok(if relative || !plain { url.into() } else { reference.to_owned() })
 }
 
+/// `url` as another server may see it: without user and password, and without the fragment, which is the webhook
+/// layer's alone.
+pub(crate) fn without_secrets(url: &str) -> String {
+    match Url::parse(url) {
+        Ok(mut parsed) if !parsed.username().is_empty() || parsed.password().is_some() => {
+            parsed.set_fragment(None);
+            // Neither can fail: the URL has a host, or there would be no user in it.
+            let _ = parsed.set_password(None);
+            let _ = parsed.set_username("");
+            parsed.into()
+        }
+        Ok(_) | Err(_) => url.split_once('#').map_or(url, |(url, _)| url).to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,6 +70,18 @@ mod tests {
             ("https://a.example/%7Euser#ot=100", "https://a.example/%7Euser#ot=100"),
         ] {
             assert_eq!(resolve(base, reference).as_deref(), Ok(expected), "{reference}");
+        }
+    }
+
+    #[test]
+    fn an_address_told_to_others_holds_no_password() {
+        for (url, expected) in [
+            ("https://u:p@a.example:8443/x?y=1#rt=5", "https://a.example:8443/x?y=1"),
+            ("https://u@a.example/x", "https://a.example/x"),
+            ("https://:p@a.example/x", "https://a.example/x"),
+            ("https://a.example/%7e?m=a@b#rt=5", "https://a.example/%7e?m=a@b"),
+        ] {
+            assert_eq!(without_secrets(url), expected);
         }
     }
 

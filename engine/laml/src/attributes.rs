@@ -23,7 +23,7 @@ pub(crate) struct Attribute {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Support {
     Supported,
-    /// Part of LaML; here it is warned about and has no effect.
+    /// Part of LaML; here it is warned about and has no effect, unless it asks for the default.
     NotYet,
 }
 
@@ -34,6 +34,11 @@ impl Attribute {
 
     pub const fn not_yet(name: &'static str) -> Self {
         Attribute { name, default: "", values: "", support: Support::NotYet }
+    }
+
+    /// As [`not_yet`](Attribute::not_yet), with the value that asks for nothing.
+    pub const fn not_yet_but(name: &'static str, default: &'static str) -> Self {
+        Attribute { name, default, values: "", support: Support::NotYet }
     }
 }
 
@@ -47,10 +52,11 @@ pub(crate) struct Attributes<'a> {
 impl<'a> Attributes<'a> {
     /// Warns of each attribute that does not exist (20422) or does nothing yet (10001).
     pub fn new(node: &'a Node, table: &'static [Attribute], base: Option<&'a str>, fx: &mut Effects) -> Self {
-        for (name, _) in &node.attributes {
+        for (name, value) in &node.attributes {
             let shown: String = name.chars().take(60).collect();
             match table.iter().find(|a| a.name == name) {
                 Some(Attribute { support: Support::Supported, .. }) => {}
+                Some(Attribute { support: Support::NotYet, default, .. }) if value.trim() == *default => {}
                 Some(Attribute { support: Support::NotYet, .. }) => {
                     let message = format!("{}: the attribute {shown} is not supported yet and ignored", node.name);
                     fx.warn(code::ATTRIBUTE_UNSUPPORTED, Some(node.line), message);

@@ -48,7 +48,7 @@ pub enum Instruction {
     Echo {
         on: bool,
     },
-    /// Refuse the unanswered leg. Nothing follows.
+    /// Refuse the unanswered leg; one that was answered meanwhile is hung up. Nothing follows.
     Reject {
         reason: RejectReason,
     },

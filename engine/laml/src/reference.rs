@@ -29,7 +29,8 @@ fn section(out: &mut String, name: &str, attributes: &[Attribute]) {
     for attribute in attributes {
         let support = match attribute.support {
             Support::Supported => "supported",
-            Support::NotYet => "warned about, no effect yet",
+            Support::NotYet if attribute.default.is_empty() => "warned about, no effect yet",
+            Support::NotYet => "other values are warned about, no effect yet",
         };
         let default = if attribute.default.is_empty() { String::new() } else { format!("`{}`", attribute.default) };
         let _ = writeln!(out, "| {} | {default} | {} | {support} |", attribute.name, attribute.values);

@@ -102,6 +102,9 @@ fn nesting_elements_attributes_and_namespaces_are_bounded() {
     refused(many(limits::LAML_NODES_MAX).as_bytes(), 12100, Some(1));
     refused(format!("<Response>{}</Response>", "<!---->".repeat(9_000)).as_bytes(), 12100, Some(1));
 
+    refused(format!("<Response><Say>{}</Say></Response>", "=".repeat(60_000)).as_bytes(), 12100, Some(1));
+    refused(format!("<Response><![CDATA[{}]]></Response>", "<".repeat(60_000)).as_bytes(), 12100, Some(1));
+
     let wide = |n: usize| {
         let attributes: String = (0..n).map(|i| format!(" a{i}=''")).collect();
         format!("<Response><a{attributes}/></Response>")

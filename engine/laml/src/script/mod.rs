@@ -114,7 +114,10 @@ impl Script {
                 State::Running(_) => self.handle_event(now, &Event::PromptEnded { id, result }),
             },
             Input::Digit(digit) => self.handle_event(now, &Event::Digit(digit)),
-            Input::DialEnded(_) if self.fx.dials_given_up > 0 => self.fx.dials_given_up -= 1,
+            Input::DialEnded(outcome) if self.fx.dials_given_up > 0 => {
+                self.fx.dials_given_up -= 1;
+                self.fx.answered |= outcome.bridged;
+            }
             Input::DialEnded(outcome) => self.handle_event(now, &Event::DialEnded(outcome)),
             Input::HungUp => {
                 self.fx.clear();
@@ -152,7 +155,10 @@ impl Script {
                 let step = verb.expire(now, &mut self.fx);
                 self.step(now, step);
             }
-            State::Apologising { .. } => self.hang_up(),
+            State::Apologising { prompt, .. } => {
+                self.fx.push(Instruction::StopPrompt { id: *prompt });
+                self.hang_up();
+            }
             State::Idle | State::Fetching { .. } | State::Finished => {}
         }
     }
@@ -202,7 +208,7 @@ impl Script {
             (Some(failed_url), Some((url, method))) if self.count_document() => {
                 let params = vec![
                     ("ErrorCode".to_owned(), error.code.to_string()),
-                    ("ErrorUrl".to_owned(), without_fragment(&failed_url).to_owned()),
+                    ("ErrorUrl".to_owned(), address::without_secrets(&failed_url)),
                 ];
                 self.state = State::Fetching { url: url.clone(), is_fallback: true };
                 self.fx.push(Instruction::Fetch { url, method, params });
@@ -340,9 +346,4 @@ fn known_verbs(verbs: Vec<Node>) -> Result<Vec<Node>, DocumentError> {
             Err(DocumentError { code: code::DOCUMENT_PARSE, message, line: Some(node.line) })
         }
     }
-}
-
-/// The fragment is for the webhook layer alone.
-fn without_fragment(url: &str) -> &str {
-    url.split_once('#').map_or(url, |(url, _)| url)
 }

@@ -39,8 +39,8 @@ pub(crate) static VERBS: [&Spec; 9] = [
 ];
 
 /// Verbs of LaML that this server does not run yet: warned about (13750) and passed over.
-pub(crate) static VERBS_NOT_YET: [&str; 11] =
-    ["Record", "Enqueue", "Leave", "Refer", "Connect", "Start", "Stop", "Denoise", "Pay", "Sms", "Prompt"];
+pub(crate) static VERBS_NOT_YET: [&str; 10] =
+    ["Record", "Enqueue", "Leave", "Refer", "Connect", "Start", "Stop", "Denoise", "Pay", "Sms"];
 
 /// What the registry knows of a verb.
 pub(crate) struct Spec {

@@ -52,6 +52,12 @@ fn every_attribute_that_does_nothing_yet_is_warned_about_once() {
 }
 
 #[test]
+fn what_asks_for_nothing_is_not_warned_about() {
+    check_dial(r#"<Dial record="do-not-record" trim="do-not-trim" sequential="false">1</Dial>"#, &[], "30+14400s | 1");
+    check_dial(r#"<Dial record="true" trim="trim-silence">1</Dial>"#, &[10001, 10001], "30+14400s | 1");
+}
+
+#[test]
 fn sip_uris_carry_headers_credentials_and_codecs() {
     check_dial(
         r#"<Dial><Sip username="u" password="p w" codecs="opus, PCMU,OPUS">

@@ -68,7 +68,9 @@ fn with_no_fallback_the_caller_hears_the_apology_and_is_hung_up() {
 fn an_apology_whose_end_is_never_reported_is_hung_up() {
     check_with(
         ScriptConfig::default(),
-        &format!("< fail 11200\n> warn 11200\n> answer\n> prompt 1 {APOLOGY}\n< wait 29999\n< wait 1\n> hangup"),
+        &format!(
+            "< fail 11200\n> warn 11200\n> answer\n> prompt 1 {APOLOGY}\n< wait 29999\n< wait 1\n> stop 1\n> hangup"
+        ),
     );
 }
 

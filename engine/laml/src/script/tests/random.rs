@@ -6,8 +6,11 @@ use proptest::prelude::*;
 use tandem_model::Timestamp;
 
 use super::{START, write};
+use crate::attributes::Attribute;
 use crate::instruction::*;
+use crate::nouns::NOUNS;
 use crate::script::{Script, ScriptConfig};
+use crate::verbs::VERBS;
 
 fn verb() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
@@ -34,9 +37,58 @@ fn verb() -> impl Strategy<Value = String> {
     leaf.prop_map(str::to_owned)
 }
 
+/// Any element that LaML has, with attributes of its own table and values good and bad.
+fn wild(depth: u32) -> BoxedStrategy<String> {
+    let specs: Vec<(&'static str, &'static [Attribute])> =
+        VERBS.iter().map(|s| (s.name, s.attributes)).chain(NOUNS.iter().map(|s| (s.name, s.attributes))).collect();
+    let value = prop_oneof![
+        Just("0".to_owned()),
+        Just("-1".to_owned()),
+        Just("99999999999999999999".to_owned()),
+        Just("true".to_owned()),
+        Just("http://a.example/%".to_owned()),
+        Just("sip:@:;?=&".to_owned()),
+        Just("a@b?%00=%ff&x".to_owned()),
+        Just("dtmf speech".to_owned()),
+        any::<String>(),
+    ];
+    let attributes = proptest::collection::vec((any::<prop::sample::Index>(), value.clone()), 0..5);
+    let inner = if depth == 0 {
+        value.prop_map(|v| escape(&v)).boxed()
+    } else {
+        prop_oneof![
+            value.prop_map(|v| escape(&v)),
+            proptest::collection::vec(wild(depth - 1), 0..4).prop_map(|v| v.concat())
+        ]
+        .boxed()
+    };
+    (prop::sample::select(specs), attributes, inner)
+        .prop_map(|((name, table), attributes, inner)| {
+            let mut out = format!("<{name}");
+            let mut used = BTreeSet::new();
+            for (index, value) in &attributes {
+                if !table.is_empty() && used.insert(index.index(table.len())) {
+                    out.push_str(&format!(" {}=\"{}\"", index.get(table).name, escape(value)));
+                }
+            }
+            format!("{out}>{inner}</{name}>")
+        })
+        .boxed()
+}
+
+/// As XML text, without the characters XML cannot hold.
+fn escape(text: &str) -> String {
+    let fit = |c: &char| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}');
+    text.chars().filter(fit).collect::<String>().replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
+}
+
 fn document() -> impl Strategy<Value = String> {
     prop_oneof![
         9 => proptest::collection::vec(verb(), 0..6).prop_map(|v| format!("<Response>{}</Response>", v.concat())),
+        9 => proptest::collection::vec(wild(1), 0..4).prop_map(|v| {
+            let is_verb = |x: &String| !x.starts_with("<Sip") && !x.starts_with("<Number");
+            format!("<Response>{}</Response>", v.into_iter().filter(is_verb).collect::<String>())
+        }),
         1 => any::<String>(),
     ]
 }
@@ -181,7 +233,7 @@ fn run(acts: &[Act]) {
                 }
                 leg.dials -= 1;
                 leg.cancelled = leg.cancelled.saturating_sub(1);
-                leg.answered |= *well && leg.dials == leg.cancelled;
+                leg.answered |= *well;
                 super::outcome_input(if *well { "completed" } else { "busy" })
             }
             Act::Digit(digit) => Input::Digit(*digit),
@@ -201,6 +253,13 @@ fn run(acts: &[Act]) {
         script.handle(now, input);
         drain(&mut script, &mut leg);
     }
+}
+
+/// An actor that runs a script may be moved to another thread before it starts.
+#[test]
+fn a_script_can_be_sent_to_another_thread() {
+    fn sent<T: Send>(_: T) {}
+    sent(Script::new(ScriptConfig::default()));
 }
 
 proptest! {

@@ -130,6 +130,8 @@ pub enum CallEffect {
     CreateLeg { leg: LegId, sid: CallSid, spec: Box<InviteSpec> },
     Media(Command),
     Fetch { url: String, method: Method, params: Vec<(String, String)> },
+    /// The fetch under way is not wanted any more: its document must not be handed in.
+    CancelFetch,
     LoadPrompt { id: PromptId, what: Prompt },
     Lookup { ticket: u64, aor: String },
     /// A status callback; delivered in order for one call.

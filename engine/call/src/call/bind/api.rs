@@ -135,7 +135,7 @@ impl Call {
     }
 
     fn start_document(&mut self, document: ApiDocument, fallback: Option<(String, Method)>) {
-        let mut script = Script::new(ScriptConfig::default());
+        let mut script = Script::new(ScriptConfig { answered: self.legs[&self.primary].is_answered(), ..ScriptConfig::default() });
         match document {
             ApiDocument::Url(url, method) => script.start_fetch(self.clock.0, url, method, fallback),
             ApiDocument::Inline(xml) => script.start_document(self.clock.0, &xml),
@@ -179,6 +179,6 @@ fn display_address(from: &str, domain: &str, to: &str) -> String {
 
 /// `?X-a=b&c=d` of a target address as header fields (laml.md 1.5).
 fn uri_headers(to: &str) -> Vec<(String, String)> {
-    tandem_laml::sip_uri_headers(to)
+    tandem_laml::sip_address(to).map(|(_, headers)| headers).unwrap_or_default()
 }
 

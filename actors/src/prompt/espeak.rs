@@ -322,6 +322,25 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn giving_a_text_up_kills_its_process() {
+        let directory = directory("dropped");
+        let pid_file = directory.join("pid");
+        let program = script(&directory, "hang", &format!("echo $$ > {}; exec sleep 60", pid_file.display()));
+        let engine = EspeakEngine::start(EspeakConfig { program, ..EspeakConfig::default() }).await;
+        let waiting = tokio::time::timeout(Duration::from_millis(700), engine.synth("hello", "woman", "en-US"));
+        assert!(waiting.await.is_err());
+        let process = PathBuf::from("/proc").join(std::fs::read_to_string(&pid_file).unwrap().trim()).join("cmdline");
+        for _ in 0..100 {
+            // A process that has ended but was not reaped yet has an empty command line.
+            if std::fs::read(&process).map_or(true, |line| line.is_empty()) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("the process still runs");
+    }
+
     #[test]
     fn commands_within_the_text_are_taken_out() {
         assert_eq!(spoken("a\u{1}5pb\n[[h@l'oU]]"), "a 5pb [ [h@l'oU]]");

@@ -94,7 +94,7 @@ impl WebhookClient {
             let outgoing = Outgoing { method: request.method, params: &request.params, headers };
             let reply = inner.exchange(target.clone(), outgoing).await?;
             reply.require_success()?;
-            let url = reply.target.url.to_string();
+            let url = reply.target.document_url.to_string();
             let content_type = reply.header(CONTENT_TYPE);
             let body = reply.body(inner.limits.document_bytes_max).await?;
             Ok(Document { url, content_type, body })

@@ -26,8 +26,9 @@ pub(super) fn fail(code: u32, message: String) -> FetchFailure {
 
 /// Finds what went wrong below `error`, a request to `authority`.
 pub(super) fn classify(error: &reqwest::Error, authority: &str) -> FetchFailure {
-    let mut deepest = String::new();
-    for cause in causes(error) {
+    let mut deepest = "the request failed".to_owned();
+    // The outermost error's text holds the URL, which is neither for logs nor to be searched for words.
+    for cause in causes(error).skip(1) {
         if let Some(refused) = cause.downcast_ref::<Refused>() {
             return fail(code::NO_RESPONSE, refused.to_string());
         }
@@ -39,14 +40,14 @@ pub(super) fn classify(error: &reqwest::Error, authority: &str) -> FetchFailure 
         }
         deepest = cause.to_string();
     }
-    let says = |part: &str| causes(error).any(|cause| cause.to_string().contains(part));
+    let says = |part: &str| causes(error).skip(1).any(|cause| cause.to_string().contains(part));
     if error.is_timeout() && error.is_connect() {
         return fail(code::NO_RESPONSE, format!("no connection with {authority} in time"));
     }
     // The HTTP library gives these kinds as text alone; the tests hold the words.
     let code = if says("HTTP version") {
         code::HTTP_VERSION
-    } else if says("invalid") || says("URI") || says("message head is too large") {
+    } else if MALFORMED.iter().any(|part| says(part)) {
         code::PROTOCOL
     } else if says("tls handshake") {
         code::TLS
@@ -55,6 +56,8 @@ pub(super) fn classify(error: &reqwest::Error, authority: &str) -> FetchFailure 
     };
     fail(code, format!("request to {authority}: {deepest}"))
 }
+
+const MALFORMED: [&str; 5] = ["parsed", "head is too large", "Invalid chunk", "chunk ", "Invalid trailer"];
 
 /// The chain of causes. An `io::Error` hides the error it wraps from `source`, so it is looked into.
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {

@@ -13,6 +13,8 @@ use super::failure::{code, fail};
 pub(super) struct Target {
     /// What goes on the wire: no fragment, no userinfo.
     pub url: Url,
+    /// With the userinfo, so that relative URLs of its document resolve to it.
+    pub document_url: Url,
     /// The default port was written out: it is signed, though never sent.
     explicit_default_port: Option<u16>,
     pub credentials: Option<(String, String)>,
@@ -34,12 +36,17 @@ impl Target {
         Target::of(url, text, times)
     }
 
-    /// Where a redirect leads. The time limits are the first request's; its credentials stay behind.
+    /// Where a redirect leads. The time limits are the first request's; credentials go on to the same origin alone.
     pub fn redirected(&self, location: &str) -> Result<Target, FetchFailure> {
-        let url = self
+        let mut url = self
             .url
             .join(location)
             .map_err(|e| fail(code::REDIRECT, format!("redirected to a URL that is not valid: {e}")))?;
+        if url.origin() == self.url.origin() && credentials(&url).is_none() {
+            // Both setters fail only for URLs without a host, which have no such origin.
+            let _ = url.set_username(self.document_url.username());
+            let _ = url.set_password(self.document_url.password());
+        }
         Target::of(url, location, self.times)
     }
 
@@ -56,11 +63,12 @@ impl Target {
         let explicit_default_port =
             url.port().is_none().then(|| url.port_or_known_default()).flatten().filter(|port| names_port(text, *port));
         let credentials = credentials(&url);
+        url.set_fragment(None);
+        let document_url = url.clone();
         // Both setters fail only for URLs without a host, which were refused above.
         let _ = url.set_username("");
         let _ = url.set_password(None);
-        url.set_fragment(None);
-        Ok(Target { url, explicit_default_port, credentials, times })
+        Ok(Target { url, document_url, explicit_default_port, credentials, times })
     }
 
     /// The URL as a validator sees it, with the port where one was configured.
@@ -187,10 +195,17 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_decoded_and_stay_behind_on_a_redirect() {
-        let target = parse("https://us%40er:p%3Aw@h.example/");
-        assert_eq!(target.credentials, Some(("us@er".into(), "p:w".into())));
+    fn credentials_are_decoded_and_go_on_to_the_same_origin_alone() {
+        let target = parse("https://us%40er:p%3Aw%2541@h.example/#rt=100");
+        let expected = Some(("us@er".to_owned(), "p:w%41".to_owned()));
+        assert_eq!(target.credentials, expected);
+        assert_eq!(target.document_url.as_str(), "https://us%40er:p%3Aw%2541@h.example/");
         let next = target.redirected("/next?a=1").unwrap();
-        assert_eq!((next.url.as_str(), next.credentials), ("https://h.example/next?a=1", None));
+        assert_eq!((next.url.as_str(), &next.credentials), ("https://h.example/next?a=1", &expected));
+        let own = target.redirected("https://other@h.example/").unwrap();
+        assert_eq!(own.credentials, Some(("other".to_owned(), String::new())));
+        for elsewhere in ["https://evil.example/", "http://h.example/", "https://h.example:8443/", "//evil.example/"] {
+            assert_eq!(target.redirected(elsewhere).unwrap().credentials, None, "{elsewhere}");
+        }
     }
 }

@@ -56,7 +56,9 @@ async fn of_a_repeated_name_the_first_value_is_sent() {
 async fn userinfo_goes_out_as_basic_and_is_not_signed() {
     let server = TestServer::start(|_, _| Reply::xml("<Response/>")).await;
     let url = format!("http://user:pa%20ss@{}/x", server.address);
-    local_client(|_| ()).fetch(&post(url, &[])).await.unwrap();
+    let document = local_client(|_| ()).fetch(&post(&url, &[])).await.unwrap();
+    // Relative URLs of the document need the userinfo too.
+    assert_eq!(document.url, url);
     let seen = &server.requests()[0];
     assert_eq!(seen.header("authorization"), Some("Basic dXNlcjpwYSBzcw=="));
     assert_eq!(seen.header("x-twilio-signature"), Some(sign("PSK_test", &server.url("/x"), &[]).as_str()));
@@ -80,7 +82,7 @@ async fn a_connection_is_used_again() {
 }
 
 #[tokio::test]
-async fn a_redirect_becomes_a_get_without_the_parameters_and_credentials_signed_anew() {
+async fn a_redirect_becomes_a_get_without_the_parameters_signed_anew() {
     let server = TestServer::start(|seen, _| match seen.path.as_str() {
         "/a" => Reply::redirect("307 Temporary Redirect", "/b?x=1"),
         "/b?x=1" => Reply::redirect("301 Moved Permanently", "c"),
@@ -89,10 +91,10 @@ async fn a_redirect_becomes_a_get_without_the_parameters_and_credentials_signed_
     .await;
     let url = format!("http://u:p@{}/a", server.address);
     let document = local_client(|_| ()).fetch(&post(url, &[("Digits", "1")])).await.unwrap();
-    assert_eq!(document.url, server.url("/c"));
+    assert_eq!(document.url, format!("http://u:p@{}/c", server.address));
     let seen = server.requests();
     assert_eq!(seen.iter().map(|s| s.method.as_str()).collect::<Vec<_>>(), ["POST", "GET", "GET"]);
-    assert_eq!((seen[1].body.as_str(), seen[1].header("authorization")), ("", None));
+    assert_eq!((seen[1].body.as_str(), seen[1].header("authorization")), ("", Some("Basic dTpw")));
     let expected = sign("PSK_test", &server.url("/b?x=1"), &[]);
     assert_eq!(seen[1].header("x-twilio-signature"), Some(expected.as_str()));
 }
@@ -109,4 +111,15 @@ async fn three_redirects_are_followed_and_a_fourth_is_11215() {
     let failure = client.fetch(&post(server.url("/4"), &[])).await.unwrap_err();
     assert_eq!(failure.code, 11215, "{failure:?}");
     assert_eq!(server.requests().len(), 8);
+}
+
+#[tokio::test]
+async fn a_redirect_to_another_origin_gets_no_credentials() {
+    let other = TestServer::start(|_, _| Reply::xml("<Response/>")).await;
+    let location = other.url("/there");
+    let server = TestServer::start(move |_, _| Reply::redirect("302 Found", &location)).await;
+    let url = format!("http://u:p@{}/", server.address);
+    let document = local_client(|_| ()).fetch(&post(url, &[])).await.unwrap();
+    assert_eq!(document.url, other.url("/there"));
+    assert_eq!(other.requests()[0].header("authorization"), None);
 }

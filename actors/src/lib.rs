@@ -1,1 +1,4 @@
 //! tandem-actors
+
+pub mod prompt;
+pub mod webhook;

@@ -1,0 +1,3 @@
+mod metrics;
+
+pub use metrics::{Metrics, Sample, SampleSource, SampleValue};

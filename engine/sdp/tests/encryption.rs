@@ -5,12 +5,14 @@ use support::*;
 use tandem_model::SrtpSuite;
 use tandem_sdp::*;
 
+/// Is the media SRTP, or why not: with encryption off, optional, required.
+type Outcomes = [Result<bool, &'static str>; 3];
+
 #[test]
 fn an_answer_is_srtp_when_both_can_and_refused_when_one_must_and_the_other_cannot() {
     let good = format!("crypto:7 AES_CM_128_HMAC_SHA1_80 inline:{KEY_80}");
     let unknown = format!("crypto:7 F8_128_HMAC_SHA1_80 inline:{KEY_80}");
-    let cases: [(&str, &str, [Result<bool, &str>; 3]); 5] = [
-        // proto, crypto line, outcome (is SRTP) with Off, Optional, Required
+    let cases: [(&str, &str, Outcomes); 5] = [
         ("RTP/AVP", "x", [Ok(false), Ok(false), Err("SRTP is required here")]),
         ("RTP/AVP", &good, [Ok(false), Ok(true), Ok(true)]),
         ("RTP/AVP", &unknown, [Ok(false), Ok(false), Err("SRTP is required here")]),

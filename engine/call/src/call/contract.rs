@@ -111,6 +111,8 @@ pub enum CallInput {
     /// Answers [`CallEffect::Lookup`].
     Contacts { ticket: u64, contacts: Vec<RegisteredContact> },
     Update(CallUpdate),
+    /// REST ends one dialled leg.
+    EndLeg { sid: CallSid },
     /// The server is going down.
     Drain,
 }

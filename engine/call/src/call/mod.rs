@@ -143,6 +143,11 @@ impl Call {
             CallInput::Contacts { ticket, contacts } if Self::is_api_ticket(ticket) => self.contacts_for_api(&contacts),
             CallInput::Contacts { ticket, contacts } => self.contacts_found(ticket, &contacts),
             CallInput::Update(update) => self.update(update),
+            CallInput::EndLeg { sid } => {
+                if let Some(id) = self.legs.values().find(|l| l.sid == sid).map(|l| l.id) {
+                    self.command(id, LegCommand::Hangup { reason: None });
+                }
+            }
             CallInput::Drain => self.hang_up_all("SIP;cause=503;text=\"Server going down\""),
         }
         self.drive(now);

@@ -2,3 +2,7 @@
 //! It is not the RTP core: sockets, threads and poll loops are in `actors/media`. Start at [`control`].
 
 pub mod control;
+pub mod rtcp;
+pub mod rtp;
+pub mod source;
+pub mod stats;

@@ -30,6 +30,9 @@ pub trait Decoder: Send {
         let _ = (next, pcm);
         None
     }
+
+    /// Back to the state after construction, for another stream with the same settings.
+    fn reset(&mut self) {}
 }
 
 /// One stream's encoder. No call allocates after construction.
@@ -44,6 +47,9 @@ pub trait Encoder: Send {
     fn set_expected_loss_percent(&mut self, percent: u8) {
         let _ = percent;
     }
+
+    /// Back to the state after construction, for another stream with the same settings: cheaper than a new encoder.
+    fn reset(&mut self) {}
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

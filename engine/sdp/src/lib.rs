@@ -1,1 +1,11 @@
-//! tandem-sdp
+//! Session descriptions for audio: reading them (RFC 4566, RFC 8866) and agreeing on media by offer and answer
+//! (RFC 3264) with SDES keys (RFC 4568). Not here: codec implementations, SIP, sockets; everything is a pure function.
+//! Start at [`parse`], then [`offer`], [`answer`] and [`accept_answer`], which all end in an [`Agreement`].
+
+mod agreement;
+mod capabilities;
+mod description;
+
+pub use agreement::{AgreedDtmf, AgreedFormat, AgreedSrtp, Agreement, Layout, LineShape, Refusal};
+pub use capabilities::{Capabilities, CodecOffer, Encryption, LocalMedia, Pin, Preference};
+pub use description::{Connection, Crypto, Description, Direction, Format, Media, Origin, Proto, Rtcp, SdpError};

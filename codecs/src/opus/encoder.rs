@@ -1,0 +1,80 @@
+use opus::{Application, Bitrate, Channels, ErrorCode};
+use tandem_model::{Ptime, SampleRate};
+
+use super::check_rate;
+use super::fmtp::OpusParameters;
+use crate::{CodecError, Encoder, EncoderSettings};
+
+/// What the far end is taken to lose until its reports say otherwise, in percent. With 0 libopus sends no redundancy;
+/// above 5 it gives up bandwidth for it where the bit rate is short.
+const EXPECTED_LOSS_PERCENT: u8 = 5;
+/// The most one call may write: the packet must fit a datagram whatever the buffer holds.
+const PAYLOAD_BYTES_MAX: usize = 1_275;
+
+/// A mono encoder at the rate of its source, so that libopus neither resamples up nor codes an empty band.
+pub(super) struct OpusEncoder {
+    state: opus::Encoder,
+    rate: SampleRate,
+}
+
+impl OpusEncoder {
+    pub(super) fn new(settings: &EncoderSettings<'_>) -> Result<Self, CodecError> {
+        let rate = settings.rate;
+        check_rate(rate)?;
+        if !matches!(settings.ptime, Ptime(10 | 20 | 40 | 60)) {
+            return Err(CodecError::FrameSize { samples: rate.samples(settings.ptime) });
+        }
+        let wish = OpusParameters::parse(settings.fmtp);
+        configured(settings, &wish).map(|state| OpusEncoder { state, rate }).map_err(|_| CodecError::Rate(rate))
+    }
+}
+
+fn configured(settings: &EncoderSettings<'_>, wish: &OpusParameters) -> opus::Result<opus::Encoder> {
+    let audible_hz = settings.rate.0.min(wish.max_playback_rate);
+    let bitrate = default_bitrate(audible_hz).min(wish.max_average_bitrate.unwrap_or(u32::MAX));
+    let mut state = opus::Encoder::new(settings.rate.0, Channels::Mono, Application::Voip)?;
+    state.set_complexity(i32::from(settings.complexity.min(10)))?;
+    state.set_bitrate(Bitrate::Bits(bitrate as i32))?;
+    state.set_max_bandwidth(OpusParameters::bandwidth_of(audible_hz))?;
+    state.set_vbr(!wish.constant_bitrate)?;
+    state.set_dtx(wish.discontinuous)?;
+    state.set_inband_fec(wish.in_band_fec)?;
+    state.set_packet_loss_perc(i32::from(EXPECTED_LOSS_PERCENT))?;
+    Ok(state)
+}
+
+/// Bits per second that keep the whole band with redundancy on. Between 16 and 24 kb/s libopus narrows wideband
+/// to afford the redundancy, so wideband starts at 24.
+fn default_bitrate(audible_hz: u32) -> u32 {
+    match audible_hz {
+        0..12_000 => 16_000,
+        12_000..24_000 => 24_000,
+        _ => 32_000,
+    }
+}
+
+impl Encoder for OpusEncoder {
+    fn rate(&self) -> SampleRate {
+        self.rate
+    }
+
+    fn encode(&mut self, pcm: &[i16], payload: &mut [u8]) -> Result<usize, CodecError> {
+        let room = payload.len().min(PAYLOAD_BYTES_MAX);
+        self.state.encode(pcm, &mut payload[..room]).map_err(|error| match error.code() {
+            ErrorCode::BufferTooSmall => CodecError::OutputTooSmall { needed: PAYLOAD_BYTES_MAX },
+            _ if room < 3 => CodecError::OutputTooSmall { needed: PAYLOAD_BYTES_MAX },
+            _ => CodecError::FrameSize { samples: pcm.len() },
+        })
+    }
+
+    fn set_expected_loss_percent(&mut self, percent: u8) {
+        // Fails only out of 0..100.
+        let _ = self.state.set_packet_loss_perc(i32::from(percent.min(100)));
+    }
+
+    fn reset(&mut self) {
+        // Fails only for a null encoder, which `new` does not give.
+        let _ = self.state.reset_state();
+        self.set_expected_loss_percent(EXPECTED_LOSS_PERCENT);
+    }
+}

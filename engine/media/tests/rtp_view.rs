@@ -27,7 +27,7 @@ fn packets_whose_parts_do_not_fit_are_refused() {
         ("extension beyond the end", "90000001 00000001 00000001 BEDE0002 10000000"),
         ("padding in an empty packet", "a0000001 00000001 00000001"),
         ("padding of zero", "a0000001 00000001 00000001 00"),
-        ("padding longer than the payload", "a0000001 00000001 00000001 000003"),
+        ("padding longer than the payload", "a0000001 00000001 00000001 000004"),
         ("padding reaching into the extension", "b0000001 00000001 00000001 BEDE0001 10000000 02"),
     ] {
         assert_eq!(RtpView::parse(&hex(text)).err(), Some(DropReason::MalformedRtp), "{why}");

@@ -18,7 +18,7 @@ pub use events::DropCounters;
 pub(crate) use events::EventQueue;
 
 use crate::control::{Command, Event, OpenFailed};
-use crate::leg::{Leg, NtpClock, Scratch, Turn};
+use crate::leg::{Leg, NtpClock, Scratch};
 use clockwork::Clockwork;
 use contain::Failures;
 

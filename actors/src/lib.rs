@@ -1,1 +1,3 @@
 //! tandem-actors
+
+pub mod media;

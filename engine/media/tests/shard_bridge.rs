@@ -99,7 +99,7 @@ fn one_stream_goes_on_through_prompt_bridge_hold_transcoding_and_another_partner
     let b = w.open(2, spec(CodecId::Pcmu, addr(2)));
     let c = w.open(3, spec(CodecId::Opus, addr(3)));
     let (mut pb, mut pc) = (Phone::new(CodecId::Pcmu, addr(2), 600.0), Phone::new(CodecId::Opus, addr(3), 900.0));
-    let mut feed = |w: &mut World, leg: LegId, phone: &mut Phone, n: usize| {
+    let feed = |w: &mut World, leg: LegId, phone: &mut Phone, n: usize| {
         for _ in 0..n {
             let packet = phone.speak();
             w.packet(leg, phone.addr, &packet);
@@ -205,14 +205,10 @@ fn clips_of_any_rate_reach_any_codec_and_any_packet_time() {
         let ms = out.len() * usize::from(ptime);
         assert!((940..=1_060).contains(&ms), "{codec:?} from {rate} in {ptime} ms: {ms} ms");
         assert_continuous(&out);
-        let heard = listen_long(codec, &out);
+        let heard = listen(codec, &out);
         assert!(share(&heard[400..], 440.0) > 0.9, "{codec:?} from {rate}: {}", share(&heard[400..], 440.0));
         assert!(matches!(w.take_events()[..], [.., Event::PlayDone { completed: true, .. }]));
     }
-}
-
-fn listen_long(codec: CodecId, packets: &[Packet]) -> Vec<i16> {
-    listen(codec, packets)
 }
 
 #[test]

@@ -86,6 +86,11 @@ impl Leg {
     pub fn relay(&mut self, turn: &mut Turn<'_>, heard: &Heard, payload: &[u8]) {
         self.fail_point();
         let Some(spec) = self.spec.as_deref() else { return };
+        if !spec.send || self.source.remote().is_none() {
+            // On hold: what comes meanwhile is no gap in what we send.
+            self.sender.relay = None;
+            return;
+        }
         if !self.playback.is_idle() {
             // A prompt or digits take the stream; the partner's packets are mapped anew behind them.
             self.sender.relay = None;

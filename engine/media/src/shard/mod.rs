@@ -11,13 +11,14 @@ use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
+use tandem_model::limits::RTP_PACKET_BYTES_MAX;
 use tandem_model::{DropReason, Entropy, LegId, Timestamp, WallTime};
 
 pub use batch::{Batch, Component, Outgoing, PACKET_ROOM};
 pub use events::DropCounters;
 pub(crate) use events::EventQueue;
 
-use crate::control::{Command, Event, OpenFailed};
+use crate::control::{Command, Event, LegStats, OpenFailed};
 use crate::leg::{Leg, NtpClock, Scratch};
 use clockwork::Clockwork;
 use contain::Failures;
@@ -165,6 +166,10 @@ impl Shard {
         batch: &mut Batch,
     ) {
         let len = len.min(buf.len());
+        if len > RTP_PACKET_BYTES_MAX {
+            self.drops.count(DropReason::MalformedRtp);
+            return;
+        }
         if self.place(slot).is_none() {
             self.drops.count(DropReason::NotConfigured);
             return;
@@ -217,6 +222,11 @@ impl Shard {
 
     pub fn slot(&self, leg: LegId) -> Option<Slot> {
         self.by_id.get(&leg).copied()
+    }
+
+    /// What a leg's media did so far.
+    pub fn stats(&self, leg: LegId) -> Option<LegStats> {
+        Some(self.place(self.slot(leg)?)?.leg.stats())
     }
 
     pub fn legs(&self) -> usize {

@@ -194,7 +194,7 @@ pub fn tone(rate: SampleRate, hz: f32, from: usize, samples: usize) -> Vec<i16> 
 /// What a far end hears in these packets, at 8 kHz.
 pub fn listen(codec: CodecId, packets: &[Packet]) -> Vec<i16> {
     let mut decoder: Box<dyn Decoder> = (CodecSpec::by_id(codec).decoder)(SampleRate::HZ_8000).expect("8 kHz");
-    let mut pcm = [0; 1_000];
+    let mut pcm = [0; 2_000];
     let mut heard = Vec::new();
     for packet in packets {
         let n = decoder.decode(packet.view().payload(), &mut pcm).expect("decodes");

@@ -10,7 +10,7 @@ const STARVED_MAX: u16 = 5;
 /// Late packets in a row after which the sender is taken to have gone back.
 const LATE_RUN_MAX: u8 = 10;
 /// Pops over which the depth must stay too high before one packet is left out.
-const SHRINK_POPS: u32 = 100;
+const SHRINK_POPS: u32 = 50;
 /// Longest packet time learned from timestamps, in milliseconds.
 const PACKET_MS_MAX: u32 = 120;
 
@@ -55,7 +55,7 @@ pub enum Pop<'a> {
 /// with 10 ms packets twice, with 60 ms packets every third tick.
 ///
 /// The delay grows by a packet when the buffer runs empty and the packet then comes; it shrinks, a packet at a time,
-/// when it stayed above the aim for two seconds, and at once when it passes the maximum.
+/// when it stayed above the aim for a second, and at once when it passes the maximum.
 pub struct JitterBuffer {
     packets: Packets,
     state: State,
@@ -73,6 +73,7 @@ pub struct JitterBuffer {
     after_jump: Option<u16>,
     late_run: u8,
     shrink: Shrink,
+    left_out: u64,
 }
 
 enum State {
@@ -115,7 +116,7 @@ impl Shrink {
 impl JitterBuffer {
     /// `clock_hz` is the payload's RTP clock; `ptime_ms` is what the sender is believed to send until packets show.
     pub fn new(clock_hz: u32, ptime_ms: u32, config: JitterConfig) -> Self {
-        let clock_hz = clock_hz.max(1_000);
+        let clock_hz = clock_hz.clamp(1_000, 192_000);
         let max_ms = config.max_ms.max(config.min_ms).max(20);
         let target_ms = config.start_ms.clamp(config.min_ms.min(max_ms), max_ms);
         JitterBuffer {
@@ -130,6 +131,7 @@ impl JitterBuffer {
             after_jump: None,
             late_run: 0,
             shrink: Shrink::START,
+            left_out: 0,
         }
     }
 
@@ -155,7 +157,7 @@ impl JitterBuffer {
                 self.state = State::Filling { next: seq, due };
             }
             _ if (0..window).contains(&ahead) => {}
-            _ if -ahead > 0 && -ahead < window => return self.late(now, seq, ts, payload),
+            _ if (1..window).contains(&-ahead) => return self.late(now, seq, ts, payload),
             _ => return self.jump(now, seq, ts, payload),
         }
         self.store(seq, ts, payload)
@@ -195,6 +197,11 @@ impl JitterBuffer {
             State::Playing(playing) => playing.next,
         };
         (u64::from(self.depth_units(next)) * 1000 / u64::from(self.clock_hz)) as u32
+    }
+
+    /// Packets that came in time and were left out to bring the delay down, since construction.
+    pub fn left_out(&self) -> u64 {
+        self.left_out
     }
 
     fn start_filling(&mut self, now: Timestamp, seq: u16) {
@@ -333,7 +340,7 @@ impl JitterBuffer {
             self.shrink = Shrink::START;
         }
         for _ in 0..leave_out {
-            self.packets.take(playing.next);
+            self.left_out += u64::from(self.packets.take(playing.next).is_some());
             playing.next = playing.next.wrapping_add(1);
             playing.due_ts = None;
         }

@@ -161,6 +161,7 @@ fn a_burst_above_the_maximum_is_cut_to_it() {
     }
     rig.tick();
     assert!(rig.buffer.depth_ms() <= 200, "{} ms", rig.buffer.depth_ms());
+    assert_eq!(rig.buffer.left_out(), 38 - 200 / 20);
 }
 
 #[test]
@@ -185,6 +186,26 @@ fn a_delay_left_over_from_a_stall_goes_away() {
         }
     }
     assert!(rig.buffer.depth_ms() <= 60, "{} ms", rig.buffer.depth_ms());
+}
+
+#[test]
+fn telephone_events_between_audio_neither_lose_nor_repeat_it() {
+    let mut rig = Rig::new();
+    let mut heard = vec![];
+    for seq in 0..40 {
+        match seq {
+            // One event: every packet carries its start timestamp (RFC 4733 section 2.5.1.2).
+            10..17 => {
+                rig.buffer.insert(Timestamp::from_millis(rig.now_ms), seq, 1_600, seq == 10, &[]);
+            }
+            _ => {
+                rig.send(seq);
+            }
+        }
+        heard.push(rig.tick());
+    }
+    let expected = (0..39).map(|seq| if (10..17).contains(&seq) { "-".into() } else { seq.to_string() });
+    assert_eq!(heard[1..], expected.collect::<Vec<_>>());
 }
 
 proptest! {

@@ -14,6 +14,7 @@ pub struct Protector {
 }
 
 impl Protector {
+    /// `key` is one that [`SrtpKey::new`] made, so that its length fits the suite.
     pub fn new(key: &SrtpKey) -> Self {
         Protector {
             rtp: Cipher::new(key, Stream::Rtp),

@@ -15,6 +15,7 @@ pub struct Unprotector {
 }
 
 impl Unprotector {
+    /// `key` is one that [`SrtpKey::new`] made, so that its length fits the suite.
     pub fn new(key: &SrtpKey) -> Self {
         Unprotector {
             rtp: Cipher::new(key, Stream::Rtp),

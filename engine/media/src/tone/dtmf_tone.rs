@@ -7,8 +7,8 @@ const TONE_MS: usize = 100;
 const GAP_MS: usize = 60;
 /// Rise and fall of each tone, against clicks.
 const RAMP_MS: usize = 2;
-/// Peak of each of the two sines: −10 dBm0, where a full-scale sine is +3.14 dBm0 (ITU-T G.711).
-const AMPLITUDE: f64 = 7_217.0;
+/// Peak of each of the two sines: −10 dBm0, where a full-scale sine is +3.17 dBm0 (ITU-T G.711).
+const AMPLITUDE: f64 = 7_192.0;
 
 const LOW_HZ: [f64; 4] = [697.0, 770.0, 852.0, 941.0];
 const HIGH_HZ: [f64; 4] = [1_209.0, 1_336.0, 1_477.0, 1_633.0];
@@ -126,7 +126,7 @@ mod tests {
             pcm.iter().enumerate().map(|(n, &s)| f64::from(s) * f(TAU * hz * n as f64 / rate)).sum()
         };
         let amplitude = part(f64::cos).hypot(part(f64::sin)) * 2.0 / pcm.len() as f64;
-        20.0 * (amplitude.max(1.0) / 32_767.0).log10() + 3.14
+        20.0 * (amplitude.max(1.0) / 32_767.0).log10() + 3.17
     }
 
     /// The digits of a recording, by the loudest row and column of each 20 ms.

@@ -87,7 +87,6 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    #[allow(dead_code)]
     pub(crate) fn not_acceptable(why: &'static str) -> Self {
         Refusal { status: 488, why }
     }

@@ -3,9 +3,20 @@
 //! Start at [`parse`], then [`offer`], [`answer`] and [`accept_answer`], which all end in an [`Agreement`].
 
 mod agreement;
+mod answer;
 mod capabilities;
+mod crypto;
 mod description;
+mod formats;
+mod offer;
+mod parse;
+mod static_types;
+mod transport;
+mod write;
 
 pub use agreement::{AgreedDtmf, AgreedFormat, AgreedSrtp, Agreement, Layout, LineShape, Refusal};
+pub use answer::answer;
 pub use capabilities::{Capabilities, CodecOffer, Encryption, LocalMedia, Pin, Preference};
 pub use description::{Connection, Crypto, Description, Direction, Format, Media, Origin, Proto, Rtcp, SdpError};
+pub use offer::{Offer, accept_answer, offer};
+pub use parse::parse;

@@ -1,0 +1,153 @@
+use bytes::Bytes;
+use tandem_model::{Entropy, SrtpKey, SrtpSuite};
+
+use crate::crypto;
+use crate::formats::{self, PayloadMap};
+use crate::transport::Transport;
+use crate::write::{AudioLine, Writer, WrittenFormat};
+use crate::{
+    AgreedSrtp, Agreement, Capabilities, Description, Direction, Encryption, Layout, LineShape, LocalMedia, Media,
+    Preference, Refusal,
+};
+
+/// An offer of ours, with what is needed to understand its answer.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// The body, `application/sdp`.
+    pub text: Bytes,
+    payloads: PayloadMap,
+    /// By crypto tag; empty in a plain offer.
+    keys: Vec<(u32, SrtpKey)>,
+    layout: Layout,
+    direction: Direction,
+    ptime_ms: u8,
+    rtcp_mux: bool,
+}
+
+/// Offers our audio (RFC 3264 section 5): all codecs, telephone-event on each of their clocks, and keys for each suite
+/// when the line is SRTP. See [`Encryption`] for when it is.
+pub fn offer(capabilities: &Capabilities, local: &LocalMedia, entropy: &mut dyn Entropy) -> Offer {
+    let payloads = PayloadMap::new(capabilities);
+    let keys = offered_keys(capabilities, local, entropy);
+    let proto = if keys.is_empty() { "RTP/AVP" } else { "RTP/SAVP" };
+    let ptime_ms = capabilities.ptime_ms.clamp(10, 60);
+    let written = written(&payloads);
+    let layout = layout(local, proto, &written);
+
+    let mut writer = Writer::new(local);
+    for (i, line) in layout.lines.iter().enumerate() {
+        if i != layout.audio {
+            writer.declined(line);
+            continue;
+        }
+        let audio = AudioLine {
+            proto,
+            formats: &written,
+            direction: local.direction,
+            ptime_ms,
+            keys: &keys,
+            rtcp_mux: capabilities.rtcp_mux,
+        };
+        writer.audio(local.rtp_port, &audio);
+    }
+    Offer {
+        text: writer.finish(),
+        keys,
+        layout,
+        direction: local.direction,
+        ptime_ms,
+        rtcp_mux: capabilities.rtcp_mux,
+        payloads,
+    }
+}
+
+/// What the peer's answer to `offer` agrees to (RFC 3264 section 7). The first codec it names is taken.
+pub fn accept_answer(offer: &Offer, remote: &Description) -> Result<Agreement, Refusal> {
+    let media_index = offer.layout.audio;
+    let media = remote.media.get(media_index).ok_or(Refusal::not_acceptable("answer lacks our media line"))?;
+    if !media.is_audio() || media.port == 0 || !media.proto.is_rtp() {
+        return Err(Refusal::not_acceptable("answer declines the audio"));
+    }
+    let rtcp_mux = offer.rtcp_mux && media.rtcp_mux;
+    let transport = Transport::new(remote, media, offer.direction, rtcp_mux)?;
+    let srtp = answered_keys(offer, media)?;
+    let common = formats::common(&offer.payloads.codecs, media, Preference::Offered, |ours, _| ours.payload_type);
+    let codec = common.first().cloned().ok_or(Refusal::not_acceptable("no codec in common"))?;
+    let dtmf = formats::dtmf(media, codec.clock_hz, |theirs| {
+        offer.payloads.events.iter().find(|(_, clock_hz)| *clock_hz == theirs.clock_hz).map(|(number, _)| *number)
+    });
+    Ok(Agreement {
+        remote_rtp: transport.remote_rtp,
+        remote_rtcp: transport.remote_rtcp,
+        rtcp_mux,
+        ptime_ms: formats::ptime_ms(media, offer.ptime_ms, &codec.name),
+        codec,
+        common,
+        dtmf,
+        send: transport.send,
+        receive: transport.receive,
+        srtp,
+        media_index,
+        layout: offer.layout.clone(),
+    })
+}
+
+/// One fresh key per suite, tags from 1; the suite in use comes first and keeps its key.
+fn offered_keys(caps: &Capabilities, local: &LocalMedia, entropy: &mut dyn Entropy) -> Vec<(u32, SrtpKey)> {
+    let current = local.outbound_key.as_ref();
+    let secure = match caps.encryption {
+        Encryption::Off => false,
+        Encryption::Optional => current.is_some(),
+        Encryption::Required => true,
+    };
+    let mut suites: Vec<SrtpSuite> = if secure { allowed_suites(caps).to_vec() } else { Vec::new() };
+    suites.sort_by_key(|suite| current.map(|key| key.suite) != Some(*suite));
+    suites.into_iter().zip(1..).map(|(suite, tag)| (tag, crypto::outbound_key(suite, current, entropy))).collect()
+}
+
+/// Ours, or the one every SDES peer must have (RFC 4568 section 6.2) when none is named.
+pub(crate) fn allowed_suites(capabilities: &Capabilities) -> &[SrtpSuite] {
+    if capabilities.suites.is_empty() { &[SrtpSuite::AesCm128HmacSha1_80] } else { &capabilities.suites }
+}
+
+/// The answer names one of our tags with its suite (RFC 4568 section 7.1.3), or the line is plain as we offered it.
+fn answered_keys(offer: &Offer, media: &Media) -> Result<Option<AgreedSrtp>, Refusal> {
+    if offer.keys.is_empty() {
+        return match media.proto.is_secure() {
+            true => Err(Refusal::not_acceptable("answer is SRTP, the offer was not")),
+            false => Ok(None),
+        };
+    }
+    let agreed = media.cryptos.iter().filter(|c| c.is_acceptable()).find_map(|theirs| {
+        let (_, outbound) = offer.keys.iter().find(|(tag, key)| *tag == theirs.tag && key.suite == theirs.suite)?;
+        Some(AgreedSrtp { outbound: outbound.clone(), inbound: theirs.key()? })
+    });
+    agreed.map(Some).ok_or(Refusal::not_acceptable("answer takes none of our SRTP keys"))
+}
+
+fn written(payloads: &PayloadMap) -> Vec<WrittenFormat<'_>> {
+    let codecs = payloads.codecs.iter().map(|c| WrittenFormat {
+        payload_type: c.payload_type,
+        name: &c.name,
+        clock_hz: c.clock_hz,
+        channels: c.channels,
+        fmtp: &c.fmtp,
+    });
+    let events = payloads.events.iter().map(|(number, clock_hz)| WrittenFormat::telephone_event(*number, *clock_hz));
+    codecs.chain(events).collect()
+}
+
+/// The session's lines with our audio in its place.
+fn layout(local: &LocalMedia, proto: &str, formats: &[WrittenFormat<'_>]) -> Layout {
+    let audio = LineShape {
+        kind: "audio".to_owned(),
+        proto: proto.to_owned(),
+        format: formats.first().map_or(0, |f| f.payload_type).to_string(),
+    };
+    let mut layout = local.layout.clone();
+    match layout.lines.get_mut(layout.audio) {
+        Some(line) => *line = audio,
+        None => layout = Layout { lines: vec![audio], audio: 0 },
+    }
+    layout
+}

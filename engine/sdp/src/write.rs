@@ -1,0 +1,82 @@
+use std::fmt::Write;
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use tandem_model::SrtpKey;
+
+use crate::formats::DTMF_EVENTS;
+use crate::{Direction, LineShape, LocalMedia, crypto};
+
+/// One description of ours: the session lines, then media lines in order.
+pub(crate) struct Writer {
+    text: String,
+}
+
+/// The audio line as we write it.
+pub(crate) struct AudioLine<'a> {
+    pub proto: &'a str,
+    pub formats: &'a [WrittenFormat<'a>],
+    pub direction: Direction,
+    pub ptime_ms: u8,
+    pub keys: &'a [(u32, SrtpKey)],
+    pub rtcp_mux: bool,
+}
+
+pub(crate) struct WrittenFormat<'a> {
+    pub payload_type: u8,
+    pub name: &'a str,
+    pub clock_hz: u32,
+    pub channels: u8,
+    pub fmtp: &'a str,
+}
+
+impl WrittenFormat<'_> {
+    pub(crate) fn telephone_event(payload_type: u8, clock_hz: u32) -> Self {
+        WrittenFormat { payload_type, name: "telephone-event", clock_hz, channels: 1, fmtp: DTMF_EVENTS }
+    }
+}
+
+impl Writer {
+    /// `v=` to `t=` (RFC 8866 section 5); `s=-` and `t=0 0` as RFC 3264 section 5 has them.
+    pub(crate) fn new(local: &LocalMedia) -> Self {
+        let family = if matches!(local.address, IpAddr::V4(_)) { "IP4" } else { "IP6" };
+        let (id, version, address) = (local.session_id, local.session_version, local.address);
+        let text =
+            format!("v=0\r\no=- {id} {version} IN {family} {address}\r\ns=-\r\nc=IN {family} {address}\r\nt=0 0\r\n");
+        Writer { text }
+    }
+
+    pub(crate) fn declined(&mut self, line: &LineShape) {
+        self.line(format_args!("m={} 0 {} {}", line.kind, line.proto, line.format));
+    }
+
+    pub(crate) fn audio(&mut self, port: u16, audio: &AudioLine<'_>) {
+        let numbers: String = audio.formats.iter().map(|f| format!(" {}", f.payload_type)).collect();
+        self.line(format_args!("m=audio {port} {}{numbers}", audio.proto));
+        for f in audio.formats {
+            let channels = if f.channels > 1 { format!("/{}", f.channels) } else { String::new() };
+            self.line(format_args!("a=rtpmap:{} {}/{}{channels}", f.payload_type, f.name, f.clock_hz));
+            if !f.fmtp.is_empty() {
+                self.line(format_args!("a=fmtp:{} {}", f.payload_type, f.fmtp));
+            }
+        }
+        self.line(format_args!("a=ptime:{}", audio.ptime_ms));
+        for (tag, key) in audio.keys {
+            self.line(format_args!("a=crypto:{}", crypto::write(*tag, key)));
+        }
+        if audio.rtcp_mux {
+            self.line(format_args!("a=rtcp-mux"));
+        }
+        self.line(format_args!("a={}", audio.direction.as_str()));
+    }
+
+    pub(crate) fn finish(self) -> Bytes {
+        Bytes::from(self.text)
+    }
+
+    fn line(&mut self, line: std::fmt::Arguments<'_>) {
+        // Writing to a String does not fail.
+        let _ = self.text.write_fmt(line);
+        self.text.push_str("\r\n");
+    }
+}

@@ -61,8 +61,7 @@ fn steps(c: &mut Criterion) {
         });
     });
     c.bench_function("rtp/packetise", |b| {
-        let header =
-            RtpHeader { marker: false, payload_type: 0, sequence: SeqNo(1), timestamp: RtpTime(160), ssrc: 7 };
+        let header = RtpHeader { marker: false, payload_type: 0, sequence: SeqNo(1), timestamp: RtpTime(160), ssrc: 7 };
         let mut out = [0; 172];
         b.iter(|| {
             out[12..].copy_from_slice(black_box(&wire[12..]));

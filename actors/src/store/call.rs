@@ -245,7 +245,17 @@ impl CallFilter {
 pub struct CallPage {
     /// Only calls that come after this one in the list.
     pub after: Option<(WallTime, Sid)>,
+    /// Only the last `limit` of those that come before this one.
+    pub before: Option<(WallTime, Sid)>,
     pub limit: u32,
+}
+
+impl CallPage {
+    /// Whether the anchors let a call in, whatever the limit.
+    pub fn holds(&self, call: &CallRecord) -> bool {
+        let place = (call.created, call.sid);
+        self.after.is_none_or(|after| place < after) && self.before.is_none_or(|before| place > before)
+    }
 }
 
 /// A line of a call's log: warnings and errors of its documents and webhooks, refusals, media trouble.

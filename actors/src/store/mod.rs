@@ -168,8 +168,11 @@ impl Store {
         self.inner.db.call(sid).await
     }
 
-    /// Newest first.
+    /// Newest first. What waits for the disk is written first, so that no call is missing between two places.
     pub async fn calls(&self, filter: &CallFilter, page: CallPage) -> Result<Vec<CallRecord>, StoreError> {
+        if self.calls_pending() > 0 {
+            self.flush().await?;
+        }
         self.inner.db.calls(filter, page).await
     }
 

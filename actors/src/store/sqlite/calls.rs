@@ -5,6 +5,34 @@ use tandem_model::{Sid, WallTime};
 use super::Sqlite;
 use crate::store::{CallEvent, CallFilter, CallPage, CallRecord, EventLevel, StoreError};
 
+/// Both directions of one list; the filter is the same, word for word.
+macro_rules! calls_where {
+    ($compare:literal, $order:literal) => {
+        concat!(
+            "SELECT record FROM calls
+             WHERE deleted = 0
+               AND (?1 IS NULL OR status = ?1)
+               AND (?2 IS NULL OR to_addr = ?2)
+               AND (?3 IS NULL OR from_addr = ?3)
+               AND (?4 IS NULL OR parent_sid = ?4)
+               AND (?5 IS NULL OR started >= ?5)
+               AND (?6 IS NULL OR started < ?6)
+               AND (?7 IS NULL OR ended >= ?7)
+               AND (?8 IS NULL OR ended < ?8)
+               AND (?9 IS NULL OR (created, sid) ",
+            $compare,
+            " (?9, ?10)) ORDER BY created ",
+            $order,
+            ", sid ",
+            $order,
+            " LIMIT ?11"
+        )
+    };
+}
+
+const NEWEST_FIRST: &str = calls_where!("<", "DESC");
+const OLDEST_FIRST: &str = calls_where!(">", "ASC");
+
 impl Sqlite {
     pub async fn call(&self, sid: Sid) -> Result<Option<CallRecord>, StoreError> {
         sqlx::query("SELECT record FROM calls WHERE sid = ?1 AND deleted = 0")
@@ -16,34 +44,29 @@ impl Sqlite {
     }
 
     pub async fn calls(&self, f: &CallFilter, page: CallPage) -> Result<Vec<CallRecord>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT record FROM calls
-             WHERE deleted = 0
-               AND (?1 IS NULL OR status = ?1)
-               AND (?2 IS NULL OR to_addr = ?2)
-               AND (?3 IS NULL OR from_addr = ?3)
-               AND (?4 IS NULL OR parent_sid = ?4)
-               AND (?5 IS NULL OR started >= ?5)
-               AND (?6 IS NULL OR started < ?6)
-               AND (?7 IS NULL OR ended >= ?7)
-               AND (?8 IS NULL OR ended < ?8)
-               AND (?9 IS NULL OR (created, sid) < (?9, ?10))
-             ORDER BY created DESC, sid DESC LIMIT ?11",
-        )
-        .bind(f.status.map(|s| s.as_str()))
-        .bind(&f.to)
-        .bind(&f.from)
-        .bind(f.parent_sid.map(|p| p.to_string()))
-        .bind(f.started.from.map(|t| t.0))
-        .bind(f.started.before.map(|t| t.0))
-        .bind(f.ended.from.map(|t| t.0))
-        .bind(f.ended.before.map(|t| t.0))
-        .bind(page.after.map(|(created, _)| created.0))
-        .bind(page.after.map(|(_, sid)| sid.to_string()))
-        .bind(i64::from(page.limit))
-        .fetch_all(&self.read)
-        .await?;
-        rows.iter().map(record).collect()
+        let (sql, anchor) = match page.before {
+            None => (NEWEST_FIRST, page.after),
+            Some(before) => (OLDEST_FIRST, Some(before)),
+        };
+        let rows = sqlx::query(sql)
+            .bind(f.status.map(|s| s.as_str()))
+            .bind(&f.to)
+            .bind(&f.from)
+            .bind(f.parent_sid.map(|p| p.to_string()))
+            .bind(f.started.from.map(|t| t.0))
+            .bind(f.started.before.map(|t| t.0))
+            .bind(f.ended.from.map(|t| t.0))
+            .bind(f.ended.before.map(|t| t.0))
+            .bind(anchor.map(|(created, _)| created.0))
+            .bind(anchor.map(|(_, sid)| sid.to_string()))
+            .bind(i64::from(page.limit))
+            .fetch_all(&self.read)
+            .await?;
+        let mut calls: Vec<CallRecord> = rows.iter().map(record).collect::<Result<_, _>>()?;
+        if page.before.is_some() {
+            calls.reverse();
+        }
+        Ok(calls)
     }
 
     pub async fn unfinished_calls(&self) -> Result<Vec<CallRecord>, StoreError> {

@@ -1,0 +1,259 @@
+use std::io::Write;
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+
+use super::chars::{is_blank, is_token, is_token_byte, is_uri_byte};
+use super::error::ParseError;
+use super::header_kind::HeaderKind;
+use super::list::List;
+use super::message::Message;
+use super::method::Method;
+use super::name_addr::NameAddr;
+use super::reason::reason_phrase;
+use super::via::Via;
+
+/// Room for a usual request without body, so that most messages are written into one allocation.
+const CAPACITY: usize = 1_024;
+
+/// Writes a message. Whatever it is given, it writes one message: control characters in values become blanks,
+/// characters that a URI cannot hold are escaped, and a field whose name is no token is left out.
+///
+/// ```text
+///   out:  start line, fields │ body          later fields go before the body, Content-Length last of all
+///                            └ body_start
+/// ```
+#[derive(Clone, Debug)]
+pub struct Builder {
+    out: Vec<u8>,
+    body_start: usize,
+    /// Where a tag can be added: the end of a To without one.
+    to_end: Option<usize>,
+    /// A tag given before there was a To.
+    pending_tag: Option<String>,
+}
+
+impl Builder {
+    fn new(capacity: usize) -> Builder {
+        Builder { out: Vec::with_capacity(capacity), body_start: 0, to_end: None, pending_tag: None }
+    }
+
+    pub(super) fn request(method: &str, uri: &str) -> Builder {
+        let mut builder = Builder::new(CAPACITY);
+        let out = &mut builder.out;
+        out.extend(method.bytes().filter(|&b| is_token_byte(b)));
+        out.push(b' ');
+        push_uri(out, uri);
+        out.extend_from_slice(b" SIP/2.0\r\n");
+        builder.body_start = builder.out.len();
+        builder
+    }
+
+    pub(super) fn response(request: &Message, source: SocketAddr, status: u16, reason: Option<&str>) -> Builder {
+        let mut builder = Builder::new(CAPACITY.max(request.bytes().len() - request.body().len() + CAPACITY / 4));
+        let out = &mut builder.out;
+        // Writing to a Vec cannot fail.
+        let _ = write!(out, "SIP/2.0 {:03} ", status.clamp(100, 699));
+        push_value(out, reason.unwrap_or_else(|| reason_phrase(status)));
+        out.extend_from_slice(b"\r\n");
+        push_vias(out, request, source);
+        if (101..300).contains(&status) && request.method().forms_dialog() {
+            push_all(out, "Record-Route", request.kind_values(HeaderKind::RecordRoute));
+        }
+        push_all(out, "From", request.kind_values(HeaderKind::From).take(1));
+        if let Some(to) = request.kind_values(HeaderKind::To).next() {
+            push_all(out, "To", [to].into_iter());
+            builder.to_end = tag_place(to, out.len() - 2);
+        }
+        push_all(out, "Call-ID", request.kind_values(HeaderKind::CallId).take(1));
+        push_all(out, "CSeq", request.kind_values(HeaderKind::CSeq).take(1));
+        if status == 100 {
+            // RFC 3261 section 8.2.6.1.
+            push_all(out, "Timestamp", request.headers("Timestamp").take(1));
+        }
+        builder.body_start = builder.out.len();
+        builder
+    }
+
+    /// Adds the tag to To, unless To has one. May come before the To field does.
+    pub fn to_tag(mut self, tag: &str) -> Self {
+        let tag: Vec<u8> = tag.bytes().filter(|&b| is_token_byte(b)).collect();
+        if tag.is_empty() {
+            return self;
+        }
+        match self.to_end.take() {
+            Some(at) => {
+                self.insert(at, &[b";tag=", tag.as_slice()].concat());
+            }
+            None if !self.has_to() => self.pending_tag = String::from_utf8(tag).ok(),
+            None => {}
+        }
+        self
+    }
+
+    fn has_to(&self) -> bool {
+        let mut lines = self.out[..self.body_start].split(|&b| b == b'\n').skip(1);
+        lines.any(|line| HeaderKind::of(line.split(|&b| b == b':').next().unwrap_or_default()) == HeaderKind::To)
+    }
+
+    /// Adds a field after those there are. Content-Length is the builder's own and is ignored here.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        let kind = HeaderKind::of(name.as_bytes());
+        if !is_token(name.as_bytes()) || kind == HeaderKind::ContentLength {
+            return self;
+        }
+        let field_len = self.push_field(name, value);
+        if kind == HeaderKind::To && self.to_end.is_none() {
+            self.to_end = tag_place(value, self.body_start - 2).filter(|_| field_len > 0);
+            if let Some(tag) = self.pending_tag.take() {
+                return self.to_tag(&tag);
+            }
+        }
+        self
+    }
+
+    /// Adds a field such as From: `"display" <uri>` and parameters such as `;tag=abc` (or none). The display name is
+    /// quoted as needed, and the URI cannot leave its brackets.
+    pub fn name_addr(self, name: &str, display: Option<&str>, uri: &str, params: &str) -> Self {
+        let mut value = Vec::with_capacity(uri.len() + params.len() + display.map_or(0, str::len) + 8);
+        if let Some(display) = display {
+            value.push(b'"');
+            for byte in display.bytes() {
+                match byte {
+                    b'"' | b'\\' => value.extend_from_slice(&[b'\\', byte]),
+                    0..0x20 | 0x7F => value.push(b' '),
+                    _ => value.push(byte),
+                }
+            }
+            value.extend_from_slice(b"\" ");
+        }
+        value.push(b'<');
+        push_uri(&mut value, uri);
+        value.push(b'>');
+        value.extend_from_slice(params.as_bytes());
+        let value = String::from_utf8(value).unwrap_or_default();
+        self.header(name, &value)
+    }
+
+    /// Adds the body with its Content-Type, in place of any body before.
+    pub fn body(mut self, content_type: &str, body: impl AsRef<[u8]>) -> Self {
+        self.out.truncate(self.body_start);
+        self.push_field("Content-Type", content_type);
+        self.out.extend_from_slice(body.as_ref());
+        self
+    }
+
+    /// The message, or what our own reader finds wrong with it. For messages with parts that were not read from a
+    /// valid one.
+    pub fn try_build(self) -> Result<Message, ParseError> {
+        Message::parse(self.into_bytes())
+    }
+
+    /// The message. What is missing or malformed reads as empty; see [`Builder::try_build`].
+    pub fn build(self) -> Message {
+        Message::assemble(self.into_bytes()).0
+    }
+
+    /// The message's bytes, with Content-Length.
+    pub(super) fn into_bytes(mut self) -> Bytes {
+        let length = self.out.len() - self.body_start;
+        let mut end = [0u8; 48];
+        let mut cursor = &mut end[..];
+        let _ = write!(cursor, "Content-Length: {length}\r\n\r\n");
+        let unused = cursor.len();
+        let used = end.len() - unused;
+        self.insert(self.body_start, &end[..used]);
+        self.out.into()
+    }
+
+    fn push_field(&mut self, name: &str, value: &str) -> usize {
+        let body_len = self.out.len() - self.body_start;
+        let before = self.out.len();
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b": ");
+        push_value(&mut self.out, value);
+        self.out.extend_from_slice(b"\r\n");
+        let added = self.out.len() - before;
+        self.out[self.body_start..].rotate_left(body_len);
+        self.body_start += added;
+        added
+    }
+
+    fn insert(&mut self, at: usize, text: &[u8]) {
+        self.out.extend_from_slice(text);
+        self.out[at..].rotate_right(text.len());
+        self.body_start += text.len();
+    }
+}
+
+/// Where to put a tag into a To that ends at `end`; nowhere if it has one or is not to be understood.
+fn tag_place(to: &str, end: usize) -> Option<usize> {
+    NameAddr::parse(to).ok()?.tag().is_none().then_some(end)
+}
+
+fn push_all<'a>(out: &mut Vec<u8>, name: &str, values: impl Iterator<Item = &'a str>) {
+    for value in values {
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// A malformed top Via is sent back as it came.
+fn push_vias(out: &mut Vec<u8>, request: &Message, source: SocketAddr) {
+    let mut values = request.kind_values(HeaderKind::Via);
+    if let Some(first) = values.next() {
+        let mut elements = List::new(first);
+        match elements.next().and_then(|top| Via::parse(top).ok()) {
+            Some(top) => {
+                out.extend_from_slice(b"Via: ");
+                top.write_stamped(source, out);
+                if let Some(rest) = elements.rest() {
+                    out.extend_from_slice(b",");
+                    out.extend_from_slice(rest.as_bytes());
+                }
+                out.extend_from_slice(b"\r\n");
+            }
+            None => push_all(out, "Via", [first].into_iter()),
+        }
+    }
+    push_all(out, "Via", values);
+}
+
+/// A value cannot end its field: control characters become blanks.
+fn push_value(out: &mut Vec<u8>, value: &str) {
+    let value = value.trim_matches(|c: char| c.is_ascii() && is_blank(c as u8));
+    out.extend(value.bytes().map(|b| if (b < 0x20 && b != b'\t') || b == 0x7F { b' ' } else { b }));
+}
+
+fn push_uri(out: &mut Vec<u8>, uri: &str) {
+    for byte in uri.bytes() {
+        if is_uri_byte(byte) {
+            out.push(byte);
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+}
+
+/// The answer to a request that [`Message::parse`] refused with `error`, made from what can be read of it; to be sent
+/// to `source`. `None` when nothing may be answered, or when there is no Via to tell whom the answer is for.
+///
+/// The tag of To depends on the request alone, so that a retransmission gets the same answer (RFC 3261 section
+/// 8.2.7).
+pub fn reject(bytes: &[u8], error: &ParseError, source: SocketAddr) -> Option<Bytes> {
+    let (status, reason) = error.reply()?;
+    let (partial, _) = Message::assemble(Bytes::copy_from_slice(bytes));
+    partial.kind_values(HeaderKind::Via).next()?;
+    if !partial.is_request() || partial.method() == Method::Ack {
+        return None;
+    }
+    let tag = format!("{:016x}", fingerprint(bytes));
+    Some(Builder::response(&partial, source, status, Some(reason)).to_tag(&tag).into_bytes())
+}
+
+/// FNV-1a.
+fn fingerprint(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xCBF2_9CE4_8422_2325, |hash, &b| (hash ^ u64::from(b)).wrapping_mul(0x0100_0000_01B3))
+}

@@ -1,0 +1,398 @@
+use std::str;
+
+use tandem_model::limits::{SIP_HEADERS_MAX, SIP_MESSAGE_BYTES_MAX};
+
+use super::chars::{is_blank, is_token, is_uri_byte, number};
+use super::error::ParseErrorKind::{self, *};
+use super::header_kind::HeaderKind;
+use super::line::{Field, field_of, line_at, narrow};
+use super::list::List;
+use super::method::Method;
+use super::name_addr::NameAddr;
+use super::uri::{Scheme, Uri};
+use super::via::Via;
+
+/// Fields kept in the index; those behind them are found by reading their lines again. Real messages have fewer.
+const INDEXED: usize = 32;
+
+/// Where everything is in a message's bytes. Holds no heap memory.
+#[derive(Clone, Debug)]
+pub(super) struct Index {
+    pub(super) start: Start,
+    fields: [Field; INDEXED],
+    indexed: u8,
+    /// First byte behind the last indexed field's line.
+    tail: u16,
+    /// The empty line.
+    headers_end: u16,
+    pub(super) body: u16,
+    pub(super) body_end: u16,
+    /// The first Via, From, To, Call-ID and CSeq, wherever they stand.
+    pub(super) via: Field,
+    pub(super) from: Field,
+    pub(super) to: Field,
+    pub(super) call_id: Field,
+    pub(super) cseq: Field,
+    pub(super) cseq_number: u32,
+    /// Of the request, or of the CSeq.
+    pub(super) method: Method,
+    pub(super) max_forwards: Option<u8>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Start {
+    /// End of the method, begin and end of the URI.
+    Request {
+        method_end: u16,
+        uri: u16,
+        uri_end: u16,
+    },
+    /// Begin and end of the reason phrase.
+    Status {
+        code: u16,
+        reason: u16,
+        reason_end: u16,
+    },
+    Unknown,
+}
+
+/// What stopped the reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// Replace the folds and read again.
+    Folded,
+    /// Transcode the header and read again.
+    NotUtf8,
+    Error(ParseErrorKind, usize),
+}
+
+impl Index {
+    pub(super) fn new() -> Index {
+        Index {
+            start: Start::Unknown,
+            fields: [Field::default(); INDEXED],
+            indexed: 0,
+            tail: 0,
+            headers_end: 0,
+            body: 0,
+            body_end: 0,
+            via: Field::default(),
+            from: Field::default(),
+            to: Field::default(),
+            call_id: Field::default(),
+            cseq: Field::default(),
+            cseq_number: 0,
+            method: Method::Other,
+            max_forwards: None,
+        }
+    }
+
+    /// Reads `bytes`. After an error the index holds what could be read, so that an answer can be made from it; only
+    /// [`Stop::Folded`] and [`Stop::NotUtf8`] end it early.
+    pub(super) fn read(&mut self, bytes: &[u8]) -> Result<(), Stop> {
+        if bytes.len() > SIP_MESSAGE_BYTES_MAX {
+            return Err(Stop::Error(TooLarge, SIP_MESSAGE_BYTES_MAX));
+        }
+        let mut first = FirstError(None);
+        let Some(line) = line_at(bytes, 0) else { return Err(Stop::Error(NoEndOfHeaders, bytes.len())) };
+        first.note(self.read_start(&bytes[..line.end], line.control));
+        let ended = self.read_fields(bytes, line.next(), &mut first)?;
+        let head = &bytes[..self.headers_end as usize];
+        let Ok(head) = str::from_utf8(head) else { return Err(Stop::NotUtf8) };
+        if !ended {
+            first.note(Err((NoEndOfHeaders, bytes.len())));
+        }
+        self.check(bytes, head, &mut first);
+        match first.0 {
+            None => Ok(()),
+            Some((kind, at)) => Err(Stop::Error(kind, at)),
+        }
+    }
+
+    fn read_start(&mut self, line: &[u8], control: Option<usize>) -> Checked {
+        const VERSION: &[u8] = b"SIP/2.0";
+        if let Some(at) = control {
+            return Err((ControlCharacter, at));
+        }
+        if line.len() >= 4 && line[..4].eq_ignore_ascii_case(b"SIP/") {
+            return self.read_status_line(line);
+        }
+        let blank = line.iter().position(|&b| b == b' ').ok_or((StartLine, 0))?;
+        let last = line.iter().rposition(|&b| b == b' ').unwrap_or(blank);
+        if !is_token(&line[..blank]) {
+            return Err((StartLine, 0));
+        }
+        // Known from here on to be a request, whatever else is wrong with it: it can be answered.
+        self.start =
+            Start::Request { method_end: narrow(blank), uri: narrow(blank + 1), uri_end: narrow(last.max(blank + 1)) };
+        self.method = str::from_utf8(&line[..blank]).map_or(Method::Other, Method::parse);
+        if last <= blank + 1 {
+            return Err((StartLine, blank));
+        }
+        let version = &line[last + 1..];
+        if !version.eq_ignore_ascii_case(VERSION) {
+            return Err((if is_sip_version(version) { Version } else { StartLine }, last + 1));
+        }
+        check_request_uri(&line[blank + 1..last]).map_err(|kind| (kind, blank + 1))
+    }
+
+    fn read_status_line(&mut self, line: &[u8]) -> Checked {
+        let version_end = line.iter().position(|&b| b == b' ').ok_or((StartLine, line.len()))?;
+        let code = line.get(version_end + 1..version_end + 4).unwrap_or_default();
+        let reason = (version_end + 5).min(line.len());
+        let code = str::from_utf8(code).ok().and_then(number::<u16>).filter(|code| (100..700).contains(code));
+        self.start = Start::Status { code: code.unwrap_or(0), reason: narrow(reason), reason_end: narrow(line.len()) };
+        if !line[..version_end].eq_ignore_ascii_case(b"SIP/2.0") {
+            return Err((Version, 0));
+        }
+        // The blank before the reason phrase may be missing when the phrase is.
+        let delimited = matches!(line.get(version_end + 4), None | Some(b' '));
+        if code.is_none() || !delimited { Err((StartLine, version_end + 1)) } else { Ok(()) }
+    }
+
+    /// Reads header lines up to the empty one; false if there is none.
+    fn read_fields(&mut self, bytes: &[u8], start: usize, first: &mut FirstError) -> Result<bool, Stop> {
+        let mut at = start;
+        let mut count = 0;
+        self.tail = narrow(start);
+        loop {
+            self.headers_end = narrow(at);
+            let Some(line) = line_at(bytes, at) else {
+                (self.body, self.body_end) = (narrow(bytes.len()), narrow(bytes.len()));
+                return Ok(false);
+            };
+            if line.end == at {
+                (self.body, self.body_end) = (narrow(line.next()), narrow(bytes.len()));
+                return Ok(true);
+            }
+            if bytes.get(line.next()).copied().is_some_and(is_blank) {
+                return Err(Stop::Folded);
+            }
+            at = line.next();
+            count += 1;
+            if count > SIP_HEADERS_MAX {
+                first.note(Err((TooManyHeaders, line.start)));
+                continue;
+            }
+            match field_of(bytes, &line) {
+                Ok(field) => {
+                    first.note(self.note_core(&field));
+                    if (self.indexed as usize) < INDEXED && self.tail as usize == line.start {
+                        self.fields[self.indexed as usize] = field;
+                        self.indexed += 1;
+                        self.tail = narrow(at);
+                    }
+                }
+                Err(error) => first.note(Err(error)),
+            }
+        }
+    }
+
+    fn note_core(&mut self, field: &Field) -> Checked {
+        let slot = match field.kind {
+            HeaderKind::Via => &mut self.via,
+            HeaderKind::From => &mut self.from,
+            HeaderKind::To => &mut self.to,
+            HeaderKind::CallId => &mut self.call_id,
+            HeaderKind::CSeq => &mut self.cseq,
+            _ => return Ok(()),
+        };
+        let kind = field.kind;
+        match (slot.is_set(), kind) {
+            (true, HeaderKind::Via) => Ok(()),
+            (true, _) => Err((Repeated(kind.singleton().unwrap_or_default()), field.name as usize)),
+            (false, _) => {
+                *slot = *field;
+                Ok(())
+            }
+        }
+    }
+
+    /// Checks what the accessors rely on.
+    fn check(&mut self, bytes: &[u8], head: &str, first: &mut FirstError) {
+        let end = head.len();
+        for (field, name) in
+            [(self.via, "Via"), (self.from, "From"), (self.to, "To"), (self.call_id, "Call-ID"), (self.cseq, "CSeq")]
+        {
+            if !field.is_set() {
+                first.note(Err((Missing(name), end)));
+            }
+        }
+        let mut seen = Seen::default();
+        let mut length = None;
+        let mut max_forwards = None;
+        let mut cseq = None;
+        for field in self.fields(bytes) {
+            let value = text(head, field.value, field.value_end);
+            let at = field.value as usize;
+            first.note(match field.kind {
+                HeaderKind::Other => Ok(()),
+                HeaderKind::Via => all(value, at, "Via", |v| Via::parse(v).is_ok()),
+                HeaderKind::Route => all(value, at, "Route", |v| NameAddr::parse(v).is_ok()),
+                HeaderKind::RecordRoute => all(value, at, "Record-Route", |v| NameAddr::parse(v).is_ok()),
+                HeaderKind::From => must(is_dialog_end(value), at, "From"),
+                HeaderKind::To => must(is_dialog_end(value), at, "To"),
+                HeaderKind::CallId => must(is_call_id(value), at, "Call-ID"),
+                HeaderKind::CSeq => {
+                    cseq = split_cseq(value);
+                    must(cseq.is_some(), at, "CSeq")
+                }
+                HeaderKind::ContentLength => match (number::<u32>(value), length) {
+                    (None, _) => Err((Malformed("Content-Length"), at)),
+                    (Some(now), Some(before)) if now != before => Err((ContentLengths, at)),
+                    (now, _) => {
+                        length = now;
+                        Ok(())
+                    }
+                },
+                HeaderKind::MaxForwards => {
+                    max_forwards = number::<u8>(value);
+                    seen.once(&field).and(must(max_forwards.is_some(), at, "Max-Forwards"))
+                }
+                _ => seen.once(&field),
+            });
+        }
+        self.max_forwards = max_forwards;
+        if let Some((number, method)) = cseq {
+            self.cseq_number = number;
+            match self.start {
+                Start::Request { method_end, .. }
+                    if head.as_bytes().get(..method_end as usize) != Some(method.as_bytes()) =>
+                {
+                    first.note(Err((CSeqMethod, self.cseq.value as usize)));
+                }
+                Start::Request { .. } => {}
+                _ => self.method = Method::parse(method),
+            }
+        }
+        first.note(self.cut_body(length));
+    }
+
+    /// A longer claim than there are bytes is an error, a shorter one leaves the rest out (RFC 3261 section 18.3).
+    fn cut_body(&mut self, length: Option<u32>) -> Checked {
+        let Some(length) = length else { return Ok(()) };
+        let there = u32::from(self.body_end - self.body);
+        if length > there {
+            return Err((BodyTruncated, self.body_end as usize));
+        }
+        self.body_end = self.body + narrow(length as usize);
+        Ok(())
+    }
+
+    /// All header fields in order; lines that are none are left out.
+    pub(super) fn fields<'a>(&'a self, bytes: &'a [u8]) -> Fields<'a> {
+        Fields {
+            known: self.fields[..self.indexed as usize].iter(),
+            bytes: bytes.get(..self.headers_end as usize).unwrap_or_default(),
+            at: self.tail as usize,
+        }
+    }
+
+    pub(super) fn is_answerable(&self) -> bool {
+        matches!(self.start, Start::Request { .. }) && self.method != Method::Ack
+    }
+}
+
+/// Header fields: the indexed ones, then those read again.
+#[derive(Clone)]
+pub(super) struct Fields<'a> {
+    known: std::slice::Iter<'a, Field>,
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Iterator for Fields<'_> {
+    type Item = Field;
+
+    fn next(&mut self) -> Option<Field> {
+        if let Some(field) = self.known.next() {
+            return Some(*field);
+        }
+        loop {
+            let line = line_at(self.bytes, self.at)?;
+            self.at = line.next();
+            if let Ok(field) = field_of(self.bytes, &line) {
+                return Some(field);
+            }
+        }
+    }
+}
+
+/// The slice of `head` between two positions.
+pub(super) fn text(head: &str, start: u16, end: u16) -> &str {
+    head.get(start as usize..end as usize).unwrap_or_default()
+}
+
+type Checked = Result<(), (ParseErrorKind, usize)>;
+
+struct FirstError(Option<(ParseErrorKind, usize)>);
+
+impl FirstError {
+    fn note(&mut self, result: Checked) {
+        if let Err(error) = result {
+            self.0.get_or_insert(error);
+        }
+    }
+}
+
+/// Which of the singleton fields that the index keeps no position of were seen.
+#[derive(Default)]
+struct Seen(u64);
+
+impl Seen {
+    fn once(&mut self, field: &Field) -> Checked {
+        let Some(name) = field.kind.singleton() else { return Ok(()) };
+        let bit = 1 << field.kind as u8;
+        if self.0 & bit != 0 {
+            return Err((Repeated(name), field.name as usize));
+        }
+        self.0 |= bit;
+        Ok(())
+    }
+}
+
+fn must(holds: bool, at: usize, name: &'static str) -> Checked {
+    if holds { Ok(()) } else { Err((Malformed(name), at)) }
+}
+
+fn all(value: &str, at: usize, name: &'static str, mut sound: impl FnMut(&str) -> bool) -> Checked {
+    must(List::new(value).all(&mut sound), at, name)
+}
+
+/// From or To: an address whose SIP URI, if it is one, has its parts.
+fn is_dialog_end(value: &str) -> bool {
+    let Ok(address) = NameAddr::parse(value) else { return false };
+    address.has_one_tag_at_most() && address.uri().is_ok()
+}
+
+/// Looser than `word [ "@" word ]`: a Call-ID is compared, never taken apart.
+fn is_call_id(value: &str) -> bool {
+    !value.is_empty() && !value.bytes().any(is_blank)
+}
+
+/// Number (below 2^31, RFC 3261 section 8.1.1.5) and method.
+pub(super) fn split_cseq(value: &str) -> Option<(u32, &str)> {
+    let (number_text, method) = value.split_once([' ', '\t'])?;
+    let method = method.trim_start_matches([' ', '\t']);
+    let sequence: u32 = number(number_text)?;
+    (sequence < 1 << 31 && is_token(method.as_bytes())).then_some((sequence, method))
+}
+
+/// A request URI has no headers (RFC 3261 section 19.1.1, table 1); one of a foreign scheme is for the caller to
+/// refuse with 416.
+fn check_request_uri(uri: &[u8]) -> Result<(), ParseErrorKind> {
+    if !uri.iter().all(|&b| is_uri_byte(b)) {
+        return Err(RequestUri);
+    }
+    let uri = str::from_utf8(uri).ok().and_then(|text| Uri::parse(text).ok()).ok_or(RequestUri)?;
+    let has_headers = matches!(uri.scheme(), Scheme::Sip | Scheme::Sips) && uri.headers().next().is_some();
+    if has_headers { Err(RequestUri) } else { Ok(()) }
+}
+
+/// `SIP/` digits `.` digits: a version, if not ours.
+fn is_sip_version(text: &[u8]) -> bool {
+    let Some((b"SIP/", version)) = text.split_at_checked(4) else { return false };
+    let mut parts = version.splitn(2, |&b| b == b'.');
+    let digits = |part: Option<&[u8]>| part.is_some_and(|p| !p.is_empty() && p.iter().all(u8::is_ascii_digit));
+    digits(parts.next()) && digits(parts.next())
+}

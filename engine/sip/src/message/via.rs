@@ -1,0 +1,169 @@
+use std::net::{IpAddr, SocketAddr};
+
+use tandem_model::Transport;
+
+use super::chars::{is_blank, is_token_byte, number};
+use super::params::{Params, are_params, skip_blanks};
+use super::syntax_error::SyntaxError;
+use super::uri::split_host_port;
+
+/// One hop of the response path (RFC 3261 section 20.42, `rport` of RFC 3581).
+#[derive(Clone, Copy, Debug)]
+pub struct Via<'a> {
+    /// `SIP/2.0/UDP host:port`, as written.
+    hop: &'a str,
+    transport: &'a str,
+    host: &'a str,
+    port: Option<u16>,
+    params: &'a str,
+}
+
+impl<'a> Via<'a> {
+    pub(super) const EMPTY: Via<'static> = Via { hop: "", transport: "", host: "", port: None, params: "" };
+
+    /// Reads one element; white space may surround the slashes and the colon before the port.
+    pub fn parse(value: &'a str) -> Result<Via<'a>, SyntaxError> {
+        let bytes = value.as_bytes();
+        let mut at = skip_blanks(bytes, 0);
+        let mut transport = "";
+        for part in 0..3 {
+            if part > 0 {
+                at = skip_blanks(bytes, at);
+                if bytes.get(at) != Some(&b'/') {
+                    return Err(SyntaxError);
+                }
+                at = skip_blanks(bytes, at + 1);
+            }
+            let start = at;
+            while at < bytes.len() && is_token_byte(bytes[at]) {
+                at += 1;
+            }
+            transport = &value[start..at];
+            if transport.is_empty() {
+                return Err(SyntaxError);
+            }
+        }
+        let host_start = skip_blanks(bytes, at);
+        let host_end =
+            host_start + bytes[host_start..].iter().position(|&b| b == b';').unwrap_or(bytes.len() - host_start);
+        let sent_by = value[host_start..host_end].trim_ascii_end();
+        if host_start == at || !are_params(&value[host_end..]) {
+            return Err(SyntaxError);
+        }
+        let (host, port) = match split_host_port(sent_by) {
+            Some(parts) => parts,
+            None => split_spaced(sent_by).ok_or(SyntaxError)?,
+        };
+        let hop = value[..host_start + sent_by.len()].trim_ascii_start();
+        Ok(Via { hop, transport, host, port, params: &value[host_end..] })
+    }
+
+    /// The transport's token as written.
+    pub fn transport_str(&self) -> &'a str {
+        self.transport
+    }
+
+    /// The transport, if it is one that this switch speaks.
+    pub fn transport(&self) -> Option<Transport> {
+        self.transport.parse().ok()
+    }
+
+    /// The sent-by host, an IPv6 one without its brackets.
+    pub fn host(&self) -> &'a str {
+        self.host
+    }
+
+    /// The sent-by port, if written.
+    pub fn port(&self) -> Option<u16> {
+        self.port
+    }
+
+    pub fn branch(&self) -> Option<&'a str> {
+        self.param("branch").filter(|branch| !branch.is_empty())
+    }
+
+    /// Whether the branch identifies the transaction (RFC 3261 section 17.2.3): the magic cookie, and something
+    /// after it.
+    pub fn has_rfc3261_branch(&self) -> bool {
+        const COOKIE: &[u8] = b"z9hG4bK";
+        self.branch().is_some_and(|branch| {
+            let branch = branch.as_bytes();
+            branch.len() > COOKIE.len() && branch[..COOKIE.len()].eq_ignore_ascii_case(COOKIE)
+        })
+    }
+
+    pub fn received(&self) -> Option<&'a str> {
+        self.param("received")
+    }
+
+    /// `Some(None)` when asked for and not yet filled in (RFC 3581 section 3).
+    pub fn rport(&self) -> Option<Option<u16>> {
+        self.param("rport").map(number)
+    }
+
+    pub fn maddr(&self) -> Option<&'a str> {
+        self.param("maddr")
+    }
+
+    /// Multicast hops.
+    pub fn ttl(&self) -> Option<u8> {
+        number(self.param("ttl")?)
+    }
+
+    pub fn params(&self) -> Params<'a> {
+        Params::new(self.params)
+    }
+
+    fn param(&self, name: &str) -> Option<&'a str> {
+        self.params().get(name)
+    }
+
+    /// Where a response to a request that came from `source` goes (RFC 3261 section 18.2.2, RFC 3581 section 4).
+    /// Over a reliable transport that is the connection it came on. What the peer wrote into `received` is not
+    /// believed: the source is known better here.
+    pub fn reply_address(&self, source: SocketAddr) -> SocketAddr {
+        let transport = self.transport().unwrap_or(Transport::Udp);
+        if transport.is_reliable() || (self.maddr().is_none() && self.rport().is_some()) {
+            return source;
+        }
+        let port = self.port.unwrap_or(transport.default_port());
+        let maddr = self.maddr().and_then(|maddr| maddr.trim_matches(['[', ']']).parse::<IpAddr>().ok());
+        SocketAddr::new(maddr.unwrap_or(source.ip()), port)
+    }
+
+    /// Writes the element as the server that received it from `source` must leave it (RFC 3261 section 18.2.1,
+    /// RFC 3581 section 4): `rport` filled in when asked for, `received` when the sent-by does not say the same.
+    pub(super) fn write_stamped(&self, source: SocketAddr, out: &mut Vec<u8>) {
+        use std::io::Write;
+        out.extend_from_slice(self.hop.as_bytes());
+        let asked = self.rport().is_some();
+        for (name, value) in self.params() {
+            if name.eq_ignore_ascii_case("received") || name.eq_ignore_ascii_case("rport") {
+                continue;
+            }
+            out.push(b';');
+            out.extend_from_slice(name.as_bytes());
+            if !value.is_empty() {
+                out.push(b'=');
+                out.extend_from_slice(value.as_bytes());
+            }
+        }
+        // Writing to a Vec cannot fail.
+        if asked || self.host.parse::<IpAddr>() != Ok(source.ip()) {
+            let _ = write!(out, ";received={}", source.ip());
+        }
+        if asked {
+            let _ = write!(out, ";rport={}", source.port());
+        }
+    }
+}
+
+/// `host : port` with blanks around the colon.
+fn split_spaced(text: &str) -> Option<(&str, Option<u16>)> {
+    let colon = text.rfind(':')?;
+    let (host, none) = split_host_port(text[..colon].trim_end_matches(|c: char| c.is_ascii() && is_blank(c as u8)))?;
+    if none.is_some() {
+        return None;
+    }
+    Some((host, Some(number(text[colon + 1..].trim_ascii_start())?)))
+}

@@ -240,6 +240,11 @@ impl TransactionLayer {
         self.len() == 0
     }
 
+    #[cfg(test)]
+    pub(super) fn timer_entries(&self) -> usize {
+        self.timers.len()
+    }
+
     fn handle_response(&mut self, now: Timestamp, response: Message, status: u16, source: Endpoint) {
         // A response to nothing is dropped (RFC 6026 section 7.3).
         let Some(id) = ClientMatch::new(&response).and_then(|m| self.client_index.get(&m)).copied() else { return };

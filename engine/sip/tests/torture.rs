@@ -78,6 +78,7 @@ const CORPUS: [(&str, Expect, &str); 49] = [
     ("inv2543", Valid, "no branch, no tag, no Max-Forwards, no Content-Length"),
 ];
 
+#[expect(clippy::disallowed_methods, reason = "fixtures are files; the engine itself reads none")]
 fn bytes_of(name: &str) -> Bytes {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/torture").join(format!("{name}.dat"));
     std::fs::read(path).unwrap_or_else(|e| panic!("{name}: {e}")).into()

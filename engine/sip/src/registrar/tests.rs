@@ -27,13 +27,16 @@ fn request(call_id: &str, cseq: u32, fields: &str) -> Message {
     Message::parse(Bytes::from(text)).unwrap()
 }
 
-/// Prepares and commits. Ok: the Contact values of the 200. Err: status and extra header fields.
+/// Status and extra header fields of a refusal.
+type Refusal = (u16, Vec<(&'static str, String)>);
+
+/// Prepares and commits. Ok: the Contact values of the 200.
 fn send(
     registrar: &mut Registrar,
     now: Timestamp,
     message: &Message,
     source: Endpoint,
-) -> Result<Vec<String>, (u16, Vec<(&'static str, String)>)> {
+) -> Result<Vec<String>, Refusal> {
     match registrar.register(now, "alice", message, source) {
         Outcome::Query { contacts } => Ok(contacts),
         Outcome::Updated(prepared) => {
@@ -56,7 +59,7 @@ fn each_rule_of_a_register() {
     let old = "<sip:old@h>;expires=600";
     let eleven: Vec<String> = (0..11).map(|i| format!("<sip:n{i}@h>")).collect();
     let eleven = format!("Contact: {}", eleven.join(", "));
-    type Reply<'a> = Result<&'a [&'a str], (u16, Vec<(&'static str, String)>)>;
+    type Reply<'a> = Result<&'a [&'a str], Refusal>;
     let rows: &[(&str, &str, u32, &str, Reply<'_>)] = &[
         ("no Contact asks", "c1", 1, "", Ok(&[old])),
         ("no Contact asks, whatever Expires says", "c0", 1, "Expires: 0", Ok(&[old])),

@@ -179,7 +179,14 @@ impl TransactionLayer {
     }
 
     /// An answer without a transaction.
-    pub(super) fn answer(&mut self, request: &Message, source: Endpoint, local: Endpoint, status: u16, extra: &[(&str, &str)]) {
+    pub(super) fn answer(
+        &mut self,
+        request: &Message,
+        source: Endpoint,
+        local: Endpoint,
+        status: u16,
+        extra: &[(&str, &str)],
+    ) {
         let tag = replies::tag(&self.config.tag_secret, request);
         self.send_reply(request, source, local, &replies::answer(request, source, status, &tag, extra));
     }

@@ -60,8 +60,8 @@ fn a_response_with_a_tag_makes_a_dialog_and_others_do_not() {
         (183, ";tag=bt", "", Ok(DialogState::Early)),
         (180, "", contact, Err(DialogError::NoTag)),
         (200, ";tag=bt", contact, Ok(DialogState::Confirmed)),
-        (200, ";tag=bt", "", Err(DialogError::NoContact)),
-        (200, ";tag=bt", "\nContact: <tel:+1555>", Err(DialogError::NoContact)),
+        (200, ";tag=bt", "", Ok(DialogState::Confirmed)),
+        (200, ";tag=bt", "\nContact: <tel:+1555>", Ok(DialogState::Confirmed)),
         (200, "", contact, Err(DialogError::NoTag)),
         (302, ";tag=bt", contact, Err(DialogError::NotDialogForming)),
         (486, ";tag=bt", contact, Err(DialogError::NotDialogForming)),
@@ -69,6 +69,19 @@ fn a_response_with_a_tag_makes_a_dialog_and_others_do_not() {
         let made = Dialog::uac(&invite(""), &response(status, tag, extra)).map(|d| d.state());
         assert_eq!(made, expected, "{status} {tag} {extra}");
     }
+}
+
+#[test]
+fn a_2xx_without_a_usable_contact_is_acknowledged_where_the_invite_went() {
+    let dialog = Dialog::uac(&invite(""), &response(200, ";tag=bt", "")).unwrap();
+    assert_eq!(line_and_routes(&dialog.ack_for(&invite("")).build()).0, "ACK sip:bob@example.org SIP/2.0");
+    let text = String::from_utf8(invite("").bytes().to_vec()).unwrap();
+    for contact in ["Contact: <mailto:alice@h>", "X-Nothing: here"] {
+        let request = text.replace("Contact: <sip:alice@192.0.2.1>", contact);
+        let request = Message::parse(Bytes::from(request)).unwrap();
+        assert_eq!(Dialog::uas(&request, "bt"), Err(DialogError::NoContact), "{contact}");
+    }
+    assert_eq!(Dialog::uas(&invite(""), ""), Err(DialogError::NoTag));
 }
 
 #[test]

@@ -1,4 +1,15 @@
-#[allow(dead_code, unused_imports, reason = "the wiring reads it")]
-pub mod config;
+//! The `tandem` binary: reads the configuration, wires the actors together, and drains at SIGTERM. It holds no call
+//! logic. Start at [`wiring`], the only file that knows every actor.
 
-fn main() {}
+mod cli;
+mod config;
+mod demo;
+mod fatal;
+mod metrics;
+mod wiring;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

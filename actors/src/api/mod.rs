@@ -11,6 +11,7 @@ mod dashboard;
 mod domain_applications;
 mod endpoints;
 mod error;
+mod faults;
 mod fields;
 mod handler;
 mod ops;
@@ -24,6 +25,7 @@ mod tests;
 pub use control::{
     CallControl, CallControlError, CallDocument, CallView, ContactView, CreateCall, EndCall, Registrations, UpdateCall,
 };
+pub use faults::{FaultPlace, Faults};
 pub use ops::{Metrics, Sample, SampleSource, SampleValue};
 pub use state::{ApiOptions, ApiState};
 
@@ -71,6 +73,7 @@ fn routes(config: &mut web::ServiceConfig, state: ApiState) {
         .configure(domain_applications::routes)
         .configure(carriers::routes)
         .configure(calls::relay_routes)
+        .configure(faults::routes)
         .configure(dashboard::routes);
     for prefix in auth::LAML_PREFIXES {
         config.service(web::scope(&format!("{prefix}/Accounts")).configure(accounts::routes).configure(calls::routes));

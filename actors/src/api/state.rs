@@ -3,7 +3,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tandem_model::WallTime;
 
-use super::{CallControl, Metrics, Registrations};
+use super::{CallControl, Faults, Metrics, Registrations};
 use crate::store::Store;
 
 /// All that the API stands on. Clones share it.
@@ -16,17 +16,19 @@ pub struct ApiState {
     pub options: ApiOptions,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ApiOptions {
     /// Serve `/metrics` without credentials.
     pub metrics_public: bool,
     /// Threads that serve HTTP.
     pub workers: usize,
+    /// Fail-points, where they are offered.
+    pub faults: Option<Arc<dyn Faults>>,
 }
 
 impl Default for ApiOptions {
     fn default() -> Self {
-        ApiOptions { metrics_public: true, workers: 1 }
+        ApiOptions { metrics_public: true, workers: 1, faults: None }
     }
 }
 

@@ -88,10 +88,13 @@ impl CallActor {
     /// Starts a leg's actor beside this one.
     pub(super) fn run_leg(&mut self, leg: Leg, invite: Option<ServerKey>, ctx: &mut Context<Self>) {
         let id = leg.id();
+        // Calls begin only after the shards run.
+        let Some(shard) = self.services.shards.for_call_id(&leg.facts().call_id).cloned() else { return };
         let actor = LegActor::new(
             leg,
             self.services.clone(),
             self.floor.inbox.clone(),
+            shard,
             ctx.address().recipient(),
             ctx.address().recipient(),
             self.reports.leg_died.clone(),

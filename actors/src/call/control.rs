@@ -8,9 +8,9 @@ use futures_util::future::BoxFuture;
 use std::sync::atomic::Ordering;
 use tandem_model::{CallSid, Sid};
 
-use super::message::{Change, Create};
+use super::message::{Change, Create, FaultAt, InjectFault};
 use super::switchboard::Switchboard;
-use crate::api::{CallControl, CallControlError, CallView, CreateCall, UpdateCall};
+use crate::api::{CallControl, CallControlError, CallView, CreateCall, FaultPlace, Faults, UpdateCall};
 use crate::signalling::Gate;
 
 /// A copy of the live rows for readers; the switchboard alone writes it (I2).
@@ -78,6 +78,17 @@ impl CallControl for SwitchboardControl {
 
     fn draining(&self) -> bool {
         self.gate.draining.load(Ordering::Relaxed)
+    }
+}
+
+impl Faults for SwitchboardControl {
+    fn inject(&self, sid: Sid, place: FaultPlace) -> BoxFuture<'_, bool> {
+        let at = match place {
+            FaultPlace::Leg => FaultAt::Leg,
+            FaultPlace::Call => FaultAt::Call,
+            FaultPlace::Media => FaultAt::Media,
+        };
+        Box::pin(async move { self.switchboard.send(InjectFault { sid, at }).await.unwrap_or(false) })
     }
 }
 

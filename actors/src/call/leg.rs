@@ -34,6 +34,7 @@ impl LegActor {
         leg: Leg,
         services: Services,
         inbox: Addr<MediaInbox>,
+        shard: Addr<SipShard>,
         call: Recipient<FromLegActor>,
         crash_to_call: Recipient<ToCall>,
         caretaker: Recipient<LegDied>,
@@ -41,7 +42,6 @@ impl LegActor {
         parent: &tracing::Span,
     ) -> Self {
         let id = leg.id();
-        let shard = services.shards.for_call_id(&leg.facts().call_id).clone();
         let media = services.media.thread_for(call_number(id));
         let died = LegDied {
             record: LegRecord { leg: id, sid: leg.sid(), stage: RecordStage::Over },
@@ -145,10 +145,7 @@ fn trace_report(report: &LegReport) {
         LegReport::Progress { status, .. } => tracing::info!(status, "leg progresses"),
         LegReport::Answered { codec, encrypted } => tracing::info!(?codec, encrypted, "leg answered"),
         LegReport::Ended(end) => tracing::info!(status = end.status, reason = end.reason, by = ?end.by, "leg ended"),
-        LegReport::Renegotiated { .. }
-        | LegReport::Digit(_)
-        | LegReport::PlayDone { .. }
-        | LegReport::Closed(_) => {}
+        LegReport::Renegotiated { .. } | LegReport::Digit(_) | LegReport::PlayDone { .. } | LegReport::Closed(_) => {}
     }
 }
 

@@ -6,9 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::prelude::*;
-use tandem_call::call::{
-    ApiCall, ApiDocument, Call, CallEnv, CallInput, CallUpdate, LegRow, LegStatus, Origin,
-};
+use tandem_call::call::{ApiCall, ApiDocument, Call, CallEnv, CallInput, CallUpdate, LegRow, LegStatus, Origin};
 use tandem_call::leg::{Credentials, IncomingInvite, Leg, LegCommand};
 use tandem_model::{CallSid, LegId, Sid, limits};
 use tandem_sip::message::Message as SipMessage;
@@ -63,7 +61,13 @@ impl Switchboard {
         }
     }
 
-    fn open(&mut self, number: u64, sid: CallSid, call: Call, arriving: Option<(Leg, tandem_sip::transaction::ServerKey)>) {
+    fn open(
+        &mut self,
+        number: u64,
+        sid: CallSid,
+        call: Call,
+        arriving: Option<(Leg, tandem_sip::transaction::ServerKey)>,
+    ) {
         let Some(reports) = self.reports.clone() else { return };
         let floor = self.floors[number as usize % self.floors.len()].clone();
         let arbiter = floor.arbiter.clone();
@@ -75,10 +79,7 @@ impl Switchboard {
     }
 
     fn call_env(&self) -> CallEnv {
-        CallEnv {
-            directory: self.services.directory.borrow().clone(),
-            own_address: self.services.own_address.clone(),
-        }
+        CallEnv { directory: self.services.directory.borrow().clone(), own_address: self.services.own_address.clone() }
     }
 
     fn close(&mut self, number: u64) {
@@ -352,7 +353,9 @@ impl Handler<InjectFault> for Switchboard {
         let index = call.rows.iter().position(|s| *s == msg.sid).unwrap_or(0) as u64;
         let leg = LegId(base_leg(number).0 + index);
         match msg.at {
-            FaultAt::Leg | FaultAt::Call | FaultAt::Media => call.actor.offer(Fault { leg, at: msg.at }, Overflow::Warn),
+            FaultAt::Leg | FaultAt::Call | FaultAt::Media => {
+                call.actor.offer(Fault { leg, at: msg.at }, Overflow::Warn)
+            }
         }
     }
 }

@@ -113,8 +113,7 @@ pub(super) fn inbound_leg(invite: &Message, source: Endpoint, username: Option<S
     let uri = invite.request_uri();
     let from = invite.from();
     let from_uri = from.uri().ok();
-    let mut headers: Vec<(String, String)> =
-        uri.as_ref().map(uri_headers).unwrap_or_default();
+    let mut headers: Vec<(String, String)> = uri.as_ref().map(uri_headers).unwrap_or_default();
     for (name, value) in invite.all_headers() {
         let passed = name.len() > 2 && name[..2].eq_ignore_ascii_case("x-")
             || name.eq_ignore_ascii_case("User-to-User")

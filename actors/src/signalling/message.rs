@@ -25,13 +25,35 @@ pub struct ToLeg(pub LegInput);
 #[rtype(result = "()")]
 pub enum FromLeg {
     /// Requests with this To tag are for this leg; so is what becomes of its INVITE.
-    Bind { leg: LegId, local_tag: String, invite: Option<ServerKey>, owner: Recipient<ToLeg> },
+    Bind {
+        leg: LegId,
+        local_tag: String,
+        invite: Option<ServerKey>,
+        owner: Recipient<ToLeg>,
+    },
     /// The leg is over.
-    Unbind { local_tag: String },
-    Request { leg: LegId, id: RequestId, message: SipMessage, destination: Endpoint, owner: Option<Recipient<ToLeg>> },
-    Cancel { leg: LegId, id: RequestId },
-    SendAck { message: SipMessage, destination: Endpoint },
-    Respond { key: ServerKey, message: SipMessage },
+    Unbind {
+        local_tag: String,
+    },
+    Request {
+        leg: LegId,
+        id: RequestId,
+        message: SipMessage,
+        destination: Endpoint,
+        owner: Option<Recipient<ToLeg>>,
+    },
+    Cancel {
+        leg: LegId,
+        id: RequestId,
+    },
+    SendAck {
+        message: SipMessage,
+        destination: Endpoint,
+    },
+    Respond {
+        key: ServerKey,
+        message: SipMessage,
+    },
 }
 
 /// An INVITE that may become a call.

@@ -25,23 +25,29 @@ use crate::supervision::{Mailbox, Overflow};
 use crate::transport::Inbound;
 
 /// All shards. A Call-ID always leads to the same one, so a dialog, its CANCEL and its ACK meet.
-#[derive(Clone)]
-pub struct Shards(Arc<[Addr<SipShard>]>);
+///
+/// Calls hold this before the shards run, because shards need the switchboard; it is set once.
+#[derive(Clone, Default)]
+pub struct Shards(Arc<OnceLock<Vec<Addr<SipShard>>>>);
 
 impl Shards {
-    pub fn new(shards: Vec<Addr<SipShard>>) -> Self {
+    /// # Panics
+    /// With no shard: a wiring mistake.
+    pub fn set(&self, shards: Vec<Addr<SipShard>>) {
         assert!(!shards.is_empty(), "a server has at least one signalling shard");
-        Shards(shards.into())
+        let _ = self.0.set(shards);
     }
 
-    pub fn for_call_id(&self, call_id: &str) -> &Addr<SipShard> {
+    /// None before they run.
+    pub fn for_call_id(&self, call_id: &str) -> Option<&Addr<SipShard>> {
+        let shards = self.0.get()?;
         let mut hasher = DefaultHasher::new();
         call_id.hash(&mut hasher);
-        &self.0[(hasher.finish() % self.0.len() as u64) as usize]
+        shards.get((hasher.finish() % shards.len() as u64) as usize)
     }
 
     pub fn all(&self) -> &[Addr<SipShard>] {
-        &self.0
+        self.0.get().map_or(&[], Vec::as_slice)
     }
 }
 
@@ -57,8 +63,8 @@ impl FrontDoor {
 
 impl Inbound for FrontDoor {
     fn message(&self, message: SipMessage, source: Endpoint, local: Endpoint) -> bool {
-        let Some(shards) = self.0.get() else { return false };
-        let shard = shards.for_call_id(message.call_id());
+        let shard = self.0.get().and_then(|shards| shards.for_call_id(message.call_id()));
+        let Some(shard) = shard else { return false };
         shard.offer(SipInbound::Message { message, source, local }, Overflow::Count)
     }
 

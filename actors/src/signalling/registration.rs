@@ -183,10 +183,7 @@ impl Handler<Lookup> for RegistrarActor {
     fn handle(&mut self, msg: Lookup, _: &mut Self::Context) -> Contacts {
         let found = self.registrar.lookup(self.clock.now(), &msg.aor);
         Contacts(
-            found
-                .into_iter()
-                .map(|b| RegisteredContact { uri: b.key.contact.clone(), source: b.source })
-                .collect(),
+            found.into_iter().map(|b| RegisteredContact { uri: b.key.contact.clone(), source: b.source }).collect(),
         )
     }
 }

@@ -26,6 +26,7 @@ pub async fn resolve(uri: &str) -> Result<Endpoint, String> {
     if let Ok(ip) = host.parse() {
         return Ok(Endpoint::new(transport, SocketAddr::new(ip, port)));
     }
-    let mut found = tokio::net::lookup_host((host, port)).await.map_err(|_| format!("host {host:?} does not resolve"))?;
+    let mut found =
+        tokio::net::lookup_host((host, port)).await.map_err(|_| format!("host {host:?} does not resolve"))?;
     found.next().map(|addr| Endpoint::new(transport, addr)).ok_or_else(|| format!("host {host:?} has no address"))
 }

@@ -14,9 +14,9 @@ use tandem_sip::transaction::{ClientKey, Config, Event, ServerKey, TransactionKe
 use tokio::sync::watch;
 
 use super::admission::{self, Gate, Refusal, Sender};
+use super::counts;
 use super::message::{FromLeg, OfferCall, SipInbound, ToLeg};
 use super::registration::{Register, Registered, RegistrarActor};
-use super::counts;
 use crate::api::Metrics;
 use crate::supervision::{Mailbox, Overflow};
 use crate::transport::Transports;
@@ -61,7 +61,9 @@ pub struct SipShard {
 /// Who is told what becomes of an INVITE's server transaction.
 enum InviteOwner {
     /// Its leg is being made.
-    Pending { cancelled: bool },
+    Pending {
+        cancelled: bool,
+    },
     Leg(Recipient<ToLeg>),
 }
 
@@ -180,11 +182,12 @@ impl SipShard {
             let Some(leg) = self.legs.get(tag) else {
                 return self.reply(key, &message, source, 481, &[]);
             };
-            let (status, headers) = match leg.try_send(ToLeg(LegInput::Request { key, message: message.clone(), source })) {
-                Ok(()) => return,
-                Err(SendError::Full(_)) => (500, [("Retry-After", "1")]),
-                Err(SendError::Closed(_)) => (481, [("Retry-After", "0")]),
-            };
+            let (status, headers) =
+                match leg.try_send(ToLeg(LegInput::Request { key, message: message.clone(), source })) {
+                    Ok(()) => return,
+                    Err(SendError::Full(_)) => (500, [("Retry-After", "1")]),
+                    Err(SendError::Closed(_)) => (481, [("Retry-After", "0")]),
+                };
             return self.reply(key, &message, source, status, if status == 500 { &headers } else { &[] });
         }
         if let Some(refused) = unsupported_extension(&message) {
@@ -194,7 +197,8 @@ impl SipShard {
             Method::Invite => self.invite(key, message, source),
             Method::Register => self.register(key, message, source, ctx),
             Method::Options => {
-                let status = if self.config.gate.draining.load(std::sync::atomic::Ordering::Relaxed) { 503 } else { 200 };
+                let status =
+                    if self.config.gate.draining.load(std::sync::atomic::Ordering::Relaxed) { 503 } else { 200 };
                 self.reply(key, &message, source, status, &[("Allow", ALLOW), ("Accept", "application/sdp")]);
             }
             _ => self.reply(key, &message, source, 405, &[("Allow", ALLOW)]),
@@ -231,7 +235,11 @@ impl SipShard {
         }
     }
 
-    fn admit(&mut self, message: &SipMessage, source: Endpoint) -> Result<(admission::Admitted, Option<String>), Verdict> {
+    fn admit(
+        &mut self,
+        message: &SipMessage,
+        source: Endpoint,
+    ) -> Result<(admission::Admitted, Option<String>), Verdict> {
         let scheme = message.request_uri().map(|u| u.scheme());
         if !matches!(scheme, Some(Scheme::Sip | Scheme::Sips | Scheme::Tel)) {
             let status = if scheme.is_none() { 400 } else { 416 };
@@ -298,7 +306,7 @@ impl SipShard {
         }
         let response = response.build();
         counts::answered(&self.config.metrics, &response);
-        self.layer.respond_stateless(now, key, response);
+        self.layer.respond_stateless(key, &response);
     }
 
     fn register(&mut self, key: ServerKey, message: SipMessage, source: Endpoint, ctx: &mut Context<Self>) {
@@ -351,7 +359,7 @@ impl SipShard {
             response = response.to_tag(&hex_token(&mut shard.entropy, 8)).header("Server", &shard.config.user_agent);
             let response = response.build();
             counts::answered(&shard.config.metrics, &response);
-            shard.layer.respond(now, key, response);
+            shard.layer.respond(now, key, &response);
             shard.settle(ctx);
         }));
     }
@@ -369,7 +377,7 @@ impl SipShard {
     fn respond(&mut self, key: ServerKey, response: SipMessage) {
         counts::answered(&self.config.metrics, &response);
         let now = self.now();
-        self.layer.respond(now, key, response);
+        self.layer.respond(now, key, &response);
     }
 
     fn from_leg(&mut self, message: FromLeg) {
@@ -409,7 +417,7 @@ impl SipShard {
                     self.layer.cancel(now, *key);
                 }
             }
-            FromLeg::SendAck { message, destination } => self.layer.send_stateless(message, destination),
+            FromLeg::SendAck { message, destination } => self.layer.send_stateless(&message, destination),
             FromLeg::Respond { key, message } => self.respond(key, message),
         }
     }

@@ -11,7 +11,7 @@ use tandem_model::WallTime;
 use super::actor::CallActor;
 use super::message::{CallFinished, RowChanged};
 use crate::signalling::Lookup;
-use crate::store::CallEvent;
+use crate::store::{CallEvent, EventLevel};
 use crate::supervision::{Mailbox, Overflow};
 
 impl CallActor {
@@ -48,7 +48,11 @@ impl CallActor {
         tracing::info!(code, message, line, "LaML warning");
         let at: WallTime = self.services.clock.wall();
         for row in self.call.rows().into_iter().filter(|r| r.parent_sid.is_none()) {
-            self.services.store.log_event(CallEvent::warning(row.sid, at, code, message.clone(), line));
+            let event =
+                CallEvent { call_sid: row.sid, at, level: EventLevel::Warning, code, message: message.clone(), line };
+            if !self.services.store.log_event(event) {
+                tracing::warn!(code, "call event not kept: the store's queue is full");
+            }
         }
     }
 }

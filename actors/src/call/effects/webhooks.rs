@@ -6,7 +6,13 @@ use super::super::actor::CallActor;
 use crate::webhook::{StatusJob, WebhookRequest};
 
 impl CallActor {
-    pub(super) fn fetch(&mut self, url: String, method: Method, params: Vec<(String, String)>, ctx: &mut Context<Self>) {
+    pub(super) fn fetch(
+        &mut self,
+        url: String,
+        method: Method,
+        params: Vec<(String, String)>,
+        ctx: &mut Context<Self>,
+    ) {
         let (client, metrics, clock) =
             (self.services.webhooks.clone(), self.services.metrics.clone(), self.services.clock);
         let started = clock.now();

@@ -36,12 +36,23 @@ pub(super) struct Dialling {
 }
 
 enum Phase {
-    Ringing { until: Timestamp },
+    Ringing {
+        until: Timestamp,
+    },
     /// A leg answered; its digits are being sent.
-    Greeting { leg: LegId, play: PlayId },
+    Greeting {
+        leg: LegId,
+        play: PlayId,
+    },
     /// The caller is being answered.
-    Joining { leg: LegId },
-    Bridged { leg: LegId, since: Timestamp, until: Timestamp },
+    Joining {
+        leg: LegId,
+    },
+    Bridged {
+        leg: LegId,
+        since: Timestamp,
+        until: Timestamp,
+    },
 }
 
 struct Attempt {
@@ -108,8 +119,7 @@ impl Call {
             Route::Number { number, .. } => number.clone(),
             Route::Foreign { uri } => uri.clone(),
         };
-        let to =
-            TargetAddress::Sip { uri, headers: vec![], username: None, password: None, codecs: vec![] };
+        let to = TargetAddress::Sip { uri, headers: vec![], username: None, password: None, codecs: vec![] };
         let target = Target { to, status_callback: None, url: None, send_digits: None };
         let dial = Dial {
             targets: vec![target],

@@ -19,7 +19,13 @@ impl LegFacts {
     }
 
     /// The end is told once; later reasons change nothing. Returns it when this was the first.
-    pub fn end(&mut self, status: u16, reason: impl Into<String>, by: EndedBy, headers: Vec<(String, String)>) -> Option<LegEnd> {
+    pub fn end(
+        &mut self,
+        status: u16,
+        reason: impl Into<String>,
+        by: EndedBy,
+        headers: Vec<(String, String)>,
+    ) -> Option<LegEnd> {
         if self.ended.is_some() {
             return None;
         }

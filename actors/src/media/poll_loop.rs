@@ -170,7 +170,7 @@ impl Worker {
                 Ok((len, src)) => {
                     self.metrics.packet_in(len);
                     let (now, src) = (self.now(), canonical(src));
-                    self.shard.handle_packet(now, slot, component, src, &mut buf, len, &mut self.batch);
+                    self.shard.handle_packet(now, slot, component, src, &mut buf[..len], &mut self.batch);
                     if !self.batch.has_room() {
                         self.flush();
                     }
@@ -377,7 +377,7 @@ fn to_token(slot: Slot, component: Component) -> Token {
 }
 
 fn from_token(token: Token) -> (Slot, Component) {
-    (Slot(token.0 / 2), if token.0 % 2 == 0 { Component::Rtp } else { Component::Rtcp })
+    (Slot(token.0 / 2), if token.0.is_multiple_of(2) { Component::Rtp } else { Component::Rtcp })
 }
 
 /// One peer, one address: flow labels and scopes of IPv6 must not make it two.

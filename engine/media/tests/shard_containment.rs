@@ -267,9 +267,8 @@ fn a_million_bytes_of_talk_allocate_nothing() {
         let mut sent = 0;
         for _ in 0..250 {
             let mut packet = phone.speak();
-            let len = packet.len();
             let before = ALLOCATIONS.with(Cell::get);
-            w.shard.handle_packet(w.now, slot, Component::Rtp, addr(1), &mut packet, len, &mut w.batch);
+            w.shard.handle_packet(w.now, slot, Component::Rtp, addr(1), &mut packet, &mut w.batch);
             w.now = w.now + TICK;
             while w.shard.tick(w.now, &mut w.batch) {}
             sent += w.batch.len();

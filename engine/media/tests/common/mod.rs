@@ -70,9 +70,8 @@ impl World {
 
     pub fn packet_on(&mut self, leg: LegId, component: Component, src: SocketAddr, packet: &[u8]) {
         let slot = self.shard.slot(leg).expect("the leg is open");
-        let mut buf = [0; 1_500];
-        buf[..packet.len()].copy_from_slice(packet);
-        self.shard.handle_packet(self.now, slot, component, src, &mut buf, packet.len(), &mut self.batch);
+        let mut packet = packet.to_vec();
+        self.shard.handle_packet(self.now, slot, component, src, &mut packet, &mut self.batch);
         self.collect();
     }
 

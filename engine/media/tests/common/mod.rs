@@ -54,7 +54,7 @@ impl World {
 
     pub fn open(&mut self, id: u64, spec: LegSpec) -> LegId {
         let leg = LegId(id);
-        self.shard.open(self.now, leg, 10_000 + 2 * id as u16, &mut self.entropy).expect("room");
+        self.shard.open(self.now, leg, 10_000u16.wrapping_add(2 * id as u16), &mut self.entropy).expect("room");
         self.command(Command::Configure { leg, spec: Box::new(spec) });
         leg
     }

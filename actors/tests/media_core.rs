@@ -210,6 +210,20 @@ fn a_call_always_meets_the_same_thread() {
 }
 
 #[test]
+fn an_event_nobody_takes_is_counted_and_stops_nothing() {
+    let config = MediaConfig { address: LOOPBACK, advertise: None, ports: 21_800..=21_809, cpus: vec![0] };
+    let pool = media::start(&config, |_| Box::new(|_: Event| false) as Box<dyn EventSink>).unwrap();
+    let thread = pool.handle().thread_for(1);
+    thread.send(Command::Open { leg: LegId(1) }).unwrap();
+    thread.send(Command::Close { leg: LegId(1) }).unwrap();
+    let until = Instant::now() + PATIENCE;
+    while thread.snapshot().events_lost < 2 && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!((thread.snapshot().events_lost, thread.snapshot().legs), (2, 0));
+}
+
+#[test]
 fn configurations_that_cannot_work_are_refused() {
     let sink = |_: usize| Box::new(|_: Event| true) as Box<dyn EventSink>;
     let config = |ports, cpus| MediaConfig { address: LOOPBACK, advertise: None, ports, cpus };

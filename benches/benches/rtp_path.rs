@@ -135,8 +135,7 @@ impl Path {
 
     /// One packet in, one tick of time; the packets sent.
     fn frame(&mut self, wire: &mut [u8]) -> usize {
-        let len = wire.len();
-        self.shard.handle_packet(self.now, self.from, Component::Rtp, addr(1), wire, len, &mut self.batch);
+        self.shard.handle_packet(self.now, self.from, Component::Rtp, addr(1), wire, &mut self.batch);
         self.now = self.now + TICK;
         while self.shard.tick(self.now, &mut self.batch) {}
         while self.shard.poll_event().is_some() {}

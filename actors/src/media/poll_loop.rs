@@ -15,7 +15,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
 use tandem_media::control::{Command, Event, OpenFailed};
 use tandem_media::shard::{Batch, Component, Shard, ShardConfig, Slot};
-use tandem_model::limits::RTP_PACKET_BYTES_MAX;
+use tandem_model::limits::{RTP_PACKET_BYTES_MAX, TICK};
 use tandem_model::{Entropy, LegId, Timestamp, WallTime};
 
 use super::EventSink;
@@ -35,6 +35,10 @@ const BATCH_PACKETS: usize = 128;
 const EVENTS_PER_POLL: usize = 1_024;
 /// Ports tried before an open is refused: others on this host may sit on some.
 const BINDS_PER_OPEN: usize = 32;
+/// A thread whose ticks come a whole tick late on average takes no new leg: those it has come first.
+const LATENESS_MAX: Duration = TICK;
+/// Ticks over which lateness is averaged.
+const LATENESS_TICKS: u32 = 64;
 
 /// One media thread's possessions. They outlive a panic of the loop.
 pub(super) struct Worker {
@@ -55,6 +59,8 @@ pub(super) struct Worker {
     backlog: VecDeque<Token>,
     batch: Batch,
     armed: Option<Timestamp>,
+    /// Moving average of how late ticks come.
+    lateness: Duration,
 }
 
 struct OpenLeg {
@@ -99,6 +105,7 @@ impl Worker {
             backlog: VecDeque::new(),
             batch: Batch::with_capacity(BATCH_PACKETS),
             armed: None,
+            lateness: Duration::ZERO,
         })
     }
 
@@ -153,6 +160,7 @@ impl Worker {
         self.shard = Shard::new(ShardConfig { legs_max, wall_at_zero: self.wall_at_zero });
         self.counts = ShardCounts::default();
         self.armed = None;
+        self.lateness = Duration::ZERO;
         self.publish();
     }
 
@@ -170,7 +178,7 @@ impl Worker {
                 Ok((len, src)) => {
                     self.metrics.packet_in(len);
                     let (now, src) = (self.now(), canonical(src));
-                    self.shard.handle_packet(now, slot, component, src, &mut buf, len, &mut self.batch);
+                    self.shard.handle_packet(now, slot, component, src, &mut buf[..len], &mut self.batch);
                     if !self.batch.has_room() {
                         self.flush();
                     }
@@ -219,6 +227,9 @@ impl Worker {
     }
 
     fn try_open(&mut self, leg: LegId) -> Result<(), OpenFailed> {
+        if self.shard.legs() > 0 && self.lateness > LATENESS_MAX {
+            return Err(OpenFailed::Overloaded);
+        }
         let (port, sockets) = self.bind_pair()?;
         let now = self.now();
         match self.shard.open(now, leg, port, &mut self.entropy) {
@@ -271,7 +282,9 @@ impl Worker {
     fn tick(&mut self) {
         let now = self.now();
         if let Some(due) = self.shard.deadline().filter(|&due| due <= now) {
-            self.metrics.tick(now.since(due));
+            let late = now.since(due);
+            self.metrics.tick(late);
+            self.lateness = (self.lateness * (LATENESS_TICKS - 1) + late) / LATENESS_TICKS;
             while self.shard.tick(now, &mut self.batch) {
                 self.flush();
             }
@@ -377,7 +390,7 @@ fn to_token(slot: Slot, component: Component) -> Token {
 }
 
 fn from_token(token: Token) -> (Slot, Component) {
-    (Slot(token.0 / 2), if token.0 % 2 == 0 { Component::Rtp } else { Component::Rtcp })
+    (Slot(token.0 / 2), if token.0.is_multiple_of(2) { Component::Rtp } else { Component::Rtcp })
 }
 
 /// One peer, one address: flow labels and scopes of IPv6 must not make it two.

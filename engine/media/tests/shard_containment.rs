@@ -110,6 +110,8 @@ fn a_leg_that_keeps_panicking_is_closed_alone() {
         hear_all(&mut w, &mut legs, 10);
     }
     assert_eq!(w.shard.rebuilt(), 2);
+    let heard = w.take_rtp(addr(2));
+    assert!(heard.iter().any(|p| p.at.as_millis() > 100_300), "the rebuilt leg was heard again");
     let slot_b = w.shard.slot(b);
     let failed: Vec<_> = w.take_events().into_iter().filter(|e| matches!(e, Event::Failed { .. })).collect();
     assert!(matches!(&failed[..], [Event::Failed { leg, stats }] if *leg == a && stats.packets_received > 10));
@@ -119,6 +121,23 @@ fn a_leg_that_keeps_panicking_is_closed_alone() {
     assert_eq!(w.take_rtp(addr(4)).len(), 30);
     w.command(Command::Close { leg: a });
     assert!(w.take_events().is_empty(), "a command for a leg that is gone is ignored");
+}
+
+#[test]
+fn legs_that_come_and_go_leave_nothing_behind() {
+    let mut w = World::new();
+    for id in 0..5_000 {
+        let (a, b) = (w.open(2 * id, spec(CodecId::Pcmu, addr(1))), w.open(2 * id + 1, spec(CodecId::Pcma, addr(2))));
+        w.command(Command::Bridge { a, b });
+        w.pass(TICK);
+        w.command(Command::Close { leg: a });
+        w.command(Command::Close { leg: b });
+    }
+    assert_eq!((w.shard.legs(), w.shard.deadline()), (0, None));
+    assert_eq!(w.released.len(), 10_000);
+    assert!(w.released.iter().all(|slot| slot.0 < 2), "places are used again");
+    let closed = w.events.iter().filter(|e| matches!(e, Event::Closed { .. })).count();
+    assert_eq!(closed, 10_000);
 }
 
 #[test]
@@ -267,9 +286,8 @@ fn a_million_bytes_of_talk_allocate_nothing() {
         let mut sent = 0;
         for _ in 0..250 {
             let mut packet = phone.speak();
-            let len = packet.len();
             let before = ALLOCATIONS.with(Cell::get);
-            w.shard.handle_packet(w.now, slot, Component::Rtp, addr(1), &mut packet, len, &mut w.batch);
+            w.shard.handle_packet(w.now, slot, Component::Rtp, addr(1), &mut packet, &mut w.batch);
             w.now = w.now + TICK;
             while w.shard.tick(w.now, &mut w.batch) {}
             sent += w.batch.len();

@@ -68,10 +68,10 @@ fn a_locked_stream_may_rebind_only_when_silent_and_continued() {
 fn a_renegotiated_address_unlocks_and_an_unchanged_one_or_a_hold_does_not() {
     let mut policy = SourcePolicy::new(Some(addr(1, 4000)));
     assert!(policy.admit(t(0), addr(1, 4000), 7, SeqNo(1)));
-    policy.renegotiate(Some(addr(1, 4000)));
-    policy.renegotiate(None);
+    policy.renegotiate(t(10), Some(addr(1, 4000)));
+    policy.renegotiate(t(10), None);
     assert_eq!(policy.locked(), Some(addr(1, 4000)));
-    policy.renegotiate(Some(addr(9, 4000)));
+    policy.renegotiate(t(10), Some(addr(9, 4000)));
     assert_eq!(policy.locked(), None);
     assert_eq!(policy.remote(), Some(addr(9, 4000)));
     assert!(policy.admit(t(20), addr(9, 4000), 7, SeqNo(2)));
@@ -81,8 +81,24 @@ fn a_renegotiated_address_unlocks_and_an_unchanged_one_or_a_hold_does_not() {
 fn only_an_authenticated_packet_moves_an_srtp_leg() {
     let mut policy = SourcePolicy::new(Some(addr(1, 4000)));
     assert_eq!(policy.remote(), Some(addr(1, 4000)));
-    policy.authenticated(addr(5, 5));
+    policy.authenticated(t(0), addr(5, 5));
     assert_eq!(policy.remote(), Some(addr(5, 5)));
-    policy.authenticated(addr(6, 6));
+    policy.authenticated(t(0), addr(6, 6));
     assert_eq!(policy.remote(), Some(addr(6, 6)));
+}
+
+#[test]
+fn stragglers_of_the_address_before_a_renegotiation_do_not_take_the_stream_back() {
+    let mut policy = SourcePolicy::new(Some(addr(1, 4000)));
+    assert!(policy.admit(t(0), addr(1, 4000), 7, SeqNo(1)));
+    policy.renegotiate(t(20), Some(addr(2, 4000)));
+    for i in 2..12u16 {
+        assert!(!policy.admit(t(20 + u64::from(i)), addr(1, 4000), 7, SeqNo(i)));
+    }
+    assert_eq!(policy.remote(), Some(addr(2, 4000)), "a silent new listener gets the audio");
+    let mut secure = SourcePolicy::new(Some(addr(1, 4000)));
+    secure.authenticated(t(0), addr(1, 4000));
+    secure.renegotiate(t(20), Some(addr(2, 4000)));
+    secure.authenticated(t(40), addr(1, 4000));
+    assert_eq!(secure.remote(), Some(addr(2, 4000)));
 }

@@ -96,7 +96,7 @@ impl Leg {
     /// Applies what offer and answer agreed, first or again. SSRC, sequence, timestamp and, with the same keys, the roll-over
     /// counters go on.
     pub fn configure(&mut self, now: Timestamp, spec: Box<LegSpec>) {
-        self.source.renegotiate(spec.remote_rtp);
+        self.source.renegotiate(now, spec.remote_rtp);
         self.receiver.configure(self.spec.as_deref(), &spec);
         self.sender.configure(self.spec.as_deref(), &spec);
         self.silent_since = match (spec.receive, self.silent_since) {

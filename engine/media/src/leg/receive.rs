@@ -80,11 +80,11 @@ impl Default for Receiver {
 
 impl Leg {
     /// The receive spine for a packet on the RTP port. RTCP that comes here (rtcp-mux, RFC 5761) takes its own way.
-    pub fn receive(&mut self, turn: &mut Turn<'_>, src: SocketAddr, buf: &mut [u8], len: usize) -> Option<Heard> {
+    pub fn receive(&mut self, turn: &mut Turn<'_>, src: SocketAddr, packet: &mut [u8]) -> Option<Heard> {
         self.fail_point();
-        let heard = match classify(&buf[..len]) {
-            PacketKind::Rtp => self.receive_rtp(turn, src, buf, len).map(Some),
-            PacketKind::Rtcp => self.receive_rtcp(turn, src, buf, len).map(|()| None),
+        let heard = match classify(packet) {
+            PacketKind::Rtp => self.receive_rtp(turn, src, packet).map(Some),
+            PacketKind::Rtcp => self.receive_rtcp(turn, src, packet).map(|()| None),
             PacketKind::Other => Err(DropReason::NotRtp),
         };
         heard.unwrap_or_else(|reason| {
@@ -94,10 +94,10 @@ impl Leg {
     }
 
     /// The receive spine for a packet on the RTCP port.
-    pub fn receive_on_rtcp_port(&mut self, turn: &mut Turn<'_>, src: SocketAddr, buf: &mut [u8], len: usize) {
+    pub fn receive_on_rtcp_port(&mut self, turn: &mut Turn<'_>, src: SocketAddr, packet: &mut [u8]) {
         self.fail_point();
-        let result = match classify(&buf[..len]) {
-            PacketKind::Rtcp => self.receive_rtcp(turn, src, buf, len),
+        let result = match classify(packet) {
+            PacketKind::Rtcp => self.receive_rtcp(turn, src, packet),
             PacketKind::Rtp | PacketKind::Other => Err(DropReason::MalformedRtcp),
         };
         if let Err(reason) = result {
@@ -110,32 +110,27 @@ impl Leg {
         turn.count(reason);
     }
 
-    fn receive_rtp(
-        &mut self,
-        turn: &mut Turn<'_>,
-        src: SocketAddr,
-        buf: &mut [u8],
-        len: usize,
-    ) -> Result<Heard, DropReason> {
+    fn receive_rtp(&mut self, turn: &mut Turn<'_>, src: SocketAddr, packet: &mut [u8]) -> Result<Heard, DropReason> {
         let spec = self.spec.as_deref().ok_or(DropReason::NotConfigured)?;
         if !spec.receive {
             return Err(DropReason::NotConfigured);
         }
+        let len = packet.len();
         let plain = match &mut self.receiver.unprotector {
             Some(unprotector) => {
-                let plain = unprotector.unprotect_rtp(buf, len).map_err(drop_reason)?;
-                self.source.authenticated(src);
+                let plain = unprotector.unprotect_rtp(packet, len).map_err(drop_reason)?;
+                self.source.authenticated(turn.now, src);
                 plain
             }
             None => {
-                let view = RtpView::parse(&buf[..len])?;
+                let view = RtpView::parse(packet)?;
                 if !self.source.admit(turn.now, src, view.ssrc(), view.sequence()) {
                     return Err(DropReason::WrongSource);
                 }
                 len
             }
         };
-        let view = RtpView::parse(&buf[..plain])?;
+        let view = RtpView::parse(&packet[..plain])?;
         let kind = route(spec, view.payload_type())?;
         self.receiver.account(turn.now, &view, clock_hz(spec), kind)?;
         self.receiver.packets += 1;
@@ -156,7 +151,7 @@ impl Leg {
             ssrc: view.ssrc(),
             payload: view.payload_range(),
         };
-        self.buffer(turn, &heard, &buf[heard.payload.clone()]);
+        self.buffer(turn, &heard, &packet[heard.payload.clone()]);
         Ok(heard)
     }
 
@@ -186,20 +181,15 @@ impl Leg {
         self.drop_packet(turn, reason);
     }
 
-    fn receive_rtcp(
-        &mut self,
-        turn: &mut Turn<'_>,
-        src: SocketAddr,
-        buf: &mut [u8],
-        len: usize,
-    ) -> Result<(), DropReason> {
+    fn receive_rtcp(&mut self, turn: &mut Turn<'_>, src: SocketAddr, packet: &mut [u8]) -> Result<(), DropReason> {
         let spec = self.spec.as_deref().ok_or(DropReason::NotConfigured)?;
+        let len = packet.len();
         let plain = match &mut self.receiver.unprotector {
-            Some(unprotector) => unprotector.unprotect_rtcp(buf, len).map_err(drop_reason)?,
+            Some(unprotector) => unprotector.unprotect_rtcp(packet, len).map_err(drop_reason)?,
             None if self.source.is_peer_host(src) || spec.remote_rtcp == Some(src) => len,
             None => return Err(DropReason::WrongSource),
         };
-        let compound = Compound::parse(&buf[..plain])?;
+        let compound = Compound::parse(&packet[..plain])?;
         let now_ntp = turn.clock.at(turn.now);
         self.reporter.hear(turn.now, now_ntp, compound, self.sender.cursor.ssrc, self.receiver.current_stream());
         Ok(())

@@ -51,7 +51,7 @@ impl Relay {
     pub fn map(&mut self, heard: &Heard, clock_hz: u32) -> Mapped {
         let step = heard.sequence.diff(self.highest);
         let step_units = heard.timestamp.diff(self.timestamp).unsigned_abs();
-        if heard.ssrc != self.ssrc || step > STEP_MAX || step < -STEP_MAX || step_units > STEP_SECS_MAX * clock_hz {
+        if heard.ssrc != self.ssrc || !(-STEP_MAX..=STEP_MAX).contains(&step) || step_units > STEP_SECS_MAX * clock_hz {
             return Mapped::Lost;
         }
         if step < -LATE_MAX || heard.sequence.diff(self.first) < 0 {

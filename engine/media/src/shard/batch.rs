@@ -85,13 +85,12 @@ impl Batch {
         write: impl FnOnce(&mut [u8; PACKET_ROOM]) -> Result<usize, E>,
     ) -> Option<Result<usize, E>> {
         let packet = self.packets.get_mut(self.len)?;
-        Some(write(&mut packet.bytes).map(|len| {
+        Some(write(&mut packet.bytes).inspect(|&len| {
             packet.len = len;
             packet.slot = slot;
             packet.component = component;
             packet.to = to;
             self.len += 1;
-            len
         }))
     }
 }

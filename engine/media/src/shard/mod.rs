@@ -154,19 +154,17 @@ impl Shard {
         }
     }
 
-    /// One packet from one of a leg's sockets. `buf` may be longer than `len`; its bytes are used up.
+    /// One datagram from one of a leg's sockets; its bytes are used up.
     pub fn handle_packet(
         &mut self,
         now: Timestamp,
         slot: Slot,
         component: Component,
         src: SocketAddr,
-        buf: &mut [u8],
-        len: usize,
+        packet: &mut [u8],
         batch: &mut Batch,
     ) {
-        let len = len.min(buf.len());
-        if len > RTP_PACKET_BYTES_MAX {
+        if packet.len() > RTP_PACKET_BYTES_MAX {
             self.drops.count(DropReason::MalformedRtp);
             return;
         }
@@ -176,13 +174,13 @@ impl Shard {
         }
         match component {
             Component::Rtcp => {
-                self.contained(slot, now, batch, |leg, turn| leg.receive_on_rtcp_port(turn, src, buf, len));
+                self.contained(slot, now, batch, |leg, turn| leg.receive_on_rtcp_port(turn, src, packet));
             }
             Component::Rtp => {
-                let heard = self.contained(slot, now, batch, |leg, turn| leg.receive(turn, src, buf, len)).flatten();
+                let heard = self.contained(slot, now, batch, |leg, turn| leg.receive(turn, src, packet)).flatten();
                 if let (Some(heard), Some(partner)) = (heard, self.partner(slot)) {
                     let transcoded = self.is_transcoded(slot);
-                    let payload = buf.get(heard.payload.clone()).unwrap_or(&[]);
+                    let payload = packet.get(heard.payload.clone()).unwrap_or(&[]);
                     self.contained(partner, now, batch, |leg, turn| {
                         if transcoded { leg.take_event(&heard) } else { leg.relay(turn, &heard, payload) }
                     });

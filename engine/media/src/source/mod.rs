@@ -12,6 +12,8 @@ const PACKETS_TO_LOCK: u8 = 3;
 const PACKETS_TO_LEARN_MAX: u8 = 5;
 /// Silence of a locked source after which the same stream may come from elsewhere.
 const REBIND_SILENCE: Duration = Duration::from_millis(400);
+/// After a re-negotiation moved the peer, packets of its old address are on their way for this long and teach nothing.
+const STRAGGLERS: Duration = Duration::from_secs(1);
 /// How far the sequence may have gone on meanwhile.
 const REBIND_SEQUENCE_MAX: i16 = 3_000;
 
@@ -29,6 +31,8 @@ pub struct SourcePolicy {
     state: State,
     /// The last packet believed: its SSRC, sequence number and arrival.
     last: Option<(u32, SeqNo, Timestamp)>,
+    /// Where the peer was before it was re-negotiated, and when that was.
+    previous: Option<(SocketAddr, Timestamp)>,
 }
 
 #[derive(Clone, Debug)]
@@ -49,13 +53,14 @@ const LEARNING: State = State::Learning { candidates: [None; PACKETS_TO_LEARN_MA
 
 impl SourcePolicy {
     pub fn new(signalled: Option<SocketAddr>) -> Self {
-        SourcePolicy { signalled, state: LEARNING, last: None }
+        SourcePolicy { signalled, state: LEARNING, last: None, previous: None }
     }
 
     /// Applies what a new offer and answer agreed. An unchanged address keeps the lock.
-    pub fn renegotiate(&mut self, signalled: Option<SocketAddr>) {
+    pub fn renegotiate(&mut self, now: Timestamp, signalled: Option<SocketAddr>) {
         // A hold at 0.0.0.0 says nothing about where the peer is.
         if signalled.is_some() && signalled != self.signalled {
+            self.previous = self.locked().map(|addr| (addr, now));
             self.signalled = signalled;
             self.state = LEARNING;
             self.last = None;
@@ -83,6 +88,7 @@ impl SourcePolicy {
                 }
                 continues
             }
+            State::Learning { .. } if is_straggler(self.previous, now, src) => false,
             State::Learning { candidates, packets } => {
                 let believed = learn(candidates, packets, src);
                 match believed {
@@ -101,9 +107,10 @@ impl SourcePolicy {
     }
 
     /// SRTP: this packet authenticated, so its source is the peer.
-    pub fn authenticated(&mut self, src: SocketAddr) {
+    pub fn authenticated(&mut self, now: Timestamp, src: SocketAddr) {
         match self.state {
             State::Authenticated(locked) if locked == src => {}
+            _ if is_straggler(self.previous, now, src) && self.signalled != Some(src) => {}
             _ => self.state = State::Authenticated(src),
         }
     }
@@ -133,6 +140,10 @@ impl SourcePolicy {
                 && now.since(at) >= REBIND_SILENCE
         })
     }
+}
+
+fn is_straggler(previous: Option<(SocketAddr, Timestamp)>, now: Timestamp, src: SocketAddr) -> bool {
+    previous.is_some_and(|(addr, at)| addr == src && now.since(at) < STRAGGLERS)
 }
 
 /// Counts a packet from `src`; returns who is believed once that is decided.

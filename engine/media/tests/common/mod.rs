@@ -54,7 +54,7 @@ impl World {
 
     pub fn open(&mut self, id: u64, spec: LegSpec) -> LegId {
         let leg = LegId(id);
-        self.shard.open(self.now, leg, 10_000 + 2 * id as u16, &mut self.entropy).expect("room");
+        self.shard.open(self.now, leg, 10_000u16.wrapping_add(2 * id as u16), &mut self.entropy).expect("room");
         self.command(Command::Configure { leg, spec: Box::new(spec) });
         leg
     }
@@ -70,9 +70,8 @@ impl World {
 
     pub fn packet_on(&mut self, leg: LegId, component: Component, src: SocketAddr, packet: &[u8]) {
         let slot = self.shard.slot(leg).expect("the leg is open");
-        let mut buf = [0; 1_500];
-        buf[..packet.len()].copy_from_slice(packet);
-        self.shard.handle_packet(self.now, slot, component, src, &mut buf, packet.len(), &mut self.batch);
+        let mut packet = packet.to_vec();
+        self.shard.handle_packet(self.now, slot, component, src, &mut packet, &mut self.batch);
         self.collect();
     }
 

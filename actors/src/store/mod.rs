@@ -19,7 +19,7 @@ mod sqlite;
 mod writer;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use binding::{BindingChange, BindingRow};
 pub use call::{

@@ -39,7 +39,13 @@ impl Key {
         format!("TANDEM_{}_{}", self.section, self.name).to_ascii_uppercase()
     }
 
-    const fn new(section: &'static str, name: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
+    const fn new(
+        section: &'static str,
+        name: &'static str,
+        kind: Kind,
+        default: &'static str,
+        doc: &'static str,
+    ) -> Key {
         Key { section, name, kind, default, sample: "", doc }
     }
 
@@ -84,7 +90,13 @@ pub const KEYS: &[Key] = &[
         "\"tandem\"",
         "First part of the SIP domains: <space>-<identifier>.sip.<domain>.",
     ),
-    Key::new("server", "domain", Kind::Text, "\"localhost\"", "Last part of the SIP domains, as DNS knows this server."),
+    Key::new(
+        "server",
+        "domain",
+        Kind::Text,
+        "\"localhost\"",
+        "Last part of the SIP domains, as DNS knows this server.",
+    ),
     Key::new("sip", "udp", Kind::Texts, "[\"0.0.0.0:5060\"]", "Addresses to take SIP over UDP at."),
     Key::new("sip", "tcp", Kind::Texts, "[\"0.0.0.0:5060\"]", "Addresses to take SIP over TCP at."),
     Key::optional(
@@ -95,19 +107,67 @@ pub const KEYS: &[Key] = &[
         "Host other parties reach this server at, when it is not the listener's own address.",
     ),
     Key::new("media", "address", Kind::Text, "\"0.0.0.0\"", "Address of the RTP sockets."),
-    Key::optional("media", "advertise", Kind::Text, "\"203.0.113.10\"", "Address written into SDP; that of the sockets when absent."),
-    Key::new("media", "ports", Kind::Integers(1024, 65535), "[16384, 32767]", "First and last port for RTP and RTCP. Keep it out of the system's range for outgoing connections."),
-    Key::new("media", "cpus", Kind::Integers(0, 4095), "[]", "CPUs to pin one media thread to each. Empty: the program chooses."),
-    Key::new("http", "listen", Kind::Text, "\"127.0.0.1:8080\"", "Address of REST, dashboard and metrics. Put a TLS proxy in front of it before it leaves the machine."),
+    Key::optional(
+        "media",
+        "advertise",
+        Kind::Text,
+        "\"203.0.113.10\"",
+        "Address written into SDP; that of the sockets when absent.",
+    ),
+    Key::new(
+        "media",
+        "ports",
+        Kind::Integers(1024, 65535),
+        "[16384, 32767]",
+        "First and last port for RTP and RTCP. Keep it out of the system's range for outgoing connections.",
+    ),
+    Key::new(
+        "media",
+        "cpus",
+        Kind::Integers(0, 4095),
+        "[]",
+        "CPUs to pin one media thread to each. Empty: the program chooses.",
+    ),
+    Key::new(
+        "http",
+        "listen",
+        Kind::Text,
+        "\"127.0.0.1:8080\"",
+        "Address of REST, dashboard and metrics. Put a TLS proxy in front of it before it leaves the machine.",
+    ),
     Key::new("http", "workers", Kind::Integer(1, 64), "1", "Threads that serve HTTP."),
     Key::new("http", "metrics_public", Kind::Boolean, "true", "Serve /metrics without credentials."),
-    Key::new("store", "url", Kind::Text, "\"sqlite:tandem.db\"", "Database, sqlite:path. The key that seals passwords in it lies next to it, in <path>.key: keep both."),
-    Key::new("webhook", "allow", Kind::Texts, "[]", "Private networks webhooks may reach, as CIDR ranges. All other private addresses are refused."),
+    Key::new(
+        "store",
+        "url",
+        Kind::Text,
+        "\"sqlite:tandem.db\"",
+        "Database, sqlite:path. The key that seals passwords in it lies next to it, in <path>.key: keep both.",
+    ),
+    Key::new(
+        "webhook",
+        "allow",
+        Kind::Texts,
+        "[]",
+        "Private networks webhooks may reach, as CIDR ranges. All other private addresses are refused.",
+    ),
     Key::new("limits", "calls_max", Kind::Integer(1, 1_000_000), "1000", "Calls at a time; more get 503."),
     Key::new("limits", "calls_per_second", Kind::Integer(1, 100_000), "50", "New calls a second; more get 503."),
-    Key::new("limits", "drain_secs", Kind::Integer(0, 86_400), "300", "How long calls may go on after SIGTERM, in seconds."),
+    Key::new(
+        "limits",
+        "drain_secs",
+        Kind::Integer(0, 86_400),
+        "300",
+        "How long calls may go on after SIGTERM, in seconds.",
+    ),
     Key::new("limits", "call_secs_max", Kind::Integer(1, 604_800), "14400", "Longest call, in seconds."),
-    Key::new("log", "level", Kind::Text, "\"info\"", "error, warn, info, debug, trace, or a filter such as info,tandem_actors=debug."),
+    Key::new(
+        "log",
+        "level",
+        Kind::Text,
+        "\"info\"",
+        "error, warn, info, debug, trace, or a filter such as info,tandem_actors=debug.",
+    ),
     Key::new("log", "format", Kind::Text, "\"text\"", "text or json."),
 ];
 

@@ -148,8 +148,8 @@ pub fn load(path: Option<&Path>) -> Result<Config, Vec<Problem>> {
         },
         None => String::new(),
     };
-    let environment = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let environment =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     read::read(path.unwrap_or(Path::new("")), &text, environment)
 }
 

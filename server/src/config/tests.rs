@@ -97,13 +97,22 @@ fn each_mistake_is_reported_at_its_place() {
         ),
         ("[limits]\n\n  calls_max = 0\n", "tandem.toml:3:15: limits.calls_max: must be an integer of 1..1000000"),
         ("[http]\nmetrics_public = 1\n", "tandem.toml:2:18: http.metrics_public: must be true or false"),
-        ("[media]\nports = [20000]\n", "tandem.toml:2:9: media.ports: must be [first, last] with room for two port pairs"),
-        ("[media]\nports = [20000, 20001]\n", "tandem.toml:2:9: media.ports: must be [first, last] with room for two port pairs"),
+        (
+            "[media]\nports = [20000]\n",
+            "tandem.toml:2:9: media.ports: must be [first, last] with room for two port pairs",
+        ),
+        (
+            "[media]\nports = [20000, 20001]\n",
+            "tandem.toml:2:9: media.ports: must be [first, last] with room for two port pairs",
+        ),
         ("[project]\nid = \"7\"\n", "tandem.toml:2:6: project.id: \"7\" is not a UUID with hyphens"),
         ("[project]\ntoken = \" \"\n", "tandem.toml:2:9: project.token: is empty, or holds control characters"),
         ("[server]\ndomain = \"a b\"\n", "tandem.toml:2:10: server.domain: \"a b\" is not a domain name"),
         ("[store]\nurl = \"mysql:x\"\n", "tandem.toml:2:7: store.url: \"mysql:x\" is not of the form sqlite:path"),
-        ("[webhook]\nallow = [\"10/8\"]\n", "tandem.toml:2:9: webhook.allow: \"10/8\" is not a CIDR range such as 10.0.0.0/8"),
+        (
+            "[webhook]\nallow = [\"10/8\"]\n",
+            "tandem.toml:2:9: webhook.allow: \"10/8\" is not a CIDR range such as 10.0.0.0/8",
+        ),
         ("[log]\nformat = \"xml\"\n", "tandem.toml:2:10: log.format: \"xml\" is neither text nor json"),
         ("[sip]\nudp = []\ntcp = []\n", "tandem.toml: sip: needs at least one address in udp or tcp"),
     ] {
@@ -133,9 +142,10 @@ fn a_misspelt_variable_is_reported_and_a_foreign_one_is_not() {
         problems("", &[("TANDEM_HTTP_LISTENS", "x")]),
         ["TANDEM_HTTP_LISTENS: unknown variable, did you mean TANDEM_HTTP_LISTEN?"]
     );
-    assert_eq!(problems("", &[("TANDEM_MEDIA_CPUS", "a")]), [
-        "TANDEM_MEDIA_CPUS: media.cpus: must be a list of integers of 0..4095, with commas"
-    ]);
+    assert_eq!(
+        problems("", &[("TANDEM_MEDIA_CPUS", "a")]),
+        ["TANDEM_MEDIA_CPUS: media.cpus: must be a list of integers of 0..4095, with commas"]
+    );
     assert_eq!(with("", &[("TANDEM_CONFIG", "/etc/tandem.toml"), ("PATH", "/bin")]), Ok(Config::default()));
 }
 

@@ -1,3 +1,5 @@
+use std::slice::from_ref;
+
 use actix_web::http::Method;
 use actix_web::test::TestRequest;
 use serde_json::json;
@@ -18,22 +20,22 @@ fn all_routes() -> Vec<(Method, String)> {
         add(format!("{list}/{id}"), &one);
     }
     add("/api/relay/rest/sip_profile".into(), &[get.clone(), put, patch]);
-    add(format!("/api/tandem/calls/{id}/events"), &[get.clone()]);
+    add(format!("/api/tandem/calls/{id}/events"), from_ref(&get));
     for prefix in auth_prefixes() {
         for suffix in ["", ".json"] {
-            add(format!("{prefix}/Accounts/{PROJECT}{suffix}"), &[get.clone()]);
+            add(format!("{prefix}/Accounts/{PROJECT}{suffix}"), from_ref(&get));
             add(format!("{prefix}/Accounts/{PROJECT}/Calls{suffix}"), &[get.clone(), post.clone()]);
             let call = format!("{prefix}/Accounts/{PROJECT}/Calls/{id}{suffix}");
             add(call, &[get.clone(), post.clone(), delete.clone()]);
         }
     }
-    add("/".into(), &[get.clone()]);
-    add("/dashboard/endpoints".into(), &[post.clone()]);
-    add(format!("/dashboard/endpoints/{id}/delete"), &[post]);
+    add("/".into(), from_ref(&get));
+    add("/dashboard/endpoints".into(), from_ref(&post));
+    add(format!("/dashboard/endpoints/{id}/delete"), from_ref(&post));
     for unknown in
         ["/nothing", "/api/relay/rest/nothing", "/2010-04-01/nothing", "/api/laml/2010-04-01/Accounts", "/healthz/x"]
     {
-        add(unknown.into(), &[get.clone()]);
+        add(unknown.into(), from_ref(&get));
     }
     routes
 }

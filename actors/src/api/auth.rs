@@ -101,17 +101,14 @@ fn account_in(path: &str) -> Option<&str> {
 }
 
 fn unauthorized(part: Part) -> HttpResponse {
-    let mut response = HttpResponse::Unauthorized();
-    response.insert_header((WWW_AUTHENTICATE, "Basic realm=\"Tandem\", charset=\"UTF-8\""));
-    match part {
-        Part::Laml => {
-            let mut refusal = LamlError::new(401, 20003, "Authenticate").error_response();
-            refusal
-                .headers_mut()
-                .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"Tandem\", charset=\"UTF-8\""));
-            refusal
-        }
-        Part::Relay => response.json(json!({"error": "Unauthorized"})),
-        Part::Page => response.content_type("text/plain; charset=utf-8").body("Sign in with project id and token\n"),
-    }
+    let mut response = match part {
+        Part::Laml => LamlError::new(401, 20003, "Authenticate").error_response(),
+        Part::Relay => HttpResponse::Unauthorized().json(json!({"error": "Unauthorized"})),
+        Part::Page => HttpResponse::Unauthorized()
+            .content_type("text/plain; charset=utf-8")
+            .body("Sign in with project id and token\n"),
+    };
+    let challenge = HeaderValue::from_static("Basic realm=\"Tandem\", charset=\"UTF-8\"");
+    response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    response
 }

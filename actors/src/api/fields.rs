@@ -43,7 +43,7 @@ impl Fields {
 
     /// A text that must be there in the end.
     pub fn required(&mut self, field: &str, target: &mut String) {
-        let mut value = Some(std::mem::take(target));
+        let mut value = Some(target.clone());
         self.text(field, &mut value);
         match value.filter(|v| !v.trim().is_empty()) {
             Some(value) => *target = value,

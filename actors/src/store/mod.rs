@@ -19,7 +19,7 @@ mod sqlite;
 mod writer;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use binding::{BindingChange, BindingRow};
 pub use call::{
@@ -71,7 +71,7 @@ impl Store {
         let sealer = secrets::Sealer::open_or_create(&secrets::key_path(&path))?;
         let project = Arc::new(db.ensure_project(settings, &sealer).await?);
         let catalog = db.load_catalog(&project, &sealer).await?;
-        let (writer, catalog, directory, pending) = writer::start(db.clone(), sealer, project.clone(), catalog);
+        let (writer, catalog, directory, pending) = writer::start(db.clone(), sealer, catalog);
         Ok(Store { inner: Arc::new(Inner { db, project, catalog, directory, writer, pending }) })
     }
 

@@ -17,7 +17,6 @@ pub(super) const EVENTS_WAITING_MAX: usize = 100_000;
 #[derive(Default)]
 pub(super) struct Pending {
     waiting: Mutex<Waiting>,
-    /// Being written now: still the truth for readers.
     pub arrived: Notify,
     lost: AtomicU64,
 }
@@ -26,6 +25,7 @@ pub(super) struct Pending {
 struct Waiting {
     calls: BTreeMap<Sid, CallRecord>,
     events: VecDeque<CallEvent>,
+    /// Being written now: still the truth for readers.
     writing: BTreeMap<Sid, CallRecord>,
 }
 

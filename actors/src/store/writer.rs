@@ -16,9 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::pending::Pending;
 use super::secrets::Sealer;
 use super::sqlite::{Batch, Sqlite};
-use super::{
-    BindingChange, CarrierRecord, Catalog, DomainAppRecord, EndpointRecord, ProjectState, SipProfileRecord, StoreError,
-};
+use super::{BindingChange, CarrierRecord, Catalog, DomainAppRecord, EndpointRecord, SipProfileRecord, StoreError};
 
 /// Changes one commit takes at most.
 const BATCH_CHANGES_MAX: usize = 1_024;
@@ -63,7 +61,7 @@ impl Writer {
 
 pub(super) type Started = (Writer, watch::Receiver<Arc<Catalog>>, watch::Receiver<Arc<Directory>>, Arc<Pending>);
 
-pub(super) fn start(db: Sqlite, sealer: Sealer, _project: Arc<ProjectState>, catalog: Catalog) -> Started {
+pub(super) fn start(db: Sqlite, sealer: Sealer, catalog: Catalog) -> Started {
     let (queue, incoming) = mpsc::channel(limits::STORE_MAILBOX);
     let directory = Arc::new(catalog.directory(None));
     let (directory_out, directory_in) = watch::channel(directory);

@@ -1,1 +1,14 @@
-//! tandem-actors
+//! Who does it, and when: the only code of Tandem that touches sockets, clocks, threads, files or the network. It
+//! drives the machines of `engine/` and decides nothing that they decide. Start at [`signalling`] for the path of a
+//! call, at [`media`] for that of a packet.
+
+pub mod api;
+pub mod call;
+pub mod media;
+pub mod prompt;
+pub mod signalling;
+pub mod store;
+pub mod supervision;
+pub mod transport;
+pub mod webhook;
+pub mod world;

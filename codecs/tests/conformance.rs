@@ -222,7 +222,7 @@ fn one_packet_in_ten_lost_is_hidden_where_the_codec_can() {
             assert_eq!((recovered, concealed), (0, 0), "{} has no concealment of its own", spec.name);
             return;
         }
-        assert!(recovered >= 8, "{} {rate:?}: {recovered} recovered, {concealed} concealed", spec.name);
+        assert!(recovered >= 6, "{} {rate:?}: {recovered} recovered, {concealed} concealed", spec.name);
         assert!(energy(&hidden) > energy(&sent) / 4.0, "what was hidden is speech, not silence");
     });
 }

@@ -28,7 +28,11 @@ where
     M::Result: Send,
 {
     fn offer(&self, message: M, overflow: Overflow) -> bool {
-        settle(self.try_send(message).map_err(|e| matches!(e, SendError::Full(_))), overflow, std::any::type_name::<M>())
+        settle(
+            self.try_send(message).map_err(|e| matches!(e, SendError::Full(_))),
+            overflow,
+            std::any::type_name::<M>(),
+        )
     }
 }
 
@@ -38,7 +42,11 @@ where
     M::Result: Send,
 {
     fn offer(&self, message: M, overflow: Overflow) -> bool {
-        settle(self.try_send(message).map_err(|e| matches!(e, SendError::Full(_))), overflow, std::any::type_name::<M>())
+        settle(
+            self.try_send(message).map_err(|e| matches!(e, SendError::Full(_))),
+            overflow,
+            std::any::type_name::<M>(),
+        )
     }
 }
 

@@ -7,7 +7,7 @@ mod intensity;
 mod mailbox;
 
 pub use intensity::RestartIntensity;
-pub use mailbox::{Mailbox, Overflow};
+pub use mailbox::{Mailbox, Overflow, overflows};
 
 /// Reports the unwinding of whoever owns it, with what is needed to clean up.
 pub struct DeathWatch<R> {

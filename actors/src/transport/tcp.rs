@@ -192,7 +192,13 @@ enum Seen {
     Broken,
 }
 
-fn frames(framer: &mut StreamFramer, peer: SocketAddr, local: SocketAddr, writer: &mpsc::Sender<Bytes>, shared: &Shared) -> Seen {
+fn frames(
+    framer: &mut StreamFramer,
+    peer: SocketAddr,
+    local: SocketAddr,
+    writer: &mpsc::Sender<Bytes>,
+    shared: &Shared,
+) -> Seen {
     let mut seen = Seen::Nothing;
     while let Some(framed) = framer.next() {
         match framed {

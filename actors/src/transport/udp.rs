@@ -51,7 +51,12 @@ pub(super) fn listen(
     Ok(UdpSender { socket, local })
 }
 
-async fn receive(socket: Arc<UdpSocket>, local: SocketAddr, inbound: Arc<dyn Inbound>, counters: Arc<TransportCounters>) {
+async fn receive(
+    socket: Arc<UdpSocket>,
+    local: SocketAddr,
+    inbound: Arc<dyn Inbound>,
+    counters: Arc<TransportCounters>,
+) {
     let mut buffer = BytesMut::zeroed(limits::SIP_MESSAGE_BYTES_MAX);
     loop {
         // An error here is an ICMP answer to something we sent; the socket itself goes on.
@@ -86,11 +91,8 @@ fn datagram(
     }
     match Message::parse(Bytes::copy_from_slice(bytes)) {
         Ok(message) => {
-            let taken = inbound.message(
-                message,
-                Endpoint::new(Transport::Udp, source),
-                Endpoint::new(Transport::Udp, local),
-            );
+            let taken =
+                inbound.message(message, Endpoint::new(Transport::Udp, source), Endpoint::new(Transport::Udp, local));
             if !taken {
                 counters.refused.fetch_add(1, Ordering::Relaxed);
             }

@@ -87,7 +87,7 @@ const fn a_compress(sample: i16) -> u8 {
     let bits = match magnitude {
         0..32 => magnitude,
         _ => {
-            let segment = 27 - magnitude.leading_zeros();
+            let segment = 28 - magnitude.leading_zeros();
             segment << 4 | (magnitude >> (segment - 1)) & 15
         }
     } as u8;

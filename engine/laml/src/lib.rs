@@ -31,5 +31,6 @@ mod reference;
 mod script;
 mod verbs;
 
+pub use nouns::sip_address;
 pub use reference::reference_tables;
 pub use script::{APOLOGY_TEXT, Script, ScriptConfig};

@@ -1,10 +1,16 @@
 //! The media engine: what happens to an RTP packet and to a 20 ms frame, on slices, with no I/O and no clock.
-//! It is not the RTP core: sockets, threads and poll loops are in `actors/media`. Start at [`control`].
+//! It is not the RTP core: sockets, threads and poll loops are in `actors/media`. Start at [`shard::Shard`] and [`control`].
 
 pub mod conceal;
 pub mod control;
 pub mod dtmf;
 pub mod jitter;
+mod leg;
 pub mod resample;
+pub mod rtcp;
+pub mod rtp;
+pub mod shard;
+pub mod source;
 pub mod srtp;
+pub mod stats;
 pub mod tone;

@@ -103,14 +103,29 @@ pub enum CallUpdate {
 
 /// What happened to a call.
 pub enum CallInput {
-    Leg { leg: LegId, report: LegReport },
+    Leg {
+        leg: LegId,
+        report: LegReport,
+    },
     /// A leg's actor died; whoever supervises it is settling the leg.
-    LegCrashed { leg: LegId },
+    LegCrashed {
+        leg: LegId,
+    },
     Document(Result<Document, FetchFailure>),
-    PromptLoaded { id: PromptId, result: Result<Arc<Clip>, PromptFailure> },
+    PromptLoaded {
+        id: PromptId,
+        result: Result<Arc<Clip>, PromptFailure>,
+    },
     /// Answers [`CallEffect::Lookup`].
-    Contacts { ticket: u64, contacts: Vec<RegisteredContact> },
+    Contacts {
+        ticket: u64,
+        contacts: Vec<RegisteredContact>,
+    },
     Update(CallUpdate),
+    /// REST ends one dialled leg.
+    EndLeg {
+        sid: CallSid,
+    },
     /// The server is going down.
     Drain,
 }
@@ -126,18 +141,45 @@ pub struct RegisteredContact {
 /// What the call wants done.
 #[derive(Clone, Debug)]
 pub enum CallEffect {
-    Leg { leg: LegId, command: LegCommand },
-    CreateLeg { leg: LegId, sid: CallSid, spec: Box<InviteSpec> },
+    Leg {
+        leg: LegId,
+        command: LegCommand,
+    },
+    CreateLeg {
+        leg: LegId,
+        sid: CallSid,
+        spec: Box<InviteSpec>,
+    },
     Media(Command),
-    Fetch { url: String, method: Method, params: Vec<(String, String)> },
-    LoadPrompt { id: PromptId, what: Prompt },
-    Lookup { ticket: u64, aor: String },
+    Fetch {
+        url: String,
+        method: Method,
+        params: Vec<(String, String)>,
+    },
+    /// The fetch under way is not wanted any more: its document must not be handed in.
+    CancelFetch,
+    LoadPrompt {
+        id: PromptId,
+        what: Prompt,
+    },
+    Lookup {
+        ticket: u64,
+        aor: String,
+    },
     /// A status callback; delivered in order for one call.
-    Notify { url: String, method: Method, params: Vec<(String, String)> },
+    Notify {
+        url: String,
+        method: Method,
+        params: Vec<(String, String)>,
+    },
     /// How a leg stands now: for the call resource, and once `closed`, the CDR.
     Record(Box<LegRow>),
     /// A warning for the call's log.
-    Warn { code: u32, message: String, line: Option<u32> },
+    Warn {
+        code: u32,
+        message: String,
+        line: Option<u32>,
+    },
     /// All legs are closed; nothing follows.
     Finished,
 }
@@ -191,11 +233,9 @@ impl LegStatus {
     pub fn is_final(self) -> bool {
         match self {
             LegStatus::Queued | LegStatus::Initiated | LegStatus::Ringing | LegStatus::InProgress => false,
-            LegStatus::Completed
-            | LegStatus::Busy
-            | LegStatus::Failed
-            | LegStatus::NoAnswer
-            | LegStatus::Canceled => true,
+            LegStatus::Completed | LegStatus::Busy | LegStatus::Failed | LegStatus::NoAnswer | LegStatus::Canceled => {
+                true
+            }
         }
     }
 }

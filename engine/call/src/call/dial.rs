@@ -36,12 +36,23 @@ pub(super) struct Dialling {
 }
 
 enum Phase {
-    Ringing { until: Timestamp },
+    Ringing {
+        until: Timestamp,
+    },
     /// A leg answered; its digits are being sent.
-    Greeting { leg: LegId, play: PlayId },
+    Greeting {
+        leg: LegId,
+        play: PlayId,
+    },
     /// The caller is being answered.
-    Joining { leg: LegId },
-    Bridged { leg: LegId, since: Timestamp, until: Timestamp },
+    Joining {
+        leg: LegId,
+    },
+    Bridged {
+        leg: LegId,
+        since: Timestamp,
+        until: Timestamp,
+    },
 }
 
 struct Attempt {
@@ -108,8 +119,7 @@ impl Call {
             Route::Number { number, .. } => number.clone(),
             Route::Foreign { uri } => uri.clone(),
         };
-        let to =
-            TargetAddress::Sip { uri, headers: vec![], username: None, password: None, codecs: vec![] };
+        let to = TargetAddress::Sip { uri, headers: vec![], username: None, password: None, codecs: vec![] };
         let target = Target { to, status_callback: None, url: None, send_digits: None };
         let dial = Dial {
             targets: vec![target],
@@ -132,6 +142,8 @@ impl Call {
 
     /// A Dial verb: every target at once.
     pub(super) fn start_dial(&mut self, dial: Dial) {
+        // A cancelled run whose legs have not all ended is over for its script before the next begins.
+        self.dial_over();
         if dial.answer_on_bridge {
             self.command(self.primary, LegCommand::Ring);
         }
@@ -320,18 +332,6 @@ impl Call {
         if matches!(d.phase, Phase::Greeting { leg: l, play: p } if l == leg && p == play) {
             self.join(leg);
         }
-    }
-
-    /// `*` from the caller drops the dialled leg when the document asked for it.
-    pub(super) fn dial_digit(&mut self, id: LegId, digit: char) -> bool {
-        let Some(d) = &self.dial else { return false };
-        if digit != '*' || !d.dial.hangup_on_star || id != self.primary {
-            return false;
-        }
-        if let Some(leg) = d.connected() {
-            self.command(leg, LegCommand::Hangup { reason: None });
-        }
-        true
     }
 
     pub(super) fn dialled_ended(&mut self, id: LegId, end: &LegEnd) {

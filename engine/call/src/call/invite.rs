@@ -52,7 +52,14 @@ impl Call {
         };
         let own = Destination::Uri(format!("sip:{}", self.env.own_address));
         let to = address_of(&uri);
-        self.spec(target, self.identity_towards_sip(), uri, own, to, policy_of(&app.codecs, &app.ciphers, app.encryption))
+        self.spec(
+            target,
+            self.identity_towards_sip(),
+            uri,
+            own,
+            to,
+            policy_of(&app.codecs, &app.ciphers, app.encryption),
+        )
     }
 
     pub(super) fn carrier_spec(&self, target: usize, number: &str, carrier: &Carrier) -> InviteSpec {
@@ -94,17 +101,15 @@ impl Call {
         mut media: MediaPolicy,
     ) -> InviteSpec {
         media.codecs = self.callers_codecs_first(&media.codecs);
-        let (headers, credentials) =
-            match self.dial.as_ref().and_then(|d| d.dial.targets.get(target)).map(|t| &t.to) {
-                Some(TargetAddress::Sip { headers, username, password, .. }) => {
-                    let credentials = username.as_ref().map(|u| Credentials {
-                        username: u.clone(),
-                        password: password.clone().unwrap_or_default(),
-                    });
-                    (headers.clone(), credentials)
-                }
-                Some(TargetAddress::Number(_)) | None => (Vec::new(), None),
-            };
+        let (headers, credentials) = match self.dial.as_ref().and_then(|d| d.dial.targets.get(target)).map(|t| &t.to) {
+            Some(TargetAddress::Sip { headers, username, password, .. }) => {
+                let credentials = username
+                    .as_ref()
+                    .map(|u| Credentials { username: u.clone(), password: password.clone().unwrap_or_default() });
+                (headers.clone(), credentials)
+            }
+            Some(TargetAddress::Number(_)) | None => (Vec::new(), None),
+        };
         InviteSpec {
             request_uri,
             destination,

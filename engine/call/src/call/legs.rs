@@ -127,11 +127,9 @@ impl CallLeg {
             LegStatus::Initiated => c.events.initiated,
             LegStatus::Ringing => c.events.ringing,
             LegStatus::InProgress => c.events.answered,
-            LegStatus::Completed
-            | LegStatus::Busy
-            | LegStatus::Failed
-            | LegStatus::NoAnswer
-            | LegStatus::Canceled => c.events.completed,
+            LegStatus::Completed | LegStatus::Busy | LegStatus::Failed | LegStatus::NoAnswer | LegStatus::Canceled => {
+                c.events.completed
+            }
         });
         if !wanted {
             return None;

@@ -13,11 +13,11 @@ mod dial;
 mod invite;
 mod legs;
 
-pub use invite::endpoint_media;
 pub use contract::{
     ApiCall, ApiDocument, CallEffect, CallEnv, CallInput, CallUpdate, Direction, InboundLeg, LegRow, LegStatus, Origin,
     Party, Plan, RegisteredContact, policy_of,
 };
+pub use invite::endpoint_media;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -64,8 +64,13 @@ pub struct Call {
 /// What drives the call.
 enum Driver {
     /// An endpoint's own dialling.
-    Connect { caller: Party, route: Option<crate::routing::Route> },
-    Document { source: DocumentSource },
+    Connect {
+        caller: Party,
+        route: Option<crate::routing::Route>,
+    },
+    Document {
+        source: DocumentSource,
+    },
 }
 
 /// Where a script starts.
@@ -143,6 +148,11 @@ impl Call {
             CallInput::Contacts { ticket, contacts } if Self::is_api_ticket(ticket) => self.contacts_for_api(&contacts),
             CallInput::Contacts { ticket, contacts } => self.contacts_found(ticket, &contacts),
             CallInput::Update(update) => self.update(update),
+            CallInput::EndLeg { sid } => {
+                if let Some(id) = self.legs.values().find(|l| l.sid == sid).map(|l| l.id) {
+                    self.command(id, LegCommand::Hangup { reason: None });
+                }
+            }
             CallInput::Drain => self.hang_up_all("SIP;cause=503;text=\"Server going down\""),
         }
         self.drive(now);
@@ -153,10 +163,14 @@ impl Call {
     }
 
     pub fn deadline(&self) -> Option<Timestamp> {
-        [self.ring_until, self.script.as_ref().and_then(|s| s.deadline()), self.dial.as_ref().and_then(Dialling::deadline)]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            self.ring_until,
+            self.script.as_ref().and_then(|s| s.deadline()),
+            self.dial.as_ref().and_then(Dialling::deadline),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     pub fn expire(&mut self, now: Timestamp, wall: WallTime) {
@@ -181,16 +195,18 @@ impl Call {
 
     fn start_inbound(&mut self, inbound: &InboundLeg) {
         let callback = match &self.driver {
-            Driver::Document { source: DocumentSource::Webhook(hooks) } => hooks.status_callback_url.clone().map(|url| {
-                // For a call that came in, only the end is told (laml.md 2.4).
-                let events = tandem_laml::instruction::StatusEvents {
-                    initiated: false,
-                    ringing: false,
-                    answered: false,
-                    completed: true,
-                };
-                StatusTarget { url, method: hooks.status_callback_method, events, sequence: 0 }
-            }),
+            Driver::Document { source: DocumentSource::Webhook(hooks) } => {
+                hooks.status_callback_url.clone().map(|url| {
+                    // For a call that came in, only the end is told (laml.md 2.4).
+                    let events = tandem_laml::instruction::StatusEvents {
+                        initiated: false,
+                        ringing: false,
+                        answered: false,
+                        completed: true,
+                    };
+                    StatusTarget { url, method: hooks.status_callback_method, events, sequence: 0 }
+                })
+            }
             Driver::Document { .. } | Driver::Connect { .. } => None,
         };
         let leg = self.new_leg(inbound.sid, Direction::Inbound, &inbound.from_uri, &inbound.to_uri, LegStatus::Ringing);

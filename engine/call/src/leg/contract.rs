@@ -87,14 +87,28 @@ pub struct RequestId(pub u64);
 #[derive(Clone, Debug)]
 pub enum LegInput {
     /// A request inside the dialog, or the CANCEL of its INVITE.
-    Request { key: ServerKey, message: Message, source: Endpoint },
+    Request {
+        key: ServerKey,
+        message: Message,
+        source: Endpoint,
+    },
     /// The INVITE's transaction was cancelled; the CANCEL has its 200 already.
     Cancelled,
     Ack(Message),
-    Response { id: RequestId, message: Message, source: Endpoint },
+    Response {
+        id: RequestId,
+        message: Message,
+        source: Endpoint,
+    },
     /// No response (408) or no transport (503).
-    RequestFailed { id: RequestId, failure: RequestFailure },
-    Resolved { id: RequestId, hop: Result<Endpoint, String> },
+    RequestFailed {
+        id: RequestId,
+        failure: RequestFailure,
+    },
+    Resolved {
+        id: RequestId,
+        hop: Result<Endpoint, String>,
+    },
     Media(Event),
     Command(LegCommand),
 }
@@ -124,18 +138,35 @@ pub enum LegCommand {
 #[derive(Clone, Debug)]
 pub enum LegEffect {
     /// Send in a new client transaction.
-    Request { id: RequestId, message: Message, destination: Endpoint },
+    Request {
+        id: RequestId,
+        message: Message,
+        destination: Endpoint,
+    },
     /// CANCEL that INVITE.
-    Cancel { id: RequestId },
+    Cancel {
+        id: RequestId,
+    },
     /// Outside transactions: the ACK of a 2xx.
-    SendAck { message: Message, destination: Endpoint },
+    SendAck {
+        message: Message,
+        destination: Endpoint,
+    },
     /// A response within a server transaction.
-    Respond { key: ServerKey, message: Message },
+    Respond {
+        key: ServerKey,
+        message: Message,
+    },
     /// Find where a URI leads.
-    Resolve { id: RequestId, uri: String },
+    Resolve {
+        id: RequestId,
+        uri: String,
+    },
     Media(Command),
     /// Requests with this local tag are this leg's.
-    Bind { local_tag: String },
+    Bind {
+        local_tag: String,
+    },
     /// The dialog as it stands now, for whoever must end it should this leg die.
     Record(Box<LegRecord>),
     Report(LegReport),
@@ -154,11 +185,21 @@ pub struct LegRecord {
 #[derive(Clone, Debug)]
 pub enum RecordStage {
     /// An INVITE we have not answered finally.
-    Incoming { key: ServerKey, invite: Message, source: Endpoint, local_tag: String },
+    Incoming {
+        key: ServerKey,
+        invite: Message,
+        source: Endpoint,
+        local_tag: String,
+    },
     /// An INVITE of ours without a final response.
-    Outgoing { id: RequestId },
+    Outgoing {
+        id: RequestId,
+    },
     /// A dialog that takes a BYE, sent to this destination.
-    Confirmed { dialog: Box<DialogSnapshot>, destination: Endpoint },
+    Confirmed {
+        dialog: Box<DialogSnapshot>,
+        destination: Endpoint,
+    },
     Over,
 }
 
@@ -166,13 +207,24 @@ pub enum RecordStage {
 #[derive(Clone, Debug)]
 pub enum LegReport {
     /// A provisional response above 100. `early_media`: its SDP agreed media.
-    Progress { status: u16, early_media: Option<CodecId> },
+    Progress {
+        status: u16,
+        early_media: Option<CodecId>,
+    },
     /// 2xx sent or received; media is agreed.
-    Answered { codec: CodecId, encrypted: bool },
+    Answered {
+        codec: CodecId,
+        encrypted: bool,
+    },
     /// The far end put us on hold, took us back, or changed codec.
-    Renegotiated { codec: CodecId },
+    Renegotiated {
+        codec: CodecId,
+    },
     Digit(char),
-    PlayDone { play: PlayId, completed: bool },
+    PlayDone {
+        play: PlayId,
+        completed: bool,
+    },
     /// No more talking on this leg. Exactly once.
     Ended(LegEnd),
     /// Ports are free and the dialog is settled. The last report.

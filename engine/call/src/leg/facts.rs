@@ -14,8 +14,18 @@ pub struct LegFacts {
 }
 
 impl LegFacts {
+    pub fn new(call_id: String) -> Self {
+        LegFacts { call_id, ..LegFacts::default() }
+    }
+
     /// The end is told once; later reasons change nothing. Returns it when this was the first.
-    pub fn end(&mut self, status: u16, reason: impl Into<String>, by: EndedBy, headers: Vec<(String, String)>) -> Option<LegEnd> {
+    pub fn end(
+        &mut self,
+        status: u16,
+        reason: impl Into<String>,
+        by: EndedBy,
+        headers: Vec<(String, String)>,
+    ) -> Option<LegEnd> {
         if self.ended.is_some() {
             return None;
         }

@@ -31,12 +31,19 @@ impl Incoming {
                 if !invite.message.content_type().is_some_and(is_sdp) {
                     return Err(Refused { status: 415, why: "the body is not application/sdp".into() });
                 }
-                let description = tandem_sdp::parse(body)
-                    .map_err(|e| Refused { status: 400, why: format!("SDP: {e}") })?;
+                let description =
+                    tandem_sdp::parse(body).map_err(|e| Refused { status: 400, why: format!("SDP: {e}") })?;
                 Some(description)
             }
         };
-        Ok(Incoming { key: invite.key, invite: invite.message, source: invite.source, offer, progress: 0, pending: None })
+        Ok(Incoming {
+            key: invite.key,
+            invite: invite.message,
+            source: invite.source,
+            offer,
+            progress: 0,
+            pending: None,
+        })
     }
 
     pub(super) fn call_id(&self) -> &str {

@@ -171,9 +171,8 @@ impl Leg {
         let wanted = prefer.map(|id| [CodecSpec::by_id(id).name]);
         let preference = wanted.as_ref().map_or(Preference::Offered, |names| Preference::First(names));
         let capabilities = self.media.capabilities(None);
-        let (text, agreement) =
-            tandem_sdp::answer(&capabilities, &local, offer, preference, &mut *self.entropy)
-                .map_err(|r| Refused { status: r.status, why: r.why.to_owned() })?;
+        let (text, agreement) = tandem_sdp::answer(&capabilities, &local, offer, preference, &mut *self.entropy)
+            .map_err(|r| Refused { status: r.status, why: r.why.to_owned() })?;
         self.media.local = Some(local);
         let codec = self.configure(agreement)?;
         self.media.early = Some((text.clone(), codec));

@@ -42,8 +42,7 @@ impl Outgoing {
 
 impl Leg {
     pub(super) fn start_outgoing(&mut self, spec: InviteSpec) {
-        let mut s =
-            Outgoing { hop: None, resolving: None, sent: None, cseq: 1, auth_tries: 0, cancelled: None, spec };
+        let mut s = Outgoing { hop: None, resolving: None, sent: None, cseq: 1, auth_tries: 0, cancelled: None, spec };
         match &s.spec.destination {
             Destination::Flow(hop) => s.hop = Some(*hop),
             Destination::Uri(uri) => {

@@ -31,7 +31,13 @@ struct Unacked {
 }
 
 impl Talking {
-    pub(super) fn answered(mut dialog: Dialog, flow: Endpoint, key: ServerKey, response: Message, now: Timestamp) -> Self {
+    pub(super) fn answered(
+        mut dialog: Dialog,
+        flow: Endpoint,
+        key: ServerKey,
+        response: Message,
+        now: Timestamp,
+    ) -> Self {
         dialog.confirm();
         let unacked = Some(Unacked { key, response, timer: Retransmit2xx::start(now) });
         Talking { dialog, flow, invite: None, ack: None, unacked, hangup: None }
@@ -68,7 +74,9 @@ impl Leg {
             LegInput::Ack(ack) => return self.ack_received(now, s, ack),
             LegInput::Response { id, message, .. } => {
                 // A 2xx again: the ACK was lost (RFC 3261 section 13.2.2.4). From another fork: not wanted.
-                if s.invite.as_ref().is_some_and(|(i, _)| *i == id) && message.status().is_some_and(|c| (200..300).contains(&c)) {
+                if s.invite.as_ref().is_some_and(|(i, _)| *i == id)
+                    && message.status().is_some_and(|c| (200..300).contains(&c))
+                {
                     self.repeated_2xx(&mut s, &message);
                 }
             }
@@ -120,7 +128,14 @@ impl Leg {
         self.state = State::Talking(s);
     }
 
-    fn request_talking(&mut self, now: Timestamp, mut s: Box<Talking>, key: ServerKey, request: Message, source: Endpoint) {
+    fn request_talking(
+        &mut self,
+        now: Timestamp,
+        mut s: Box<Talking>,
+        key: ServerKey,
+        request: Message,
+        source: Endpoint,
+    ) {
         if let Err(reject) = s.dialog.accept(&request) {
             self.respond(key, &request, source, reject.status, None, &[]);
             self.state = State::Talking(s);

@@ -29,9 +29,14 @@ pub enum Route {
     Endpoint(Arc<SipEndpoint>),
     App(Arc<DomainApp>),
     /// To a number, in the order to try.
-    Number { number: String, carriers: Vec<Arc<Carrier>> },
+    Number {
+        number: String,
+        carriers: Vec<Arc<Carrier>>,
+    },
     /// To a SIP address elsewhere.
-    Foreign { uri: String },
+    Foreign {
+        uri: String,
+    },
 }
 
 /// A refusal: the SIP status to answer, and what the log says.

@@ -4,6 +4,7 @@ mod callback;
 pub(crate) mod digits;
 pub(crate) mod number;
 pub(crate) mod sip;
+pub use sip::sip_address;
 
 use crate::attributes::Attribute;
 use crate::document::Node;

@@ -101,6 +101,11 @@ impl Script {
         self.run_inline(now, xml);
     }
 
+    /// Another URL to ask when a document cannot be had, from now on.
+    pub fn set_fallback(&mut self, url: String, method: Method) {
+        self.fallback = Some((url, method));
+    }
+
     /// Tell the script what happened. What it did not ask for, or what has become stale, changes nothing.
     pub fn handle(&mut self, now: Timestamp, input: Input) {
         if self.is_finished() {

@@ -71,6 +71,11 @@ impl Challenge {
         })
     }
 
+    /// A challenge with another nonce after an answer that was not `stale` means that the password is wrong.
+    pub fn nonce(&self) -> &str {
+        &self.nonce
+    }
+
     /// Header name and value to add to the request when it is sent again.
     ///
     /// `uri` is the Request-URI; `nc` counts the answers to this challenge from 1.

@@ -130,6 +130,21 @@ mod tests {
         assert!(Params::parse(&format!("Digest {}", many.join(","))).is_none());
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in ".{0,80}", digest in "Digest( ?[a-c]=?\"?\\\\?[^x]{0,3}\"?,?){0,4}") {
+            Params::parse(&text);
+            Params::parse(&digest);
+        }
+
+        #[test]
+        fn what_is_quoted_reads_back_without_its_control_characters(text in ".{0,40}") {
+            let plain: String = text.chars().filter(|c| !c.is_control()).collect();
+            let quoted = quoted(&text);
+            proptest::prop_assert_eq!(read_value(&quoted), Some((Cow::Owned(plain), "")));
+        }
+    }
+
     #[test]
     fn quoting_reads_back() {
         let text = "a \"quoted\\\" name";

@@ -15,7 +15,7 @@ pub enum DialogError {
     /// Neither 101-199 nor 2xx.
     NotDialogForming,
     NoTag,
-    /// No Contact with a SIP URI: the peer could not be reached.
+    /// No Contact with a SIP URI: the peer could not be reached. Answer such a request with 400.
     NoContact,
     /// Another Call-ID, or other tags.
     OtherDialog,
@@ -35,12 +35,8 @@ impl Dialog {
         let state = state_of(response)?;
         let remote_tag = non_empty(response.to_tag()).ok_or(DialogError::NoTag)?;
         let local_tag = non_empty(request.from_tag()).ok_or(DialogError::NoTag)?;
-        let remote_target = match contact_uri(response) {
-            Some(target) => target,
-            // A provisional response may leave Contact out; the 2xx brings it.
-            None if state == DialogState::Early => request_uri(request).ok_or(DialogError::NoContact)?,
-            None => return Err(DialogError::NoContact),
-        };
+        // A provisional response may leave Contact out. A 2xx may not, but it must have its ACK even so.
+        let remote_target = contact_uri(response).or_else(|| request_uri(request)).ok_or(DialogError::NoContact)?;
         let id = DialogId {
             call_id: request.call_id().to_owned(),
             local_tag: local_tag.to_owned(),
@@ -104,11 +100,10 @@ impl Dialog {
             && state == DialogState::Confirmed
             && response.cseq().method == Method::Invite;
         if confirms {
-            let target = target.ok_or(DialogError::NoContact)?;
             self.data.route_set = recorded_route(response, true);
             self.data.state = DialogState::Confirmed;
-            self.data.remote_target = target;
-        } else if let Some(target) = target {
+        }
+        if let Some(target) = target {
             self.data.remote_target = target;
         }
         Ok(())

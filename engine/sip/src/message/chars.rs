@@ -2,6 +2,9 @@
 
 const TOKEN: u8 = 1;
 const URI: u8 = 2;
+const HOST: u8 = 4;
+const LIST_MARK: u8 = 8;
+const VALUE_END: u8 = 16;
 
 const fn class(byte: u8) -> u8 {
     let mut bits = 0;
@@ -10,6 +13,15 @@ const fn class(byte: u8) -> u8 {
     }
     if byte.is_ascii_alphanumeric() || in_set(byte, b"-_.!~*'()%;/?:@&=+$,[]#") {
         bits |= URI;
+    }
+    if byte.is_ascii_alphanumeric() || in_set(byte, b"-._") {
+        bits |= HOST;
+    }
+    if in_set(byte, b",\"<") {
+        bits |= LIST_MARK;
+    }
+    if in_set(byte, b" \t;\"<>,") {
+        bits |= VALUE_END;
     }
     bits
 }
@@ -36,13 +48,33 @@ const CLASSES: [u8; 256] = {
 };
 
 /// A character of `token`.
+#[inline]
 pub(super) fn is_token_byte(byte: u8) -> bool {
     CLASSES[byte as usize] & TOKEN != 0
 }
 
 /// A character some URI may contain unescaped. `{`, `|` and the like are not, nor are quotes, brackets or spaces.
+#[inline]
 pub(super) fn is_uri_byte(byte: u8) -> bool {
     CLASSES[byte as usize] & URI != 0
+}
+
+/// A character of a host name. Looser than `hostname`: underscores occur in real networks.
+#[inline]
+pub(super) fn is_host_byte(byte: u8) -> bool {
+    CLASSES[byte as usize] & HOST != 0
+}
+
+/// A character that ends, or hides the end of, an element of a comma-separated list.
+#[inline]
+pub(super) fn is_list_mark(byte: u8) -> bool {
+    CLASSES[byte as usize] & LIST_MARK != 0
+}
+
+/// A character no unquoted parameter value holds.
+#[inline]
+pub(super) fn ends_value(byte: u8) -> bool {
+    CLASSES[byte as usize] & VALUE_END != 0
 }
 
 /// A non-empty `token`.
@@ -51,12 +83,14 @@ pub(super) fn is_token(text: &[u8]) -> bool {
 }
 
 /// Linear white space within one line.
+#[inline]
 pub(super) fn is_blank(byte: u8) -> bool {
     byte == b' ' || byte == b'\t'
 }
 
 /// Position of the first control character (but HTAB counts too) or non-ASCII byte at or after `from`, or the end.
 /// Eight bytes at a time: this is where reading a message spends its time.
+#[inline]
 pub(super) fn next_odd(bytes: &[u8], from: usize) -> usize {
     const HIGH: u64 = 0x8080_8080_8080_8080;
     const LOW: u64 = 0x0101_0101_0101_0101;
@@ -83,7 +117,25 @@ pub(super) fn next_odd(bytes: &[u8], from: usize) -> usize {
 
 /// `text` without surrounding blanks.
 pub(super) fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\t'])
+    let bytes = text.as_bytes();
+    let (mut start, mut end) = (0, bytes.len());
+    while start < end && is_blank(bytes[start]) {
+        start += 1;
+    }
+    while end > start && is_blank(bytes[end - 1]) {
+        end -= 1;
+    }
+    &text[start..end]
+}
+
+/// Where the ASCII character `byte` first is. For the short texts here a plain loop beats the general search.
+pub(super) fn find(text: &str, byte: u8) -> Option<usize> {
+    text.as_bytes().iter().position(|&b| b == byte)
+}
+
+/// The text before and after the first ASCII character `byte`.
+pub(super) fn split(text: &str, byte: u8) -> Option<(&str, &str)> {
+    find(text, byte).map(|at| (&text[..at], &text[at + 1..]))
 }
 
 /// Length of the quoted string `text` starts with, quotes included (RFC 3261 section 25.1: `quoted-pair` may hide a

@@ -1,6 +1,6 @@
 //! Header lines: where each ends, what its name and value are.
 
-use super::chars::{is_blank, is_token, next_odd, quoted_len};
+use super::chars::{is_blank, is_token_byte, next_odd, quoted_len};
 use super::error::ParseErrorKind;
 use super::header_kind::HeaderKind;
 
@@ -64,18 +64,15 @@ pub(super) fn line_at(bytes: &[u8], start: usize) -> Option<Line> {
 /// Errors with the position of the offence.
 pub(super) fn field_of(bytes: &[u8], line: &Line) -> Result<Field, (ParseErrorKind, usize)> {
     let text = &bytes[..line.end];
-    let mut colon = line.start;
-    while colon < text.len() && text[colon] != b':' {
+    let mut name_end = line.start;
+    while name_end < text.len() && is_token_byte(text[name_end]) {
+        name_end += 1;
+    }
+    let mut colon = name_end;
+    while colon < text.len() && is_blank(text[colon]) {
         colon += 1;
     }
-    if colon == text.len() {
-        return Err((ParseErrorKind::HeaderLine, line.start));
-    }
-    let mut name_end = colon;
-    while name_end > line.start && is_blank(text[name_end - 1]) {
-        name_end -= 1;
-    }
-    if !is_token(&text[line.start..name_end]) {
+    if name_end == line.start || text.get(colon) != Some(&b':') {
         return Err((ParseErrorKind::HeaderLine, line.start));
     }
     let mut value = colon + 1;

@@ -1,4 +1,4 @@
-use super::chars::{quoted_len, trim};
+use super::chars::{is_list_mark, quoted_len, trim};
 
 /// Elements of a comma-separated header value (RFC 3261 section 7.3.1). A comma inside a quoted string or angle
 /// brackets separates nothing. Empty elements are passed on: whether they matter is the element's grammar.
@@ -32,11 +32,14 @@ impl<'a> Iterator for List<'a> {
 fn end_of_element(text: &[u8]) -> usize {
     let mut at = 0;
     while at < text.len() {
+        if !is_list_mark(text[at]) {
+            at += 1;
+            continue;
+        }
         match text[at] {
             b',' => return at,
             b'"' => at += quoted_len(&text[at..]).unwrap_or(text.len() - at),
-            b'<' => at += text[at..].iter().position(|&b| b == b'>').unwrap_or(text.len() - at),
-            _ => at += 1,
+            _ => at += text[at..].iter().position(|&b| b == b'>').unwrap_or(text.len() - at),
         }
     }
     text.len()

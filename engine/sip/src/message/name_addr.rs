@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use super::chars::{is_token, is_uri_byte, quoted_len, trim};
+use super::chars::{find, is_token, is_uri_byte, quoted_len, split, trim};
 use super::params::{Params, are_params};
 use super::syntax_error::SyntaxError;
 use super::uri::Uri;
@@ -31,7 +31,7 @@ impl<'a> NameAddr<'a> {
         let value = trim(value);
         let open = if value.starts_with('"') {
             let quoted = quoted_len(value.as_bytes()).ok_or(SyntaxError)?;
-            let open = quoted + value[quoted..].find('<').ok_or(SyntaxError)?;
+            let open = quoted + find(&value[quoted..], b'<').ok_or(SyntaxError)?;
             if !trim(&value[quoted..open]).is_empty() {
                 return Err(SyntaxError);
             }
@@ -46,7 +46,7 @@ impl<'a> NameAddr<'a> {
         if !display.starts_with('"') && display.bytes().any(|b| matches!(b, b'"' | b',' | b'>' | b'\\')) {
             return Err(SyntaxError);
         }
-        let (uri, params) = value[open + 1..].split_once('>').ok_or(SyntaxError)?;
+        let (uri, params) = split(&value[open + 1..], b'>').ok_or(SyntaxError)?;
         Self::checked(display, uri, params)
     }
 
@@ -61,7 +61,7 @@ impl<'a> NameAddr<'a> {
     }
 
     fn checked(display: &'a str, uri: &'a str, params: &'a str) -> Result<NameAddr<'a>, SyntaxError> {
-        let (scheme, rest) = uri.split_once(':').ok_or(SyntaxError)?;
+        let (scheme, rest) = split(uri, b':').ok_or(SyntaxError)?;
         let sound = is_token(scheme.as_bytes()) && !rest.is_empty() && rest.bytes().all(is_uri_byte);
         if sound && are_params(params) { Ok(NameAddr { display, uri, params }) } else { Err(SyntaxError) }
     }

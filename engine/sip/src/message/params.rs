@@ -1,4 +1,4 @@
-use super::chars::{is_blank, is_token_byte, quoted_len, trim};
+use super::chars::{ends_value, is_blank, is_token_byte, quoted_len, split, trim};
 
 /// Parameters of a URI or a header field, in the order written: `(name, value)`, the value `""` when there is none
 /// and a quoted one with its quotes. Also the `?name=value&…` part of a URI.
@@ -37,7 +37,7 @@ impl<'a> Iterator for Params<'a> {
             let end = end_of_param(self.rest.as_bytes(), self.separator);
             let item = &self.rest[..end];
             self.rest = self.rest.get(end + 1..).unwrap_or("");
-            let (name, value) = item.split_once('=').unwrap_or((item, ""));
+            let (name, value) = split(item, b'=').unwrap_or((item, ""));
             let name = trim(name);
             if !name.is_empty() {
                 return Some((name, trim(value)));
@@ -90,8 +90,7 @@ fn value_len(bytes: &[u8]) -> Option<usize> {
     if bytes.first() == Some(&b'"') {
         return quoted_len(bytes);
     }
-    let len =
-        bytes.iter().position(|&b| is_blank(b) || matches!(b, b';' | b'"' | b'<' | b'>' | b',')).unwrap_or(bytes.len());
+    let len = bytes.iter().position(|&b| ends_value(b)).unwrap_or(bytes.len());
     (len > 0).then_some(len)
 }
 

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use tandem_model::Transport;
 
-use super::chars::{is_token, is_uri_byte, number};
+use super::chars::{find, is_host_byte, is_token, is_uri_byte, number, split};
 use super::params::Params;
 use super::syntax_error::SyntaxError;
 use super::uri_equal;
@@ -36,7 +36,7 @@ impl<'a> Uri<'a> {
     /// Reads a whole URI: `sip:`, `sips:` and `tel:` to their parts, any other scheme as opaque text.
     /// Errors when the grammar is broken: characters a URI cannot hold, no host, a port that is no port.
     pub fn parse(text: &'a str) -> Result<Uri<'a>, SyntaxError> {
-        let (name, rest) = text.split_once(':').ok_or(SyntaxError)?;
+        let (name, rest) = split(text, b':').ok_or(SyntaxError)?;
         if !is_token(name.as_bytes()) || rest.is_empty() || !rest.bytes().all(is_uri_byte) {
             return Err(SyntaxError);
         }
@@ -45,7 +45,7 @@ impl<'a> Uri<'a> {
         match scheme {
             Scheme::Sip | Scheme::Sips => empty.read_sip(rest),
             Scheme::Tel => {
-                let (user, params) = cut(rest, rest.find(';'));
+                let (user, params) = cut(rest, find(rest, b';'));
                 if user.is_empty() {
                     return Err(SyntaxError);
                 }
@@ -57,8 +57,8 @@ impl<'a> Uri<'a> {
 
     fn read_sip(mut self, rest: &'a str) -> Result<Uri<'a>, SyntaxError> {
         let mut after_user = rest;
-        if let Some((userinfo, after)) = rest.split_once('@') {
-            let (user, password) = match userinfo.split_once(':') {
+        if let Some((userinfo, after)) = split(rest, b'@') {
+            let (user, password) = match split(userinfo, b':') {
                 Some((user, password)) => (user, Some(password)),
                 None => (userinfo, None),
             };
@@ -67,9 +67,9 @@ impl<'a> Uri<'a> {
             }
             (self.user, self.password, after_user) = (Some(user), password, after);
         }
-        let (host_and_params, headers) = cut(after_user, after_user.find('?'));
+        let (host_and_params, headers) = cut(after_user, find(after_user, b'?'));
         self.headers = headers;
-        let (host_port, params) = cut(host_and_params, host_and_params.find(';'));
+        let (host_port, params) = cut(host_and_params, find(host_and_params, b';'));
         self.params = params;
         (self.host, self.port) = split_host_port(host_port).ok_or(SyntaxError)?;
         Ok(self)
@@ -174,7 +174,7 @@ pub(super) fn split_host_port(text: &str) -> Option<(&str, Option<u16>)> {
         host.parse::<Ipv6Addr>().ok()?;
         (host, port.strip_prefix(':').or(if port.is_empty() { None } else { Some("x") }))
     } else {
-        let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
+        let (host, port) = split(text, b':').map_or((text, None), |(host, port)| (host, Some(port)));
         if !is_host_name(host) {
             return None;
         }
@@ -186,14 +186,13 @@ pub(super) fn split_host_port(text: &str) -> Option<(&str, Option<u16>)> {
     }
 }
 
-/// Looser than `hostname`: underscores occur in real networks, and whether a label may be all digits is for the
-/// resolver to say.
+/// Whether a label may be all digits is for the resolver to say.
 fn is_host_name(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
+    !text.is_empty() && text.bytes().all(is_host_byte)
 }
 
 pub(super) fn percent_decoded(text: &str) -> Cow<'_, str> {
-    if !text.contains('%') {
+    if find(text, b'%').is_none() {
         return Cow::Borrowed(text);
     }
     let bytes: Vec<u8> = Unescaped::new(text).map(|(byte, _)| byte).collect();

@@ -12,6 +12,7 @@ mod view;
 pub use binding::{Binding, BindingChange, BindingKey};
 pub use outcome::{Outcome, Prepared, Refused};
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use tandem_model::{Endpoint, Timestamp};
@@ -98,7 +99,7 @@ impl Registrar {
     pub fn lookup(&self, now: Timestamp, aor: &str) -> Vec<&Binding> {
         let record = self.records.get(&aor.to_ascii_lowercase());
         let mut live: Vec<&Binding> = record.into_iter().flat_map(|r| &r.bindings).filter(|b| b.is_live(now)).collect();
-        live.sort_by(|a, b| (b.q_thousandths, b.updated_at).cmp(&(a.q_thousandths, a.updated_at)));
+        live.sort_by_key(|b| Reverse((b.q_thousandths, b.updated_at)));
         live
     }
 

@@ -28,7 +28,7 @@ pub struct Transmit {
 }
 
 /// What the transaction user is told.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub enum Event {
     /// A new request other than ACK and CANCEL. Answer it with `respond`.
     Request { key: ServerKey, message: Message, source: Endpoint, local: Endpoint },

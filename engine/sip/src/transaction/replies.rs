@@ -57,11 +57,16 @@ pub(super) fn tag(secret: &[u8; 16], request: &Message) -> String {
 }
 
 /// Where a response goes: back over the connection, or by the top Via over UDP (RFC 3261 section 18.2.2, RFC 3581).
+///
+/// `maddr` is not followed: it would let anybody aim our answers at somebody else.
 pub(super) fn reply_endpoint(request: &Message, source: Endpoint) -> Endpoint {
-    if source.transport.is_reliable() {
+    let via = request.via();
+    if source.transport.is_reliable() || via.rport().is_some() {
         return source;
     }
-    Endpoint::new(source.transport, request.via().reply_address(source.addr))
+    let mut to = via.reply_address(source.addr);
+    to.set_ip(source.addr.ip());
+    Endpoint::new(source.transport, to)
 }
 
 /// The first of a comma-separated list; commas in quotes do not count.

@@ -6,10 +6,10 @@ use tandem_media::control::{Command, PlayId};
 use tandem_model::LegId;
 use tandem_sip::message::Uri;
 
+use super::super::DocumentSource;
 use super::super::contract::{ApiCall, ApiDocument, CallEffect, RegisteredContact};
 use super::super::invite::ApiTarget;
 use super::super::{Call, Direction, Driver, LegStatus};
-use super::super::DocumentSource;
 use crate::routing::{self, Caller, Route};
 
 /// The lookup ticket of an API call's own target; dialling counts from elsewhere.
@@ -135,7 +135,8 @@ impl Call {
     }
 
     fn start_document(&mut self, document: ApiDocument, fallback: Option<(String, Method)>) {
-        let mut script = Script::new(ScriptConfig::default());
+        let mut script =
+            Script::new(ScriptConfig { answered: self.legs[&self.primary].is_answered(), ..ScriptConfig::default() });
         match document {
             ApiDocument::Url(url, method) => script.start_fetch(self.clock.0, url, method, fallback),
             ApiDocument::Inline(xml) => script.start_document(self.clock.0, &xml),
@@ -179,6 +180,5 @@ fn display_address(from: &str, domain: &str, to: &str) -> String {
 
 /// `?X-a=b&c=d` of a target address as header fields (laml.md 1.5).
 fn uri_headers(to: &str) -> Vec<(String, String)> {
-    tandem_laml::sip_uri_headers(to)
+    tandem_laml::sip_address(to).map(|(_, headers)| headers).unwrap_or_default()
 }
-

@@ -48,6 +48,7 @@ impl Call {
                 all.extend(params);
                 self.emit(CallEffect::Fetch { url, method, params: all });
             }
+            Instruction::CancelFetch => self.emit(CallEffect::CancelFetch),
             Instruction::Prompt { id, what, repeat } => self.start_prompt(id, what, repeat),
             Instruction::StopPrompt { id } => self.stop_prompt(id),
             Instruction::Dial(dial) => self.start_dial(*dial),
@@ -103,10 +104,9 @@ impl Call {
     }
 
     pub(super) fn digit(&mut self, id: LegId, digit: char) {
-        if self.dial_digit(id, digit) || id != self.primary {
-            return;
+        if id == self.primary {
+            self.script_input(Input::Digit(digit));
         }
-        self.script_input(Input::Digit(digit));
     }
 
     /// Standard parameters, and those of a call that came in by SIP (laml.md 2.2 and 2.3).

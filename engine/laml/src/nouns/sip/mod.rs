@@ -83,3 +83,12 @@ fn codecs(attributes: &Attributes<'_>, fx: &mut Effects) -> Vec<String> {
     }
     codecs
 }
+
+/// A SIP address as documents and REST write it: the URI without its header part, and the headers with decoded values,
+/// `X-` added where it is missing (laml.md 1.5).
+///
+/// # Errors
+/// What is wrong with it.
+pub fn sip_address(text: &str) -> Result<(String, Vec<(String, String)>), String> {
+    uri::read(text).map(|address| (address.uri, address.headers)).map_err(|bad| bad.message)
+}

@@ -1,0 +1,143 @@
+//! `/api/tandem/carriers`: where calls to numbers go and calls from numbers come from. Tandem's own.
+
+use actix_web::{Error, HttpRequest, HttpResponse, web};
+use serde_json::{Map, Value, json};
+use tandem_call::directory::IpRange;
+use tandem_model::{Sid, Transport};
+
+use super::body::json_object;
+use super::endpoints::{TRIES_MAX, parse_id};
+use super::error::RelayError;
+use super::fields::Fields;
+use super::state::wall_now;
+use super::{ApiState, page};
+use crate::store::{CarrierRecord, StoreError, random_sid};
+
+const PATH: &str = "/api/tandem/carriers";
+
+pub(super) fn routes(config: &mut web::ServiceConfig) {
+    config.service(web::resource(PATH).route(web::get().to(list)).route(web::post().to(create))).service(
+        web::resource("/api/tandem/carriers/{id}")
+            .route(web::get().to(fetch))
+            .route(web::put().to(update))
+            .route(web::patch().to(update))
+            .route(web::delete().to(delete)),
+    );
+}
+
+async fn list(state: web::Data<ApiState>, request: HttpRequest) -> Result<HttpResponse, RelayError> {
+    let records = state.store.catalog().carriers.newest_first().cloned().collect();
+    let body = page::list(PATH, request.query_string(), &[], records, |c| c.id, show)?;
+    Ok(HttpResponse::Ok().json(body))
+}
+
+async fn fetch(state: web::Data<ApiState>, id: web::Path<String>) -> Result<HttpResponse, RelayError> {
+    let catalog = state.store.catalog();
+    let record = catalog.carriers.get(parse_id(&id)?).ok_or(RelayError::NotFound)?;
+    Ok(HttpResponse::Ok().json(show(record)))
+}
+
+async fn create(state: web::Data<ApiState>, body: Result<web::Bytes, Error>) -> Result<HttpResponse, RelayError> {
+    let mut record = blank(random_sid()?);
+    change(&mut record, json_object(body)?)?;
+    let record = state.store.put_carrier(record).await?;
+    Ok(HttpResponse::Created().json(show(&record)))
+}
+
+async fn update(
+    state: web::Data<ApiState>,
+    id: web::Path<String>,
+    body: Result<web::Bytes, Error>,
+) -> Result<HttpResponse, RelayError> {
+    let sent = json_object(body)?;
+    let id = parse_id(&id)?;
+    for _ in 0..TRIES_MAX {
+        let stored = state.store.catalog().carriers.get(id).cloned().ok_or(RelayError::NotFound)?;
+        let mut record = CarrierRecord::clone(&stored);
+        change(&mut record, sent.clone())?;
+        record.updated = wall_now();
+        match state.store.put_carrier(record).await {
+            Err(StoreError::Stale) => continue,
+            done => return Ok(HttpResponse::Ok().json(show(&*done?))),
+        }
+    }
+    Err(RelayError::Unavailable)
+}
+
+async fn delete(state: web::Data<ApiState>, id: web::Path<String>) -> Result<HttpResponse, RelayError> {
+    state.store.delete_carrier(parse_id(&id)?).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+fn blank(id: Sid) -> CarrierRecord {
+    let now = wall_now();
+    CarrierRecord {
+        id,
+        revision: 0,
+        name: String::new(),
+        uri: String::new(),
+        username: None,
+        password: None,
+        patterns: vec!["+*".into()],
+        priority: 10,
+        allow_from: Vec::new(),
+        created: now,
+        updated: now,
+    }
+}
+
+fn change(record: &mut CarrierRecord, sent: Map<String, Value>) -> Result<(), RelayError> {
+    let mut fields = Fields::new(sent);
+    fields.required("name", &mut record.name);
+    fields.required("uri", &mut record.uri);
+    if !record.uri.is_empty() && !is_carrier_uri(&record.uri) {
+        fields.wrong("uri", "must be a SIP URI such as sip:host:port;transport=udp");
+    }
+    fields.text("username", &mut record.username);
+    fields.text("password", &mut record.password);
+    if record.password.is_some() && record.username.is_none() {
+        fields.wrong("username", "can't be blank when there is a password");
+    }
+    fields.texts("patterns", &mut record.patterns, |p| {
+        let digits = p.strip_prefix('+').unwrap_or(p);
+        let digits = digits.strip_suffix('*').unwrap_or(digits);
+        let good = digits.bytes().all(|b| b.is_ascii_digit()) && digits.len() <= 20 && !p.is_empty();
+        if good { Ok(()) } else { Err(format!("{p:?} is not a number or a prefix with a star, such as +1*")) }
+    });
+    fields.integer("priority", &mut record.priority);
+    fields.texts("allow_from", &mut record.allow_from, |range| range.parse::<IpRange>().map(drop));
+    fields.finish()
+}
+
+/// `sip:host[:port][;transport=…]`, without a user: calls bring their own.
+fn is_carrier_uri(uri: &str) -> bool {
+    let Some(rest) = uri.strip_prefix("sip:").or_else(|| uri.strip_prefix("sips:")) else { return false };
+    if rest.contains(|c: char| c.is_whitespace() || !c.is_ascii_graphic() || "@?<>\"".contains(c)) {
+        return false;
+    }
+    let mut parts = rest.split(';');
+    let authority = parts.next().unwrap_or_default();
+    let known_transport = |p: &str| match p.split_once('=') {
+        Some((name, value)) if name.eq_ignore_ascii_case("transport") => value.parse::<Transport>().is_ok(),
+        _ => !p.is_empty(),
+    };
+    // A URL with the same authority part reads if and only if host and port are right.
+    let host = url::Url::parse(&format!("http://{authority}/"));
+    !authority.is_empty()
+        && !authority.contains('/')
+        && host.is_ok_and(|u| u.port() != Some(0))
+        && parts.all(known_transport)
+}
+
+fn show(r: &CarrierRecord) -> Value {
+    json!({
+        "id": r.id.to_string(),
+        "type": "carrier",
+        "name": r.name,
+        "uri": r.uri,
+        "username": r.username,
+        "patterns": r.patterns,
+        "priority": r.priority,
+        "allow_from": r.allow_from,
+    })
+}

@@ -1,0 +1,111 @@
+//! What REST asks of the calls that live: the contract between this API and call processing.
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tandem_laml::instruction::{Method, StatusCallback};
+use tandem_model::Sid;
+
+use crate::store::CallRecord;
+
+/// A call as REST shows it, alive or over.
+pub type CallView = CallRecord;
+
+/// The calls in progress.
+pub trait CallControl: Send + Sync {
+    /// Starts an outbound call. Done when the call exists (`queued`), not when it rings.
+    fn create(&self, call: CreateCall) -> BoxFuture<'_, Result<CallView, CallControlError>>;
+
+    /// Changes a live call: another document, an end, other callbacks.
+    fn update(&self, sid: Sid, change: UpdateCall) -> BoxFuture<'_, Result<CallView, CallControlError>>;
+
+    fn live(&self, sid: Sid) -> Option<CallView>;
+
+    fn live_all(&self) -> Vec<CallView>;
+
+    /// No new calls are taken: this process is about to end.
+    fn draining(&self) -> bool;
+}
+
+/// An outbound call, checked.
+#[derive(Clone, PartialEq)]
+pub struct CreateCall {
+    /// E.164, `sip:`/`sips:` URI (header part and parameters kept), or an endpoint's username.
+    pub to: String,
+    pub from: String,
+    /// Shown instead of `from`.
+    pub caller_id: Option<String>,
+    /// What the call runs once answered.
+    pub document: CallDocument,
+    pub fallback: Option<(String, Method)>,
+    pub status_callback: Option<StatusCallback>,
+    /// How long to ring.
+    pub timeout: Duration,
+    /// DTMF after answer: `0-9 # *`, `w` 0.5 s, `W` 1 s.
+    pub send_digits: Option<String>,
+    /// Digest credentials for the far end.
+    pub sip_auth: Option<(String, String)>,
+}
+
+impl std::fmt::Debug for CreateCall {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CreateCall").field("document", &self.document).finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum CallDocument {
+    Url { url: String, method: Method },
+    Inline(String),
+}
+
+/// What to change of a live call; None leaves as is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateCall {
+    /// Drop what runs and run this; only in progress (21220 otherwise).
+    pub document: Option<CallDocument>,
+    pub end: Option<EndCall>,
+    pub fallback: Option<(String, Method)>,
+    pub status_callback: Option<StatusCallback>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndCall {
+    /// Only while queued or ringing (10000 otherwise).
+    Cancel,
+    /// In any state.
+    Complete,
+}
+
+/// A refusal, as the client is to read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallControlError {
+    /// laml.md 3.13, e.g. 21220.
+    pub code: u32,
+    /// HTTP status.
+    pub status: u16,
+    pub message: String,
+}
+
+impl CallControlError {
+    pub fn new(status: u16, code: u32, message: impl Into<String>) -> Self {
+        CallControlError { code, status, message: message.into() }
+    }
+}
+
+/// Where registered endpoints are.
+pub trait Registrations: Send + Sync {
+    /// The contacts of an endpoint, by its lower-case username.
+    fn contacts(&self, username: &str) -> Vec<ContactView>;
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContactView {
+    pub uri: String,
+    /// `UDP`, `TCP`, …
+    pub transport: String,
+    /// Where the registration came from.
+    pub source: String,
+    pub user_agent: Option<String>,
+    pub expires_secs: u64,
+}

@@ -1,0 +1,156 @@
+use std::fmt::Write;
+
+use crate::api::{CallView, ContactView};
+use crate::store::Catalog;
+
+const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;color:#1b1f24}\
+h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse;width:100%}\
+th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #d8dee4;vertical-align:top}\
+th{font-weight:600;color:#57606a}.on{color:#116329}.off{color:#82071e}.problem{background:#ffebe9;padding:.5rem .8rem}\
+form{display:inline}input{padding:.3rem;margin-right:.5rem}code{overflow-wrap:anywhere}";
+
+/// The page. Every text that comes from outside goes through [`Text`].
+pub(super) fn page(
+    catalog: &Catalog,
+    contacts: &dyn Fn(&str) -> Vec<ContactView>,
+    calls: &[CallView],
+    problems: &[String],
+    endpoints_max: usize,
+) -> String {
+    let mut out = String::with_capacity(16 * 1024);
+    let done = write_page(&mut out, catalog, contacts, calls, problems, endpoints_max);
+    debug_assert!(done.is_ok(), "writing to a String does not fail");
+    out
+}
+
+fn write_page(
+    out: &mut String,
+    catalog: &Catalog,
+    contacts: &dyn Fn(&str) -> Vec<ContactView>,
+    calls: &[CallView],
+    problems: &[String],
+    endpoints_max: usize,
+) -> std::fmt::Result {
+    write!(
+        out,
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Tandem</title>\
+         <meta name=\"viewport\" content=\"width=device-width\"><style>{STYLE}</style></head><body><h1>Tandem</h1>\
+         <p>Project <code>{}</code>, SIP domain <code>{}</code></p>",
+        Text(&catalog.project.id),
+        Text(&catalog.profile_domain()),
+    )?;
+    for problem in problems {
+        write!(out, "<p class=\"problem\" role=\"alert\">{}</p>", Text(problem))?;
+    }
+    endpoints(out, catalog, contacts, endpoints_max)?;
+
+    write!(out, "<h2>Domain applications</h2><table><tr><th>Name<th>Address<th>Handler<th>Allowed from</tr>")?;
+    for app in catalog.domain_apps.newest_first() {
+        write!(
+            out,
+            "<tr><td>{}<td><code>{}@{}-{}.dapp.{}</code><td>{}<td>{}</tr>",
+            Text(&app.name),
+            Text(&app.user),
+            Text(&catalog.project.space),
+            Text(&app.identifier),
+            Text(&catalog.project.domain),
+            Text(app.handler.call_request_url.as_deref().or(app.handler.call_handler.as_deref()).unwrap_or("none")),
+            Text(&if app.ip_auth_enabled { app.ip_auth.join(", ") } else { "anywhere".into() }),
+        )?;
+    }
+    write!(out, "</table><h2>Carriers</h2><table><tr><th>Name<th>Address<th>Numbers<th>Priority</tr>")?;
+    for carrier in catalog.carriers.newest_first() {
+        write!(
+            out,
+            "<tr><td>{}<td><code>{}</code><td>{}<td>{}</tr>",
+            Text(&carrier.name),
+            Text(&carrier.uri),
+            Text(&carrier.patterns.join(", ")),
+            carrier.priority,
+        )?;
+    }
+    write!(
+        out,
+        "</table><h2>Recent calls</h2><table><tr><th>Begun<th>From<th>To<th>Direction<th>Status<th>Seconds<th>SIP</tr>"
+    )?;
+    for call in calls {
+        write!(
+            out,
+            "<tr><td>{}<td>{}<td>{}<td>{}<td>{}<td>{}<td>{} {}</tr>",
+            call.created.rfc3339(),
+            Text(&call.from),
+            Text(&call.to),
+            call.direction.as_str(),
+            call.status.as_str(),
+            call.duration_secs,
+            call.sip_code.map(|c| c.to_string()).unwrap_or_default(),
+            Text(call.sip_reason.as_deref().unwrap_or("")),
+        )?;
+    }
+    write!(out, "</table></body></html>")
+}
+
+fn endpoints(
+    out: &mut String,
+    catalog: &Catalog,
+    contacts: &dyn Fn(&str) -> Vec<ContactView>,
+    endpoints_max: usize,
+) -> std::fmt::Result {
+    let total = catalog.endpoints.len();
+    write!(out, "<h2>Endpoints ({total})</h2>")?;
+    if total > endpoints_max {
+        write!(out, "<p>The newest {endpoints_max} are shown; REST lists all.</p>")?;
+    }
+    write!(out, "<table><tr><th>User<th>Address<th>Caller ID<th>Registered<th></tr>")?;
+    for endpoint in catalog.endpoints.newest_first().take(endpoints_max) {
+        write!(
+            out,
+            "<tr><td>{}<td><code>sip:{}@{}</code><td>{}<td>",
+            Text(&endpoint.username),
+            Text(&endpoint.username),
+            Text(&catalog.profile_domain()),
+            Text(endpoint.caller_id.as_deref().unwrap_or("")),
+        )?;
+        let contacts = contacts(&endpoint.username);
+        if contacts.is_empty() {
+            write!(out, "<span class=\"off\">no</span>")?;
+        }
+        for c in &contacts {
+            let agent = c.user_agent.as_deref().unwrap_or("");
+            write!(out, "<div class=\"on\">{} {} {}</div>", Text(&c.transport), Text(&c.source), Text(agent))?;
+        }
+        write!(
+            out,
+            "<td><form method=\"post\" action=\"/dashboard/endpoints/{}/delete\"><button>Delete</button></form></tr>",
+            endpoint.id
+        )?;
+    }
+    write!(
+        out,
+        "</table><h2>New endpoint</h2><form method=\"post\" action=\"/dashboard/endpoints\" autocomplete=\"off\">\
+         <input name=\"username\" placeholder=\"User\" aria-label=\"User\" required>\
+         <input name=\"password\" type=\"password\" placeholder=\"Password\" aria-label=\"Password\" required \
+         autocomplete=\"new-password\"><input name=\"caller_id\" placeholder=\"Caller ID\" aria-label=\"Caller ID\">\
+         <button>Create</button></form>"
+    )
+}
+
+/// Text as HTML shows it, in content and in quoted attributes.
+struct Text<'a>(&'a str);
+
+impl std::fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for c in self.0.chars() {
+            match c {
+                '&' => f.write_str("&amp;")?,
+                '<' => f.write_str("&lt;")?,
+                '>' => f.write_str("&gt;")?,
+                '"' => f.write_str("&quot;")?,
+                '\'' => f.write_str("&#39;")?,
+                c if c.is_control() => f.write_str("\u{fffd}")?,
+                c => f.write_char(c)?,
+            }
+        }
+        Ok(())
+    }
+}

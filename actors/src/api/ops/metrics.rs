@@ -1,0 +1,245 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use crate::store::CallStatus;
+
+/// What this process counts. Clones share the numbers; no method waits for another thread longer than a label lookup.
+#[derive(Clone)]
+pub struct Metrics {
+    numbers: Arc<Numbers>,
+    registry: Arc<Registry>,
+}
+
+struct Numbers {
+    calls_started: Family<Label, Counter>,
+    calls_ended: Family<Label, Counter>,
+    legs_live: Gauge,
+    registrations: Gauge,
+    sip_requests: Family<Label, Counter>,
+    sip_responses: Family<Label, Counter>,
+    webhook_seconds: Histogram,
+    webhooks: Family<Label, Counter>,
+    drops: Family<Label, Counter>,
+    overflows: Family<Label, Counter>,
+    api_requests: Family<Label, Counter>,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Label {
+    kind: String,
+}
+
+/// A number that some other part knows and is asked for at each scrape, e.g. of a media thread's snapshot.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// Without the `tandem_` prefix; a counter's without `_total`.
+    pub name: &'static str,
+    pub help: &'static str,
+    pub value: SampleValue,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum SampleValue {
+    Counter(u64),
+    Gauge(f64),
+}
+
+/// Asked at each scrape; must not wait.
+pub type SampleSource = Box<dyn Fn() -> Vec<Sample> + Send + Sync>;
+
+impl Metrics {
+    /// `sources` are asked at each scrape, in order.
+    pub fn new(sources: Vec<SampleSource>) -> Self {
+        let numbers = Numbers {
+            calls_started: Family::default(),
+            calls_ended: Family::default(),
+            legs_live: Gauge::default(),
+            registrations: Gauge::default(),
+            sip_requests: Family::default(),
+            sip_responses: Family::default(),
+            webhook_seconds: Histogram::new([0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0]),
+            webhooks: Family::default(),
+            drops: Family::default(),
+            overflows: Family::default(),
+            api_requests: Family::default(),
+        };
+        let mut registry = Registry::with_prefix("tandem");
+        registry.register("calls_started", "Call legs begun, by direction", numbers.calls_started.clone());
+        registry.register("calls_ended", "Call legs over, by final status", numbers.calls_ended.clone());
+        registry.register("legs_live", "Call legs now", numbers.legs_live.clone());
+        registry.register("registrations", "Registered contacts now", numbers.registrations.clone());
+        registry.register("sip_requests", "SIP requests received, by method", numbers.sip_requests.clone());
+        registry.register("sip_responses", "SIP responses sent, by status code", numbers.sip_responses.clone());
+        registry.register("webhook_seconds", "Time a webhook took to answer", numbers.webhook_seconds.clone());
+        registry.register("webhooks", "Webhooks sent, by result", numbers.webhooks.clone());
+        registry.register("drops", "Packets and messages dropped, by reason", numbers.drops.clone());
+        registry.register("mailbox_overflows", "Messages a full queue refused, by queue", numbers.overflows.clone());
+        registry.register("api_requests", "REST requests answered, by status", numbers.api_requests.clone());
+        registry.register_collector(Box::new(Sources(sources)));
+        Metrics { numbers: Arc::new(numbers), registry: Arc::new(registry) }
+    }
+
+    /// `direction`: `inbound`, `outbound-api`, `outbound-dial`.
+    pub fn call_started(&self, direction: &str) {
+        self.numbers.calls_started.get_or_create(&label(direction)).inc();
+        self.numbers.legs_live.inc();
+    }
+
+    /// One for each `call_started`.
+    pub fn call_ended(&self, status: CallStatus) {
+        self.numbers.calls_ended.get_or_create(&label(status.as_str())).inc();
+        self.numbers.legs_live.dec();
+    }
+
+    pub fn registrations(&self, contacts: usize) {
+        self.numbers.registrations.set(i64::try_from(contacts).unwrap_or(i64::MAX));
+    }
+
+    /// Methods no RFC names share the label `other`, so that a peer cannot make labels.
+    pub fn sip_request(&self, method: &str) {
+        const METHODS: [&str; 14] = [
+            "INVITE",
+            "ACK",
+            "BYE",
+            "CANCEL",
+            "OPTIONS",
+            "REGISTER",
+            "PRACK",
+            "UPDATE",
+            "INFO",
+            "REFER",
+            "NOTIFY",
+            "SUBSCRIBE",
+            "PUBLISH",
+            "MESSAGE",
+        ];
+        let kind = METHODS.iter().find(|m| **m == method).unwrap_or(&"other");
+        self.numbers.sip_requests.get_or_create(&label(kind)).inc();
+    }
+
+    pub fn sip_response(&self, code: u16) {
+        let kind = if (100..700).contains(&code) { code.to_string() } else { "other".into() };
+        self.numbers.sip_responses.get_or_create(&Label { kind }).inc();
+    }
+
+    /// `result`: `ok`, or a short fixed word for the failure.
+    pub fn webhook(&self, result: &'static str, took: Duration) {
+        self.numbers.webhooks.get_or_create(&label(result)).inc();
+        self.numbers.webhook_seconds.observe(took.as_secs_f64());
+    }
+
+    pub fn dropped(&self, reason: &'static str, count: u64) {
+        self.numbers.drops.get_or_create(&label(reason)).inc_by(count);
+    }
+
+    pub fn overflow(&self, queue: &'static str) {
+        self.numbers.overflows.get_or_create(&label(queue)).inc();
+    }
+
+    pub fn api_request(&self, status: u16) {
+        self.numbers.api_requests.get_or_create(&label(&status.to_string())).inc();
+    }
+
+    /// The exposition text of all of it.
+    pub fn encode(&self) -> String {
+        let mut out = String::new();
+        match prometheus_client::encoding::text::encode(&mut out, &self.registry) {
+            Ok(()) => out,
+            // Writing to a String fails only where a collector says so.
+            Err(fmt::Error) => String::new(),
+        }
+    }
+}
+
+fn label(kind: &str) -> Label {
+    Label { kind: kind.to_owned() }
+}
+
+struct Sources(Vec<SampleSource>);
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sources({})", self.0.len())
+    }
+}
+
+impl Collector for Sources {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
+        for sample in self.0.iter().flat_map(|source| source()) {
+            match sample.value {
+                SampleValue::Counter(v) => {
+                    let metric = ConstCounter::new(v);
+                    metric.encode(encoder.encode_descriptor(
+                        sample.name,
+                        sample.help,
+                        None,
+                        metric.metric_type(),
+                    )?)?;
+                }
+                SampleValue::Gauge(v) => {
+                    let metric = ConstGauge::new(v);
+                    metric.encode(encoder.encode_descriptor(
+                        sample.name,
+                        sample.help,
+                        None,
+                        metric.metric_type(),
+                    )?)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_counted_is_shown_with_its_labels() {
+        let media = || {
+            vec![
+                Sample { name: "media_ticks", help: "Ticks", value: SampleValue::Counter(7) },
+                Sample { name: "media_legs", help: "Legs", value: SampleValue::Gauge(2.0) },
+            ]
+        };
+        let m = Metrics::new(vec![Box::new(media)]);
+        m.call_started("inbound");
+        m.call_started("inbound");
+        m.call_ended(CallStatus::Busy);
+        m.sip_request("INVITE");
+        m.sip_request("X-evil\"}");
+        m.sip_response(486);
+        m.webhook("ok", Duration::from_millis(30));
+        m.dropped("late", 3);
+        m.overflow("leg");
+        m.registrations(5);
+        let text = m.encode();
+        for line in [
+            r#"tandem_calls_started_total{kind="inbound"} 2"#,
+            r#"tandem_calls_ended_total{kind="busy"} 1"#,
+            "tandem_legs_live 1",
+            r#"tandem_sip_requests_total{kind="INVITE"} 1"#,
+            r#"tandem_sip_requests_total{kind="other"} 1"#,
+            r#"tandem_sip_responses_total{kind="486"} 1"#,
+            r#"tandem_webhooks_total{kind="ok"} 1"#,
+            "tandem_webhook_seconds_count 1",
+            r#"tandem_drops_total{kind="late"} 3"#,
+            r#"tandem_mailbox_overflows_total{kind="leg"} 1"#,
+            "tandem_registrations 5",
+            "media_ticks_total 7",
+            "media_legs 2.0",
+        ] {
+            assert!(text.contains(line), "{line} is missing in:\n{text}");
+        }
+    }
+}

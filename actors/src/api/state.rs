@@ -1,0 +1,38 @@
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tandem_model::WallTime;
+
+use super::{CallControl, Faults, Metrics, Registrations};
+use crate::store::Store;
+
+/// All that the API stands on. Clones share it.
+#[derive(Clone)]
+pub struct ApiState {
+    pub store: Store,
+    pub calls: Arc<dyn CallControl>,
+    pub registrations: Arc<dyn Registrations>,
+    pub metrics: Metrics,
+    pub options: ApiOptions,
+}
+
+#[derive(Clone)]
+pub struct ApiOptions {
+    /// Serve `/metrics` without credentials.
+    pub metrics_public: bool,
+    /// Threads that serve HTTP.
+    pub workers: usize,
+    /// Fail-points, where they are offered.
+    pub faults: Option<Arc<dyn Faults>>,
+}
+
+impl Default for ApiOptions {
+    fn default() -> Self {
+        ApiOptions { metrics_public: true, workers: 1, faults: None }
+    }
+}
+
+pub(super) fn wall_now() -> WallTime {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    WallTime(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

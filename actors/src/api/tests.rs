@@ -1,0 +1,174 @@
+//! Every resource through HTTP, against a real store and calls that are made up.
+
+mod auth;
+mod calls;
+mod pages;
+mod relay;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use actix_web::App;
+use actix_web::http::Method;
+use actix_web::http::header::HeaderMap;
+use actix_web::middleware::from_fn;
+use actix_web::test::{TestRequest, call_service, init_service, read_body};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+use tandem_model::{Sid, WallTime};
+
+use super::{
+    ApiOptions, ApiState, BODY_BYTES_MAX, CallControl, CallControlError, CallDocument, CallView, ContactView,
+    CreateCall, EndCall, Metrics, Registrations, UpdateCall, routes, serve,
+};
+use crate::store::tests::TempDir;
+use crate::store::{CallDirection, CallRecord, CallStatus, ProjectSettings, Store};
+
+pub(super) const PROJECT: &str = "6bfbbe86-a901-4197-8759-2a0de1fa319d";
+pub(super) const TOKEN: &str = "PTtest";
+
+/// An API with nothing in it.
+pub(super) struct Api {
+    pub state: ApiState,
+    pub calls: Arc<FakeCalls>,
+    _dir: TempDir,
+}
+
+pub(super) struct Reply {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Reply {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or(Value::Null)
+    }
+}
+
+impl Api {
+    pub async fn new() -> Self {
+        let dir = TempDir::new();
+        let settings = ProjectSettings {
+            id: Some(PROJECT.into()),
+            token: Some(TOKEN.into()),
+            signing_key: None,
+            space: "acme".into(),
+            domain: "sw.example.com".into(),
+        };
+        let store = Store::open(&dir.url(), settings).await.unwrap();
+        let calls = Arc::new(FakeCalls::default());
+        let state = ApiState {
+            store,
+            calls: calls.clone(),
+            registrations: Arc::new(FakeRegistrations),
+            metrics: Metrics::new(Vec::new()),
+            options: ApiOptions::default(),
+        };
+        Api { state, calls, _dir: dir }
+    }
+
+    pub async fn send(&self, request: TestRequest) -> Reply {
+        let state = self.state.clone();
+        let app = App::new().wrap(from_fn(crate::api::auth::guard)).configure(move |config| routes(config, state));
+        let app = init_service(app).await;
+        let response = call_service(&app, request.to_request()).await;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = String::from_utf8(read_body(response).await.to_vec()).unwrap();
+        Reply { status, headers, text }
+    }
+
+    /// With good credentials.
+    pub async fn ask(&self, request: TestRequest) -> Reply {
+        self.send(request.insert_header(basic(PROJECT, TOKEN))).await
+    }
+
+    pub async fn get(&self, path: &str) -> Reply {
+        self.ask(TestRequest::get().uri(path)).await
+    }
+
+    pub async fn json(&self, method: Method, path: &str, body: Value) -> Reply {
+        self.ask(TestRequest::with_uri(path).method(method).set_json(body)).await
+    }
+
+    pub async fn form(&self, path: &str, body: &str) -> Reply {
+        let request = TestRequest::post().uri(path).set_payload(body.to_owned());
+        self.ask(request.insert_header(("content-type", "application/x-www-form-urlencoded"))).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Reply {
+        self.ask(TestRequest::delete().uri(path)).await
+    }
+}
+
+pub(super) fn basic(user: &str, password: &str) -> (&'static str, String) {
+    use base64::Engine;
+    let text = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
+    ("authorization", format!("Basic {text}"))
+}
+
+pub(super) fn sid(n: u8) -> Sid {
+    Sid::from_bytes([n; 16])
+}
+
+#[derive(Default)]
+pub(super) struct FakeCalls {
+    pub live: Mutex<BTreeMap<Sid, CallView>>,
+    pub created: Mutex<Vec<CreateCall>>,
+    pub updated: Mutex<Vec<(Sid, UpdateCall)>>,
+    pub draining: AtomicBool,
+}
+
+impl FakeCalls {
+    pub fn put(&self, n: u8, status: CallStatus) -> CallView {
+        let mut call = CallRecord::new(sid(n), CallDirection::Inbound, "a".into(), "b".into(), WallTime(i64::from(n)));
+        call.status = status;
+        self.live.lock().unwrap().insert(call.sid, call.clone());
+        call
+    }
+}
+
+impl CallControl for FakeCalls {
+    fn create(&self, call: CreateCall) -> BoxFuture<'_, Result<CallView, CallControlError>> {
+        let view =
+            CallRecord::new(sid(200), CallDirection::OutboundApi, call.from.clone(), call.to.clone(), WallTime(1));
+        let busy = call.to.contains("busy");
+        self.created.lock().unwrap().push(call);
+        async move { if busy { Err(CallControlError::new(429, 20429, "Too many requests")) } else { Ok(view) } }.boxed()
+    }
+
+    fn update(&self, sid: Sid, change: UpdateCall) -> BoxFuture<'_, Result<CallView, CallControlError>> {
+        let view = self.live(sid).ok_or_else(|| CallControlError::new(400, 10000, "over"));
+        self.updated.lock().unwrap().push((sid, change));
+        async move { view }.boxed()
+    }
+
+    fn live(&self, sid: Sid) -> Option<CallView> {
+        self.live.lock().unwrap().get(&sid).cloned()
+    }
+
+    fn live_all(&self) -> Vec<CallView> {
+        self.live.lock().unwrap().values().cloned().collect()
+    }
+
+    fn draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+}
+
+struct FakeRegistrations;
+
+impl Registrations for FakeRegistrations {
+    fn contacts(&self, username: &str) -> Vec<ContactView> {
+        let contact = ContactView {
+            uri: "sip:alice@192.0.2.7".into(),
+            transport: "UDP".into(),
+            source: "192.0.2.7:5060".into(),
+            user_agent: Some("<script>alert(1)</script>".into()),
+            expires_secs: 60,
+        };
+        if username == "alice" { vec![contact] } else { Vec::new() }
+    }
+}

@@ -1,0 +1,193 @@
+//! The actor of one call: hands its machine what happens; what the machine wants is carried out in `effects/`.
+
+use std::collections::BTreeMap;
+
+use actix::prelude::*;
+use tandem_call::call::{Call, CallInput, LegRow};
+use tandem_call::leg::Leg;
+use tandem_model::{CallSid, LegId, Timestamp, limits};
+use tandem_sip::transaction::ServerKey;
+
+use super::leg::LegActor;
+use super::message::{CallDied, CallFinished, Fault, FaultAt, FromLegActor, LegDied, RowChanged, ToCall};
+use super::services::{Floor, Services};
+use crate::media::MediaThread;
+use crate::supervision::{DeathWatch, Mailbox, Overflow};
+
+/// Where a call reports to.
+#[derive(Clone)]
+pub(super) struct CallReports {
+    pub finished: Recipient<CallFinished>,
+    pub rows: Recipient<RowChanged>,
+    pub leg_died: Recipient<LegDied>,
+    pub call_died: Recipient<CallDied>,
+}
+
+pub struct CallActor {
+    pub(super) number: u64,
+    pub(super) call: Call,
+    pub(super) services: Services,
+    pub(super) floor: Floor,
+    pub(super) media: MediaThread,
+    pub(super) reports: CallReports,
+    pub(super) legs: BTreeMap<LegId, Addr<LegActor>>,
+    /// The leg that rang us, until its actor runs.
+    arriving: Option<(Leg, ServerKey)>,
+    timer: Option<(Timestamp, SpawnHandle)>,
+    /// The document being fetched.
+    pub(super) fetch: Option<SpawnHandle>,
+    watch: DeathWatch<CallDied>,
+    pub(super) span: tracing::Span,
+}
+
+impl CallActor {
+    pub(super) fn new(
+        number: u64,
+        sid: CallSid,
+        call: Call,
+        services: Services,
+        floor: Floor,
+        reports: CallReports,
+        arriving: Option<(Leg, ServerKey)>,
+    ) -> Self {
+        let died = reports.call_died.clone();
+        let watch = DeathWatch::new(CallDied { number, legs: vec![], rows: vec![] }, move |record| {
+            died.offer(record, Overflow::Warn);
+        });
+        let media = services.media.thread_for(number);
+        CallActor {
+            number,
+            call,
+            services,
+            floor,
+            media,
+            reports,
+            legs: BTreeMap::new(),
+            arriving,
+            timer: None,
+            fetch: None,
+            watch,
+            span: tracing::info_span!("call", call = number, sid = %sid),
+        }
+    }
+
+    pub(super) fn step(&mut self, input: CallInput, ctx: &mut Context<Self>) {
+        let _in = self.span.clone().entered();
+        let clock = self.services.clock;
+        self.call.handle(clock.now(), clock.wall(), input);
+        self.settle(ctx);
+    }
+
+    fn settle(&mut self, ctx: &mut Context<Self>) {
+        while let Some(effect) = self.call.poll() {
+            self.carry_out(effect, ctx);
+        }
+        self.arm(ctx);
+    }
+
+    /// Starts a leg's actor beside this one.
+    pub(super) fn run_leg(&mut self, leg: Leg, invite: Option<ServerKey>, ctx: &mut Context<Self>) {
+        let id = leg.id();
+        // Calls begin only after the shards run.
+        let Some(shard) = self.services.shards.for_call_id(&leg.facts().call_id).cloned() else { return };
+        let actor = LegActor::new(
+            leg,
+            self.services.clone(),
+            self.floor.inbox.clone(),
+            shard,
+            ctx.address().recipient(),
+            ctx.address().recipient(),
+            self.reports.leg_died.clone(),
+            invite,
+            &self.span,
+        );
+        let addr = actor.start();
+        if let Some(died) = self.watch.get_mut() {
+            died.legs.push((id, addr.clone().recipient()));
+        }
+        self.legs.insert(id, addr);
+    }
+
+    /// Keeps what the switchboard would need to close this call's rows.
+    pub(super) fn keep_row(&mut self, row: &LegRow) {
+        if let Some(died) = self.watch.get_mut() {
+            match died.rows.iter_mut().find(|r| r.sid == row.sid) {
+                Some(kept) => *kept = row.clone(),
+                None => died.rows.push(row.clone()),
+            }
+        }
+    }
+
+    fn arm(&mut self, ctx: &mut Context<Self>) {
+        let next = self.call.deadline();
+        if self.timer.map(|(at, _)| at) == next {
+            return;
+        }
+        if let Some((_, handle)) = self.timer.take() {
+            ctx.cancel_future(handle);
+        }
+        if let Some(at) = next {
+            let handle = ctx.run_later(self.services.clock.until(at), |actor, ctx| {
+                actor.timer = None;
+                let _in = actor.span.clone().entered();
+                let clock = actor.services.clock;
+                actor.call.expire(clock.now(), clock.wall());
+                actor.settle(ctx);
+            });
+            self.timer = Some((at, handle));
+        }
+    }
+}
+
+impl Actor for CallActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(limits::CALL_MAILBOX);
+        if let Some((leg, key)) = self.arriving.take() {
+            self.run_leg(leg, Some(key), ctx);
+        }
+        let _in = self.span.clone().entered();
+        let clock = self.services.clock;
+        self.call.start(clock.now(), clock.wall());
+        self.settle(ctx);
+    }
+}
+
+impl Handler<FromLegActor> for CallActor {
+    type Result = ();
+
+    fn handle(&mut self, msg: FromLegActor, ctx: &mut Self::Context) {
+        self.step(CallInput::Leg { leg: msg.leg, report: msg.report }, ctx);
+    }
+}
+
+impl Handler<ToCall> for CallActor {
+    type Result = ();
+
+    fn handle(&mut self, msg: ToCall, ctx: &mut Self::Context) {
+        self.step(msg.0, ctx);
+    }
+}
+
+impl Handler<Fault> for CallActor {
+    type Result = ();
+
+    #[expect(clippy::panic, reason = "a fail-point: the containment of exactly this is under test")]
+    fn handle(&mut self, msg: Fault, _: &mut Self::Context) {
+        match msg.at {
+            FaultAt::Call => panic!("injected into call {}", self.number),
+            FaultAt::Leg => {
+                if let Some(leg) = self.legs.get(&msg.leg) {
+                    leg.offer(msg, Overflow::Warn);
+                }
+            }
+            FaultAt::Media => {
+                let command = tandem_media::control::Command::InjectPanic { leg: msg.leg };
+                if self.media.send(command).is_err() {
+                    tracing::warn!("fault not injected");
+                }
+            }
+        }
+    }
+}

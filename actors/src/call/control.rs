@@ -1,0 +1,97 @@
+//! What REST may ask of calls: the switchboard behind the API's contract.
+
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+
+use actix::prelude::*;
+use futures_util::future::BoxFuture;
+use std::sync::atomic::Ordering;
+use tandem_model::{CallSid, Sid};
+
+use super::message::{Change, Create, FaultAt, InjectFault};
+use super::switchboard::Switchboard;
+use crate::api::{CallControl, CallControlError, CallView, CreateCall, FaultPlace, Faults, UpdateCall};
+use crate::signalling::Gate;
+
+/// A copy of the live rows for readers; the switchboard alone writes it (I2).
+#[derive(Clone, Default)]
+pub struct LiveCalls(Arc<RwLock<HashMap<CallSid, CallView>>>);
+
+impl LiveCalls {
+    pub(super) fn put(&self, view: CallView) {
+        if let Ok(mut all) = self.0.write() {
+            all.insert(view.sid, view);
+        }
+    }
+
+    pub(super) fn remove(&self, sid: CallSid) {
+        if let Ok(mut all) = self.0.write() {
+            all.remove(&sid);
+        }
+    }
+
+    pub(super) fn contains(&self, sid: CallSid) -> bool {
+        self.0.read().is_ok_and(|all| all.contains_key(&sid))
+    }
+
+    pub(super) fn get(&self, sid: CallSid) -> Option<CallView> {
+        self.0.read().ok()?.get(&sid).cloned()
+    }
+
+    fn all(&self) -> Vec<CallView> {
+        self.0.read().map(|all| all.values().cloned().collect()).unwrap_or_default()
+    }
+}
+
+/// The switchboard as the API sees it.
+#[derive(Clone)]
+pub struct SwitchboardControl {
+    switchboard: Addr<Switchboard>,
+    live: LiveCalls,
+    gate: Arc<Gate>,
+}
+
+impl SwitchboardControl {
+    pub fn new(switchboard: Addr<Switchboard>, live: LiveCalls, gate: Arc<Gate>) -> Self {
+        SwitchboardControl { switchboard, live, gate }
+    }
+}
+
+impl CallControl for SwitchboardControl {
+    fn create(&self, call: CreateCall) -> BoxFuture<'_, Result<CallView, CallControlError>> {
+        Box::pin(async move { self.switchboard.send(Create(call)).await.unwrap_or_else(|_| Err(unavailable())) })
+    }
+
+    fn update(&self, sid: Sid, change: UpdateCall) -> BoxFuture<'_, Result<CallView, CallControlError>> {
+        Box::pin(
+            async move { self.switchboard.send(Change { sid, change }).await.unwrap_or_else(|_| Err(unavailable())) },
+        )
+    }
+
+    fn live(&self, sid: Sid) -> Option<CallView> {
+        self.live.get(sid)
+    }
+
+    fn live_all(&self) -> Vec<CallView> {
+        self.live.all()
+    }
+
+    fn draining(&self) -> bool {
+        self.gate.draining.load(Ordering::Relaxed)
+    }
+}
+
+impl Faults for SwitchboardControl {
+    fn inject(&self, sid: Sid, place: FaultPlace) -> BoxFuture<'_, bool> {
+        let at = match place {
+            FaultPlace::Leg => FaultAt::Leg,
+            FaultPlace::Call => FaultAt::Call,
+            FaultPlace::Media => FaultAt::Media,
+        };
+        Box::pin(async move { self.switchboard.send(InjectFault { sid, at }).await.unwrap_or(false) })
+    }
+}
+
+fn unavailable() -> CallControlError {
+    CallControlError::new(503, 20_504, "Call processing is not available")
+}

@@ -1,0 +1,58 @@
+//! What a call wants done, by the actor that does it: one file per family.
+
+mod legs;
+mod prompts;
+mod webhooks;
+
+use actix::prelude::*;
+use tandem_call::call::{CallEffect, CallInput};
+use tandem_model::WallTime;
+
+use super::actor::CallActor;
+use super::message::{CallFinished, RowChanged};
+use crate::signalling::Lookup;
+use crate::store::{CallEvent, EventLevel};
+use crate::supervision::{Mailbox, Overflow};
+
+impl CallActor {
+    pub(super) fn carry_out(&mut self, effect: CallEffect, ctx: &mut Context<Self>) {
+        match effect {
+            CallEffect::Leg { leg, command } => self.command_leg(leg, command),
+            CallEffect::CreateLeg { leg, sid, spec } => self.create_leg(leg, sid, *spec, ctx),
+            CallEffect::Media(command) => self.command_media(command),
+            CallEffect::Fetch { url, method, params } => self.fetch(url, method, params, ctx),
+            CallEffect::CancelFetch => self.cancel_fetch(ctx),
+            CallEffect::LoadPrompt { id, what } => self.load_prompt(id, what, ctx),
+            CallEffect::Notify { url, method, params } => self.notify(url, method, params),
+            CallEffect::Lookup { ticket, aor } => {
+                let ask = self.services.registrar.send(Lookup { aor }).into_actor(self);
+                ctx.spawn(ask.map(move |found, actor, ctx| {
+                    // A registrar that is being restarted knows nobody for a moment.
+                    let contacts = found.map(|c| c.0).unwrap_or_default();
+                    actor.step(CallInput::Contacts { ticket, contacts }, ctx);
+                }));
+            }
+            CallEffect::Record(row) => {
+                self.keep_row(&row);
+                self.reports.rows.offer(RowChanged { number: self.number, row }, Overflow::Warn);
+            }
+            CallEffect::Warn { code, message, line } => self.warn(code, message, line),
+            CallEffect::Finished => {
+                self.reports.finished.offer(CallFinished { number: self.number }, Overflow::Warn);
+                ctx.stop();
+            }
+        }
+    }
+
+    fn warn(&self, code: u32, message: String, line: Option<u32>) {
+        tracing::info!(code, message, line, "LaML warning");
+        let at: WallTime = self.services.clock.wall();
+        for row in self.call.rows().into_iter().filter(|r| r.parent_sid.is_none()) {
+            let event =
+                CallEvent { call_sid: row.sid, at, level: EventLevel::Warning, code, message: message.clone(), line };
+            if !self.services.store.log_event(event) {
+                tracing::warn!(code, "call event not kept: the store's queue is full");
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The way of media events up to legs: from a media thread, by the arbiter of the leg's call, to its actor.
+
+use std::collections::HashMap;
+
+use actix::prelude::*;
+use tandem_call::leg::LegInput;
+use tandem_media::control::Event;
+use tandem_model::{LegId, limits};
+
+use super::services::call_number;
+use crate::media::EventSink;
+use crate::signalling::ToLeg;
+use crate::supervision::{Mailbox, Overflow};
+
+/// Owns which leg of this arbiter hears which media events.
+#[derive(Default)]
+pub struct MediaInbox {
+    legs: HashMap<LegId, Recipient<ToLeg>>,
+}
+
+/// What it is told.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub enum MediaEvents {
+    Event(Event),
+    Bind { leg: LegId, owner: Recipient<ToLeg> },
+    Unbind { leg: LegId },
+}
+
+impl Actor for MediaInbox {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(limits::MEDIA_EVENTS);
+    }
+}
+
+impl Handler<MediaEvents> for MediaInbox {
+    type Result = ();
+
+    fn handle(&mut self, msg: MediaEvents, _: &mut Self::Context) {
+        match msg {
+            MediaEvents::Event(event) => {
+                if let Some(leg) = self.legs.get(&leg_of(&event)) {
+                    leg.offer(ToLeg(LegInput::Media(event)), Overflow::Warn);
+                }
+            }
+            MediaEvents::Bind { leg, owner } => {
+                self.legs.insert(leg, owner);
+            }
+            MediaEvents::Unbind { leg } => {
+                self.legs.remove(&leg);
+            }
+        }
+    }
+}
+
+fn leg_of(event: &Event) -> LegId {
+    match event {
+        Event::Opened { leg, .. }
+        | Event::OpenFailed { leg, .. }
+        | Event::Digit { leg, .. }
+        | Event::PlayDone { leg, .. }
+        | Event::Started { leg }
+        | Event::TimedOut { leg }
+        | Event::Failed { leg, .. }
+        | Event::Stats { leg, .. }
+        | Event::Closed { leg, .. } => *leg,
+    }
+}
+
+/// Takes events off a media thread without waiting (I3: upward sends never wait).
+#[derive(Clone)]
+pub struct MediaRouter {
+    inboxes: Vec<Addr<MediaInbox>>,
+}
+
+impl MediaRouter {
+    pub fn new(inboxes: Vec<Addr<MediaInbox>>) -> Self {
+        MediaRouter { inboxes }
+    }
+}
+
+impl EventSink for MediaRouter {
+    fn deliver(&self, event: Event) -> bool {
+        let at = call_number(leg_of(&event)) as usize % self.inboxes.len();
+        self.inboxes[at].offer(MediaEvents::Event(event), Overflow::Count)
+    }
+}

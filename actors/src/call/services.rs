@@ -1,0 +1,55 @@
+use std::sync::Arc;
+
+use actix::prelude::*;
+use tandem_call::directory::Directory;
+use tandem_call::leg::SharedEnv;
+use tandem_model::LegId;
+use tokio::sync::watch;
+
+use super::inbox::MediaInbox;
+use crate::api::Metrics;
+use crate::media::MediaHandle;
+use crate::prompt::{PromptLoader, SpeechEngine};
+use crate::signalling::{RegistrarActor, Shards};
+use crate::store::Store;
+use crate::webhook::{StatusQueue, WebhookClient};
+use crate::world::Clock;
+
+/// All that calls reach outside themselves. Clones share it.
+#[derive(Clone)]
+pub struct Services {
+    pub clock: Clock,
+    pub env: SharedEnv,
+    /// `host:port` of the first listener, for calls to this server's own applications.
+    pub own_address: String,
+    pub directory: watch::Receiver<Arc<Directory>>,
+    pub shards: Shards,
+    pub media: MediaHandle,
+    pub registrar: Addr<RegistrarActor>,
+    pub webhooks: WebhookClient,
+    pub status: StatusQueue,
+    pub prompts: PromptLoader,
+    pub speech: Arc<dyn SpeechEngine>,
+    pub store: Store,
+    pub metrics: Metrics,
+}
+
+/// One arbiter that calls live on, with the inbox of its media events.
+#[derive(Clone)]
+pub struct Floor {
+    pub arbiter: ArbiterHandle,
+    pub inbox: Addr<MediaInbox>,
+}
+
+/// Leg ids of one call share all bits above these.
+const LEG_BITS: u32 = 20;
+
+/// The first leg id of the call with this number.
+pub(super) fn base_leg(call_number: u64) -> LegId {
+    LegId(call_number << LEG_BITS)
+}
+
+/// The number of the call a leg belongs to.
+pub(super) fn call_number(leg: LegId) -> u64 {
+    leg.0 >> LEG_BITS
+}

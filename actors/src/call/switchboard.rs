@@ -1,0 +1,361 @@
+//! The table of calls: makes them, knows them by their sids, and settles those that died.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use actix::prelude::*;
+use tandem_call::call::{ApiCall, ApiDocument, Call, CallEnv, CallInput, CallUpdate, LegRow, LegStatus, Origin};
+use tandem_call::leg::{Credentials, IncomingInvite, Leg, LegCommand};
+use tandem_model::{CallSid, LegId, Sid, limits};
+use tandem_sip::message::Message as SipMessage;
+
+use super::actor::{CallActor, CallReports};
+use super::caretaker::settle_leg;
+use super::control::LiveCalls;
+use super::message::{
+    CallDied, CallFinished, Change, Create, Drain, Fault, FaultAt, InjectFault, LegDied, RowChanged, ToCall, command,
+};
+use super::records::record_of;
+use super::services::{Floor, Services, base_leg};
+use crate::api::{CallControlError, CallDocument, CallView, EndCall};
+use crate::signalling::{FromLeg, Gate, OfferCall};
+use crate::store::CallStatus;
+use crate::supervision::{Mailbox, Overflow};
+use crate::world::SystemEntropy;
+
+/// Owns which calls there are.
+pub struct Switchboard {
+    services: Services,
+    floors: Vec<Floor>,
+    gate: Arc<Gate>,
+    live: LiveCalls,
+    calls: HashMap<u64, LiveCall>,
+    by_sid: HashMap<CallSid, u64>,
+    next_number: u64,
+    entropy: SystemEntropy,
+    reports: Option<CallReports>,
+}
+
+struct LiveCall {
+    actor: Addr<CallActor>,
+    primary: CallSid,
+    rows: Vec<CallSid>,
+}
+
+impl Switchboard {
+    pub fn new(services: Services, floors: Vec<Floor>, gate: Arc<Gate>, live: LiveCalls) -> Self {
+        assert!(!floors.is_empty(), "calls need an arbiter to live on");
+        Switchboard {
+            services,
+            floors,
+            gate,
+            live,
+            calls: HashMap::new(),
+            by_sid: HashMap::new(),
+            // Numbers of one run never meet those of the last: leg ids in logs stay apart.
+            next_number: 1,
+            entropy: SystemEntropy::new(),
+            reports: None,
+        }
+    }
+
+    fn open(
+        &mut self,
+        number: u64,
+        sid: CallSid,
+        call: Call,
+        arriving: Option<(Leg, tandem_sip::transaction::ServerKey)>,
+    ) {
+        let Some(reports) = self.reports.clone() else { return };
+        let floor = self.floors[number as usize % self.floors.len()].clone();
+        let arbiter = floor.arbiter.clone();
+        let actor = CallActor::new(number, sid, call, self.services.clone(), floor, reports, arriving);
+        let actor = CallActor::start_in_arbiter(&arbiter, move |_| actor);
+        self.calls.insert(number, LiveCall { actor, primary: sid, rows: vec![sid] });
+        self.by_sid.insert(sid, number);
+        self.gate.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn call_env(&self) -> CallEnv {
+        CallEnv { directory: self.services.directory.borrow().clone(), own_address: self.services.own_address.clone() }
+    }
+
+    fn close(&mut self, number: u64) {
+        let Some(call) = self.calls.remove(&number) else { return };
+        for sid in call.rows {
+            self.by_sid.remove(&sid);
+            self.live.remove(sid);
+        }
+        self.gate.calls.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn keep(&mut self, number: u64, row: &LegRow) {
+        let record = record_of(row, self.services.clock.wall());
+        let known = self.live.contains(row.sid);
+        if !known && !row.closed {
+            self.services.metrics.call_started(row.direction.as_str());
+        }
+        if row.closed {
+            if known {
+                self.services.metrics.call_ended(record.status);
+            }
+            self.live.remove(row.sid);
+        } else {
+            self.live.put(record.clone());
+        }
+        if let Some(call) = self.calls.get_mut(&number)
+            && !call.rows.contains(&row.sid)
+        {
+            call.rows.push(row.sid);
+            self.by_sid.insert(row.sid, number);
+        }
+        if !self.services.store.upsert_call(record) {
+            tracing::error!(sid = %row.sid, "call record queue is full: kept in memory by the store's retry");
+        }
+    }
+}
+
+impl Actor for Switchboard {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(limits::SHARD_MAILBOX);
+        self.reports = Some(CallReports {
+            finished: ctx.address().recipient(),
+            rows: ctx.address().recipient(),
+            leg_died: ctx.address().recipient(),
+            call_died: ctx.address().recipient(),
+        });
+    }
+}
+
+impl Handler<OfferCall> for Switchboard {
+    type Result = ();
+
+    fn handle(&mut self, msg: OfferCall, _: &mut Self::Context) {
+        let OfferCall { key, message, source, plan, media, mut inbound, shard } = msg;
+        let number = self.next_number;
+        self.next_number += 1;
+        let base = base_leg(number);
+        let sid = Sid::random(&mut self.entropy);
+        let invite = IncomingInvite { key, message: message.clone(), source };
+        let env = self.services.env.clone();
+        let leg = match Leg::new_incoming(base, sid, env, media, invite, SystemEntropy::boxed()) {
+            Ok(leg) => leg,
+            Err(refused) => {
+                tracing::info!(%source, call_id = message.call_id(), refused.status, refused.why, "INVITE refused");
+                let response = SipMessage::response(&message, source.addr, refused.status, None)
+                    .to_tag(&tandem_model::hex_token(&mut self.entropy, 8))
+                    .header("Warning", &format!("399 tandem \"{}\"", refused.why.replace(['"', '\\'], "'")))
+                    .build();
+                shard.offer(FromLeg::Respond { key, message: response }, Overflow::Warn);
+                return;
+            }
+        };
+        inbound.sid = sid;
+        inbound.offered = leg.offered_codecs();
+        tracing::info!(call = number, %sid, %source, call_id = inbound.call_id, "call begins");
+        let origin = Origin::Inbound { leg: inbound, plan };
+        let call = Call::new(self.call_env(), base, origin, SystemEntropy::boxed());
+        self.open(number, sid, call, Some((leg, key)));
+    }
+}
+
+impl Handler<Create> for Switchboard {
+    type Result = Result<CallView, CallControlError>;
+
+    fn handle(&mut self, msg: Create, _: &mut Self::Context) -> Self::Result {
+        if self.gate.draining.load(Ordering::Relaxed) {
+            return Err(CallControlError::new(503, 20_504, "The server is draining"));
+        }
+        let create = msg.0;
+        let number = self.next_number;
+        self.next_number += 1;
+        let sid = Sid::random(&mut self.entropy);
+        let api = ApiCall {
+            sid,
+            to: create.to,
+            from: create.from,
+            caller_id: create.caller_id,
+            document: document_of(create.document),
+            fallback: create.fallback,
+            status_callback: create.status_callback,
+            timeout: create.timeout,
+            send_digits: create.send_digits,
+            credentials: create.sip_auth.map(|(username, password)| Credentials { username, password }),
+        };
+        let wall = self.services.clock.wall();
+        let direction = crate::store::CallDirection::OutboundApi;
+        let view = CallView::new(sid, direction, api.from.clone(), api.to.clone(), wall);
+        tracing::info!(call = number, %sid, "call begins by REST");
+        let call = Call::new(self.call_env(), base_leg(number), Origin::Api(Box::new(api)), SystemEntropy::boxed());
+        self.open(number, sid, call, None);
+        Ok(view)
+    }
+}
+
+impl Handler<Change> for Switchboard {
+    type Result = Result<CallView, CallControlError>;
+
+    fn handle(&mut self, msg: Change, _: &mut Self::Context) -> Self::Result {
+        let Change { sid, change } = msg;
+        let gone = || CallControlError::new(404, 20_404, format!("No live call {sid}"));
+        let call = self.by_sid.get(&sid).and_then(|n| self.calls.get(n)).ok_or_else(gone)?;
+        let view = self.live.get(sid).ok_or_else(gone)?;
+        let mut updates = Vec::new();
+        if let Some((url, method)) = change.fallback {
+            updates.push(CallUpdate::Fallback(url, method));
+        }
+        if let Some(callback) = change.status_callback {
+            updates.push(CallUpdate::StatusCallback(callback.url, callback.method));
+        }
+        if let Some(document) = change.document {
+            if view.status != CallStatus::InProgress {
+                return Err(CallControlError::new(400, 21_220, "Call is not in-progress. Cannot redirect."));
+            }
+            updates.push(CallUpdate::Document(document_of(document)));
+        }
+        match change.end {
+            Some(EndCall::Cancel) if view.status == CallStatus::InProgress => {
+                return Err(CallControlError::new(400, 10_000, "Call is in-progress. Cannot cancel."));
+            }
+            Some(EndCall::Cancel) => updates.push(CallUpdate::Cancel),
+            Some(EndCall::Complete) => updates.push(CallUpdate::Complete),
+            None => {}
+        }
+        for update in updates {
+            let input = if sid == call.primary {
+                CallInput::Update(update)
+            } else if matches!(update, CallUpdate::Cancel | CallUpdate::Complete) {
+                CallInput::EndLeg { sid }
+            } else {
+                return Err(CallControlError::new(400, 10_000, "Only the parent call runs documents"));
+            };
+            if !call.actor.offer(ToCall(input), Overflow::Warn) {
+                return Err(CallControlError::new(503, 20_504, "The call takes no messages now"));
+            }
+        }
+        Ok(view)
+    }
+}
+
+fn document_of(document: CallDocument) -> ApiDocument {
+    match document {
+        CallDocument::Url { url, method } => ApiDocument::Url(url, method),
+        CallDocument::Inline(xml) => ApiDocument::Inline(xml),
+    }
+}
+
+impl Handler<RowChanged> for Switchboard {
+    type Result = ();
+
+    fn handle(&mut self, msg: RowChanged, _: &mut Self::Context) {
+        self.keep(msg.number, &msg.row);
+    }
+}
+
+impl Handler<CallFinished> for Switchboard {
+    type Result = ();
+
+    fn handle(&mut self, msg: CallFinished, _: &mut Self::Context) {
+        tracing::info!(call = msg.number, "call is over");
+        self.close(msg.number);
+    }
+}
+
+impl Handler<LegDied> for Switchboard {
+    type Result = ();
+
+    fn handle(&mut self, died: LegDied, _: &mut Self::Context) {
+        tracing::error!(leg = %died.record.leg, sid = %died.record.sid, "leg actor died: ending its call");
+        settle_leg(&self.services, &died, &mut self.entropy);
+        died.call.offer(ToCall(CallInput::LegCrashed { leg: died.record.leg }), Overflow::Warn);
+    }
+}
+
+impl Handler<CallDied> for Switchboard {
+    type Result = ();
+
+    fn handle(&mut self, died: CallDied, _: &mut Self::Context) {
+        tracing::error!(call = died.number, "call actor died: ending its legs");
+        for (_, leg) in &died.legs {
+            let reason = Some("SIP;cause=500;text=\"Internal error\"".to_owned());
+            leg.offer(command(LegCommand::Hangup { reason }), Overflow::Count);
+        }
+        let wall = self.services.clock.wall();
+        for mut row in died.rows.into_iter().filter(|r| !r.closed) {
+            row.closed = true;
+            row.ended_at.get_or_insert(wall);
+            if !row.status.is_final() {
+                let answered = row.answered_at.is_some();
+                row.status = if answered { LegStatus::Completed } else { LegStatus::Failed };
+                row.duration_secs = row.answered_at.map_or(0, |a| ((wall.0 - a.0).max(0) as u64).div_ceil(1000));
+            }
+            row.sip_code.get_or_insert(500);
+            row.sip_reason = Some("internal error".to_owned());
+            self.keep(died.number, &row);
+        }
+        self.close(died.number);
+    }
+}
+
+/// The deadline has come: every call is told to end.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct EndAll;
+
+impl Handler<EndAll> for Switchboard {
+    type Result = ();
+
+    fn handle(&mut self, _: EndAll, _: &mut Self::Context) {
+        for call in self.calls.values() {
+            call.actor.offer(ToCall(CallInput::Drain), Overflow::Warn);
+        }
+    }
+}
+
+impl Handler<Drain> for Switchboard {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, msg: Drain, ctx: &mut Self::Context) -> Self::Result {
+        const LAST_WORDS: Duration = Duration::from_secs(5);
+        const LOOK: Duration = Duration::from_millis(50);
+        self.gate.draining.store(true, Ordering::Relaxed);
+        let (gate, own) = (self.gate.clone(), ctx.address());
+        Box::pin(async move {
+            let empty = async || {
+                while gate.calls.load(Ordering::Relaxed) > 0 {
+                    tokio::time::sleep(LOOK).await;
+                }
+            };
+            if tokio::time::timeout(msg.within, empty()).await.is_ok() {
+                return;
+            }
+            tracing::warn!(calls = gate.calls.load(Ordering::Relaxed), "drain deadline: ending the calls left");
+            own.offer(EndAll, Overflow::Warn);
+            if tokio::time::timeout(LAST_WORDS, empty()).await.is_err() {
+                tracing::error!(calls = gate.calls.load(Ordering::Relaxed), "calls did not end in time");
+            }
+        })
+    }
+}
+
+impl Handler<InjectFault> for Switchboard {
+    type Result = bool;
+
+    fn handle(&mut self, msg: InjectFault, _: &mut Self::Context) -> bool {
+        let Some((number, call)) = self.by_sid.get(&msg.sid).and_then(|n| self.calls.get(n).map(|c| (*n, c))) else {
+            return false;
+        };
+        // A sid's place among the rows is its leg's place in the call.
+        let index = call.rows.iter().position(|s| *s == msg.sid).unwrap_or(0) as u64;
+        let leg = LegId(base_leg(number).0 + index);
+        match msg.at {
+            FaultAt::Leg | FaultAt::Call | FaultAt::Media => {
+                call.actor.offer(Fault { leg, at: msg.at }, Overflow::Warn)
+            }
+        }
+    }
+}

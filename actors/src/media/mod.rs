@@ -1,0 +1,87 @@
+//! The RTP core: media threads, each pinned to a CPU, with its own poll loop, sockets, ports and shard of legs.
+//! What happens to a packet is decided in `tandem_media`; here bytes are moved. Start at [`start`].
+//!
+//! ```text
+//!  actors ──commands (bounded, waker)──→ thread ──→ Shard ──→ sockets
+//!  actors ←─events (EventSink, never waits)── thread ←─────── sockets, timer
+//! ```
+
+mod handle;
+mod metrics;
+mod poll_loop;
+mod port_pool;
+mod socket;
+mod supervise;
+
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use tandem_media::control::Event;
+
+pub use handle::{MediaHandle, MediaPool, MediaThread, SendError};
+pub use metrics::{MediaSnapshot, ThreadMetrics};
+
+/// What the media threads work with.
+#[derive(Clone, Debug)]
+pub struct MediaConfig {
+    /// Where the sockets are bound; IPv4 or IPv6.
+    pub address: IpAddr,
+    /// The address peers are told, when it differs from `address` (a public address mapped to this host).
+    pub advertise: Option<IpAddr>,
+    /// Shared out among the threads. RTP takes the even ports, RTCP the odd one above each (RFC 3550 section 11).
+    pub ports: RangeInclusive<u16>,
+    /// One thread per entry, pinned to that CPU; a thread that cannot be pinned runs all the same.
+    pub cpus: Vec<usize>,
+}
+
+/// Takes the events of one media thread. Called on that thread.
+pub trait EventSink: Send {
+    /// Must not wait. False when the event could not be delivered: it is counted and lost.
+    fn deliver(&self, event: Event) -> bool;
+}
+
+impl<F: Fn(Event) -> bool + Send> EventSink for F {
+    fn deliver(&self, event: Event) -> bool {
+        self(event)
+    }
+}
+
+/// Why the media threads could not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// No CPU was named.
+    NoCpus,
+    /// The port range has fewer RTP/RTCP pairs than there are threads.
+    TooFewPorts,
+    Io(std::io::Error),
+}
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            StartError::NoCpus => f.write_str("no CPU is given to media"),
+            StartError::TooFewPorts => f.write_str("the media port range has fewer port pairs than media threads"),
+            StartError::Io(error) => write!(f, "media thread: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<std::io::Error> for StartError {
+    fn from(error: std::io::Error) -> Self {
+        StartError::Io(error)
+    }
+}
+
+/// Starts one media thread per configured CPU. `sink` is called once per thread, with its index, and again after a restart.
+///
+/// # Errors
+/// [`StartError`]; no thread is left running then.
+pub fn start(
+    config: &MediaConfig,
+    sink: impl Fn(usize) -> Box<dyn EventSink> + Send + Sync + 'static,
+) -> Result<MediaPool, StartError> {
+    supervise::start(config, Arc::new(sink))
+}

@@ -1,0 +1,95 @@
+use std::collections::VecDeque;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use tandem_model::Timestamp;
+
+/// How long a freed pair rests: packets of the old call that are still on their way must not enter a new one.
+const QUARANTINE: Duration = Duration::from_secs(2);
+
+/// One thread's share of the RTP ports. It hands out even ports, each meaning a pair with the odd one above, and
+/// never one that is out.
+#[derive(Debug)]
+pub(super) struct PortPool {
+    free: VecDeque<u16>,
+    resting: VecDeque<(Timestamp, u16)>,
+}
+
+impl PortPool {
+    /// Pair number `index`, `index + of`, `index + 2 of`, … of the range.
+    pub fn share(ports: &RangeInclusive<u16>, index: usize, of: usize) -> Self {
+        PortPool { free: pairs(ports).skip(index).step_by(of.max(1)).collect(), resting: VecDeque::new() }
+    }
+
+    /// A port not used for the longest time. None when all are out or resting.
+    pub fn take(&mut self, now: Timestamp) -> Option<u16> {
+        while let Some(&(since, port)) = self.resting.front() {
+            if now.since(since) < QUARANTINE {
+                break;
+            }
+            self.resting.pop_front();
+            self.free.push_back(port);
+        }
+        self.free.pop_front()
+    }
+
+    /// Gives back what [`PortPool::take`] gave.
+    pub fn release(&mut self, now: Timestamp, port: u16) {
+        debug_assert!(!self.free.contains(&port) && !self.resting.iter().any(|&(_, p)| p == port));
+        self.resting.push_back((now, port));
+    }
+
+    /// Free or resting.
+    pub fn available(&self) -> usize {
+        self.free.len() + self.resting.len()
+    }
+}
+
+/// The even ports whose odd neighbour is in the range too.
+pub(super) fn pairs(ports: &RangeInclusive<u16>) -> impl Iterator<Item = u16> {
+    let (start, end) = (u32::from(*ports.start()).next_multiple_of(2), u32::from(*ports.end()));
+    (start.max(2)..end).step_by(2).map(|port| port as u16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_gives_only_whole_pairs() {
+        for (range, expected) in [
+            (10_000..=10_005, vec![10_000, 10_002, 10_004]),
+            (10_001..=10_005, vec![10_002, 10_004]),
+            (10_001..=10_004, vec![10_002]),
+            (10_000..=10_000, vec![]),
+            (65_534..=65_535, vec![65_534]),
+            (65_535..=65_535, vec![]),
+            (0..=3, vec![2]),
+        ] {
+            assert_eq!(pairs(&range).collect::<Vec<_>>(), expected, "{range:?}");
+        }
+    }
+
+    #[test]
+    fn shares_of_the_range_are_disjoint_and_whole() {
+        let mut all = Vec::new();
+        for index in 0..3 {
+            let mut pool = PortPool::share(&(20_000..=20_099), index, 3);
+            all.extend(std::iter::from_fn(|| pool.take(Timestamp::ZERO)));
+        }
+        all.sort_unstable();
+        assert_eq!(all, pairs(&(20_000..=20_099)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_freed_port_rests_and_comes_last() {
+        let mut pool = PortPool::share(&(20_000..=20_005), 0, 1);
+        let first = pool.take(Timestamp::ZERO).unwrap();
+        pool.release(Timestamp::from_secs(1), first);
+        let rest: Vec<_> = std::iter::from_fn(|| pool.take(Timestamp::from_millis(2_900))).collect();
+        assert_eq!(rest, [20_002, 20_004]);
+        assert_eq!(pool.available(), 1);
+        assert_eq!(pool.take(Timestamp::from_secs(3)), Some(first));
+        assert_eq!(pool.take(Timestamp::from_secs(9)), None);
+    }
+}

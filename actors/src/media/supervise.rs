@@ -1,0 +1,74 @@
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use crossbeam::channel::bounded;
+use tandem_model::limits::{MEDIA_COMMANDS, RESTART_WINDOW, RESTARTS_PER_SERVICE};
+
+use super::handle::{MediaHandle, MediaPool, MediaThread};
+use super::metrics::ThreadMetrics;
+use super::poll_loop::Worker;
+use super::port_pool::{PortPool, pairs};
+use super::{EventSink, MediaConfig, StartError};
+
+pub(super) type SinkFactory = Arc<dyn Fn(usize) -> Box<dyn EventSink> + Send + Sync>;
+
+pub(super) fn start(config: &MediaConfig, sink: SinkFactory) -> Result<MediaPool, StartError> {
+    let count = config.cpus.len();
+    if count == 0 {
+        return Err(StartError::NoCpus);
+    }
+    if pairs(&config.ports).count() < count {
+        return Err(StartError::TooFewPorts);
+    }
+    let mut threads = Vec::with_capacity(count);
+    let mut workers = Vec::with_capacity(count);
+    for index in 0..count {
+        let (commands, receiver) = bounded(MEDIA_COMMANDS);
+        let metrics = Arc::new(ThreadMetrics::default());
+        let ports = PortPool::share(&config.ports, index, count);
+        let worker = Worker::new(config.address, ports, receiver, Arc::clone(&metrics))?;
+        let waker = Arc::new(worker.waker()?);
+        threads.push(MediaThread { index, commands, waker, metrics });
+        workers.push(worker);
+    }
+    let advertise: IpAddr = config.advertise.unwrap_or(config.address);
+    let mut pool = MediaPool { handle: MediaHandle { threads: threads.into(), advertise }, joins: Vec::new() };
+    for (index, worker) in workers.into_iter().enumerate() {
+        let (cpu, sink) = (config.cpus[index], Arc::clone(&sink));
+        let metrics = Arc::clone(&pool.handle.threads[index].metrics);
+        let body = move || supervised(index, cpu, worker, &sink, &metrics);
+        // On failure the pool is dropped, which ends the threads started so far.
+        pool.joins.push(std::thread::Builder::new().name(format!("media-{index}")).spawn(body)?);
+    }
+    Ok(pool)
+}
+
+/// Runs the loop, and again after a panic (I4): the legs of the dead loop are reported failed, the thread's commands, ports and
+/// metrics live on. Failing too often within the window ends it for good.
+fn supervised(index: usize, cpu: usize, mut worker: Worker, sink: &SinkFactory, metrics: &ThreadMetrics) {
+    if !core_affinity::set_for_current(core_affinity::CoreId { id: cpu }) {
+        tracing::warn!(thread = index, cpu, "media thread could not be pinned");
+    }
+    let mut failures: VecDeque<Instant> = VecDeque::with_capacity(RESTARTS_PER_SERVICE + 1);
+    let mut events = sink(index);
+    loop {
+        match catch_unwind(AssertUnwindSafe(|| worker.run(&*events))) {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => tracing::error!(thread = index, %error, "media thread failed"),
+            Err(_) => tracing::error!(thread = index, "media thread panicked"),
+        }
+        metrics.restarted();
+        events = sink(index);
+        let settled = catch_unwind(AssertUnwindSafe(|| worker.fail_all(&*events)));
+        failures.push_back(Instant::now());
+        failures.retain(|at| at.elapsed() <= RESTART_WINDOW);
+        if settled.is_err() || failures.len() > RESTARTS_PER_SERVICE {
+            tracing::error!(thread = index, "media thread fails too often and stays down");
+            metrics.died();
+            return;
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Where prompts come from: audio files fetched from a customer's server, and speech made from text.
+//! It plays nothing. Start at [`PromptLoader`] and [`SpeechEngine`].
+
+mod audio;
+mod cache;
+mod espeak;
+mod flight;
+mod g711;
+mod loader;
+mod speech;
+mod voice;
+mod wav;
+
+pub use espeak::{EspeakConfig, EspeakEngine};
+pub use loader::{PromptLimits, PromptLoader};
+pub use speech::{SpeechEngine, SpeechFuture};
+
+/// Codes of a prompt that could not be made (laml.md 3.13). A file that could not be fetched carries the fetch's own.
+pub mod code {
+    /// The file is not audio that can be played.
+    pub const NOT_AUDIO: u32 = 13420;
+    /// The text cannot be spoken as it is.
+    pub const TEXT: u32 = 20422;
+    /// The switch itself could not do it, as when the speech engine is missing.
+    pub const INTERNAL: u32 = 20504;
+}
+
+fn fail(code: u32, message: impl Into<String>) -> tandem_laml::instruction::PromptFailure {
+    tandem_laml::instruction::PromptFailure { code, message: message.into() }
+}

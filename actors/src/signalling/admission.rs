@@ -1,0 +1,201 @@
+//! What an INVITE is for, and whether its sender may: the decision, without the sending.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use tandem_call::call::{InboundLeg, Party, Plan, endpoint_media, policy_of};
+use tandem_call::directory::{Directory, DomainApp, Encryption, Handler, SipEndpoint};
+use tandem_call::leg::MediaPolicy;
+use tandem_call::routing::{self, Caller};
+use tandem_model::{CallSid, Endpoint, Sid, Transport, limits};
+use tandem_sip::message::{Message, Uri};
+
+/// Whether new calls are taken at all. Written by the switchboard, read by every shard.
+#[derive(Debug, Default)]
+pub struct Gate {
+    pub draining: AtomicBool,
+    pub calls: AtomicUsize,
+}
+
+/// Who sent a request that starts something, by address.
+pub(super) enum Sender {
+    /// To an application: its allow-list has let it in.
+    ToApp(Arc<DomainApp>),
+    /// From an address of this carrier.
+    Carrier(Arc<tandem_call::directory::Carrier>),
+    /// Has to prove who it is.
+    Unknown,
+}
+
+/// A refusal: the status on the wire and the reason in the log.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub status: u16,
+    pub why: &'static str,
+}
+
+/// What an admitted INVITE becomes.
+pub(super) struct Admitted {
+    pub plan: Plan,
+    pub media: MediaPolicy,
+}
+
+/// Looks at the target and the source only; no webhook is fetched and no password asked before this.
+pub(super) fn classify(directory: &Directory, invite: &Message, source: SocketAddr) -> Result<Sender, Refusal> {
+    let uri = invite.request_uri().ok_or(Refusal { status: 400, why: "malformed Request-URI" })?;
+    let user = uri.user_decoded().unwrap_or_default();
+    if let Some(app) = directory.domain_app(&user, uri.host()) {
+        if app.ip_auth_enabled && !app.ip_auth.iter().any(|range| range.contains(source.ip())) {
+            return Err(Refusal { status: 403, why: "source is not on the application's allow-list" });
+        }
+        return Ok(Sender::ToApp(app.clone()));
+    }
+    let carrier = directory.carriers.iter().find(|c| c.allow_from.iter().any(|r| r.contains(source.ip())));
+    Ok(carrier.map_or(Sender::Unknown, |c| Sender::Carrier(c.clone())))
+}
+
+pub(super) fn to_app(app: Arc<DomainApp>) -> Result<Admitted, Refusal> {
+    if !matches!(app.handler, Handler::LamlWebhooks(_)) {
+        return Err(Refusal { status: 480, why: "the application has no handler" });
+    }
+    let media = policy_of(&app.codecs, &app.ciphers, app.encryption);
+    Ok(Admitted { plan: Plan::App { app }, media })
+}
+
+pub(super) fn from_endpoint(
+    directory: &Directory,
+    endpoint: Arc<SipEndpoint>,
+    invite: &Message,
+    listening: &[Endpoint],
+) -> Result<Admitted, Refusal> {
+    let media = endpoint_media(directory, &endpoint);
+    if matches!(endpoint.handler, Handler::LamlWebhooks(_)) {
+        return Ok(Admitted { plan: Plan::Handler { endpoint }, media });
+    }
+    let caller = Caller::Endpoint(endpoint.clone());
+    let route = route(directory, &caller, invite, listening)?;
+    Ok(Admitted { plan: Plan::Connect { caller: Party::Endpoint(endpoint), route }, media })
+}
+
+pub(super) fn from_carrier(
+    directory: &Directory,
+    carrier: Arc<tandem_call::directory::Carrier>,
+    invite: &Message,
+    listening: &[Endpoint],
+) -> Result<Admitted, Refusal> {
+    let caller = Caller::Carrier(carrier.clone());
+    let route = route(directory, &caller, invite, listening)?;
+    let media = policy_of(&["PCMU".into(), "PCMA".into()], &[], Encryption::Optional);
+    Ok(Admitted { plan: Plan::Connect { caller: Party::Carrier(carrier), route }, media })
+}
+
+fn route(
+    directory: &Directory,
+    caller: &Caller,
+    invite: &Message,
+    listening: &[Endpoint],
+) -> Result<routing::Route, Refusal> {
+    let uri = invite.request_uri().ok_or(Refusal { status: 400, why: "malformed Request-URI" })?;
+    let ours = |host: &str, port: Option<u16>| is_ours(listening, host, port);
+    routing::route(directory, caller, &uri, ours).map_err(|no| Refusal { status: no.status, why: no.why })
+}
+
+/// Whether a host and port in a URI name this server itself.
+pub(super) fn is_ours(listening: &[Endpoint], host: &str, port: Option<u16>) -> bool {
+    let Ok(ip) = host.parse::<std::net::IpAddr>() else { return false };
+    let port = port.unwrap_or(Transport::Udp.default_port());
+    listening.iter().any(|l| l.addr.port() == port && (l.addr.ip() == ip || l.addr.ip().is_unspecified()))
+}
+
+/// The facts of an INVITE that a call keeps.
+pub(super) fn inbound_leg(invite: &Message, source: Endpoint, username: Option<String>) -> InboundLeg {
+    let uri = invite.request_uri();
+    let from = invite.from();
+    let from_uri = from.uri().ok();
+    let mut headers: Vec<(String, String)> = uri.as_ref().map(uri_headers).unwrap_or_default();
+    for (name, value) in invite.all_headers() {
+        let passed = name.len() > 2 && name[..2].eq_ignore_ascii_case("x-")
+            || name.eq_ignore_ascii_case("User-to-User")
+            || name.eq_ignore_ascii_case("P-Asserted-Identity");
+        if passed && !headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name)) {
+            headers.push((name.to_owned(), value.to_owned()));
+        }
+    }
+    InboundLeg {
+        sid: Sid::from_bytes([0; 16]) as CallSid,
+        from_uri: bare(from.uri_str()),
+        from_display: from.display_name().map(|n| n.into_owned()),
+        from_user: from_uri.and_then(|u| u.user_decoded().map(|u| u.into_owned())).unwrap_or_default(),
+        to_uri: uri.as_ref().map(|u| bare(u.as_str())).unwrap_or_default(),
+        request_user: uri.as_ref().and_then(|u| u.user_decoded().map(|u| u.into_owned())).unwrap_or_default(),
+        request_host: uri.as_ref().map(|u| u.host().to_owned()).unwrap_or_default(),
+        headers,
+        call_id: invite.call_id().to_owned(),
+        source,
+        max_forwards: invite.max_forwards().unwrap_or(limits::MAX_FORWARDS),
+        username,
+        offered: Vec::new(),
+    }
+}
+
+/// `?NAME=v` of the Request-URI counts as the header `X-NAME` (laml.md 2.3).
+fn uri_headers(uri: &Uri<'_>) -> Vec<(String, String)> {
+    uri.headers()
+        .map(|(name, value)| {
+            let name = if name.get(..2).is_some_and(|p| p.eq_ignore_ascii_case("x-")) {
+                name.to_owned()
+            } else {
+                format!("X-{name}")
+            };
+            (name, percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned())
+        })
+        .collect()
+}
+
+/// A URI without parameters and headers.
+fn bare(uri: &str) -> String {
+    let at = uri.find('@').unwrap_or(0);
+    let end = uri[at..].find([';', '?']).map_or(uri.len(), |i| at + i);
+    uri[..end].to_owned()
+}
+
+/// Counts a new call in, or says why not.
+pub(super) fn admit(gate: &Gate, calls_max: usize) -> Result<(), Refusal> {
+    if gate.draining.load(Ordering::Relaxed) {
+        return Err(Refusal { status: 503, why: "draining" });
+    }
+    if gate.calls.load(Ordering::Relaxed) >= calls_max {
+        return Err(Refusal { status: 503, why: "too many calls" });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_uri_has_neither_parameters_nor_headers() {
+        for (uri, want) in [
+            ("sip:a@b;transport=tcp?X=1", "sip:a@b"),
+            ("sip:a;x=y@b:5060", "sip:a;x=y@b:5060"),
+            ("sip:b;lr", "sip:b"),
+            ("tel:+1555", "tel:+1555"),
+        ] {
+            assert_eq!(bare(uri), want);
+        }
+    }
+
+    #[test]
+    fn own_addresses_are_known_by_ip_and_port() {
+        let listening = [
+            Endpoint::new(Transport::Udp, "0.0.0.0:5060".parse().unwrap()),
+            Endpoint::new(Transport::Udp, "192.0.2.1:5070".parse().unwrap()),
+        ];
+        assert!(is_ours(&listening, "198.51.100.9", None));
+        assert!(is_ours(&listening, "192.0.2.1", Some(5070)));
+        assert!(!is_ours(&listening, "198.51.100.9", Some(5070)));
+        assert!(!is_ours(&listening, "example.org", None));
+    }
+}

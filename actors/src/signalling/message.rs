@@ -1,0 +1,71 @@
+//! What shards hear and say.
+
+use actix::prelude::*;
+use tandem_call::call::{InboundLeg, Plan};
+use tandem_call::leg::{LegInput, MediaPolicy, RequestId};
+use tandem_model::{Endpoint, LegId};
+use tandem_sip::message::Message as SipMessage;
+use tandem_sip::transaction::ServerKey;
+
+/// From the transports.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub enum SipInbound {
+    Message { message: SipMessage, source: Endpoint, local: Endpoint },
+    Unreachable { peer: Endpoint },
+}
+
+/// To a leg's actor: from its shard, its media thread's inbox, or its call.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct ToLeg(pub LegInput);
+
+/// From a leg's actor to the shard of its Call-ID.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub enum FromLeg {
+    /// Requests with this To tag are for this leg; so is what becomes of its INVITE.
+    Bind {
+        leg: LegId,
+        local_tag: String,
+        invite: Option<ServerKey>,
+        owner: Recipient<ToLeg>,
+    },
+    /// The leg is over.
+    Unbind {
+        local_tag: String,
+    },
+    Request {
+        leg: LegId,
+        id: RequestId,
+        message: SipMessage,
+        destination: Endpoint,
+        owner: Option<Recipient<ToLeg>>,
+    },
+    Cancel {
+        leg: LegId,
+        id: RequestId,
+    },
+    SendAck {
+        message: SipMessage,
+        destination: Endpoint,
+    },
+    Respond {
+        key: ServerKey,
+        message: SipMessage,
+    },
+}
+
+/// An INVITE that may become a call.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct OfferCall {
+    pub key: ServerKey,
+    pub message: SipMessage,
+    pub source: Endpoint,
+    pub plan: Plan,
+    pub media: MediaPolicy,
+    /// `sid` and `offered` are filled in by whoever makes the call.
+    pub inbound: InboundLeg,
+    pub shard: Recipient<FromLeg>,
+}

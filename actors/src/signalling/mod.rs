@@ -1,0 +1,76 @@
+//! Signalling: SIP shards that drive transactions, the registrar, and the decision what an INVITE is for. It owns no
+//! call: calls live behind [`OfferCall`]. Start at [`SipShard`](shard::SipShard).
+
+mod admission;
+mod counts;
+mod message;
+mod registration;
+mod resolver;
+mod shard;
+
+pub use admission::Gate;
+pub use message::{FromLeg, OfferCall, SipInbound, ToLeg};
+pub use registration::{Contacts, Lookup, Register, Registered, RegistrarActor, RegistrationView};
+pub use resolver::resolve;
+pub use shard::{ShardConfig, SipShard};
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, OnceLock};
+
+use actix::prelude::*;
+use tandem_model::Endpoint;
+use tandem_sip::message::Message as SipMessage;
+
+use crate::supervision::{Mailbox, Overflow};
+use crate::transport::Inbound;
+
+/// All shards. A Call-ID always leads to the same one, so a dialog, its CANCEL and its ACK meet.
+///
+/// Calls hold this before the shards run, because shards need the switchboard; it is set once.
+#[derive(Clone, Default)]
+pub struct Shards(Arc<OnceLock<Vec<Addr<SipShard>>>>);
+
+impl Shards {
+    /// # Panics
+    /// With no shard: a wiring mistake.
+    pub fn set(&self, shards: Vec<Addr<SipShard>>) {
+        assert!(!shards.is_empty(), "a server has at least one signalling shard");
+        let _ = self.0.set(shards);
+    }
+
+    /// None before they run.
+    pub fn for_call_id(&self, call_id: &str) -> Option<&Addr<SipShard>> {
+        let shards = self.0.get()?;
+        let mut hasher = DefaultHasher::new();
+        call_id.hash(&mut hasher);
+        shards.get((hasher.finish() % shards.len() as u64) as usize)
+    }
+
+    pub fn all(&self) -> &[Addr<SipShard>] {
+        self.0.get().map_or(&[], Vec::as_slice)
+    }
+}
+
+/// The transports' way up. They bind before the shards exist, so the shards are set later; what comes before is lost.
+#[derive(Default)]
+pub struct FrontDoor(OnceLock<Shards>);
+
+impl FrontDoor {
+    pub fn open(&self, shards: Shards) {
+        let _ = self.0.set(shards);
+    }
+}
+
+impl Inbound for FrontDoor {
+    fn message(&self, message: SipMessage, source: Endpoint, local: Endpoint) -> bool {
+        let shard = self.0.get().and_then(|shards| shards.for_call_id(message.call_id()));
+        let Some(shard) = shard else { return false };
+        shard.offer(SipInbound::Message { message, source, local }, Overflow::Count)
+    }
+
+    fn unreachable(&self, peer: Endpoint) {
+        for shard in self.0.get().into_iter().flat_map(Shards::all) {
+            shard.offer(SipInbound::Unreachable { peer }, Overflow::Warn);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+use serde::{Deserialize, Serialize};
+use tandem_call::directory::{DigestSecrets, Encryption, OutboundPolicy, SipEndpoint};
+use tandem_model::{Sid, WallTime};
+
+use super::{HandlerFields, serial};
+
+/// A SIP endpoint with every REST field.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EndpointRecord {
+    #[serde(with = "serial::sid")]
+    pub id: Sid,
+    /// 0 until stored; see [`super::Store::put_endpoint`].
+    #[serde(skip)]
+    pub revision: i64,
+    pub username: String,
+    #[serde(skip)]
+    pub secrets: DigestSecrets,
+    pub caller_id: Option<String>,
+    /// E.164 or `random`.
+    pub send_as: Option<String>,
+    pub ciphers: Vec<String>,
+    pub codecs: Vec<String>,
+    /// `default`, `required`, `optional`.
+    pub encryption: String,
+    /// `passthrough`, `block`; None follows the profile.
+    pub outbound_policy: Option<String>,
+    pub handler: HandlerFields,
+    #[serde(with = "serial::wall")]
+    pub created: WallTime,
+    #[serde(with = "serial::wall")]
+    pub updated: WallTime,
+}
+
+impl EndpointRecord {
+    pub fn new(id: Sid, username: String, secrets: DigestSecrets, now: WallTime) -> Self {
+        EndpointRecord {
+            id,
+            revision: 0,
+            username,
+            secrets,
+            caller_id: None,
+            send_as: None,
+            ciphers: Vec::new(),
+            codecs: Vec::new(),
+            encryption: "default".into(),
+            outbound_policy: None,
+            handler: HandlerFields::default(),
+            created: now,
+            updated: now,
+        }
+    }
+
+    pub(super) fn to_directory(&self) -> SipEndpoint {
+        SipEndpoint {
+            id: self.id,
+            username: self.username.clone(),
+            secrets: self.secrets.clone(),
+            caller_id: self.caller_id.clone(),
+            // "random" is any number of the project: the profile's.
+            send_as: self.send_as.clone().filter(|s| s != "random"),
+            codecs: self.codecs.clone(),
+            ciphers: self.ciphers.clone(),
+            encryption: encryption(&self.encryption),
+            outbound_policy: self.outbound_policy.as_deref().map(outbound_policy),
+            handler: self.handler.handler(),
+        }
+    }
+}
+
+pub(super) fn encryption(name: &str) -> Encryption {
+    match name {
+        "required" => Encryption::Required,
+        "optional" => Encryption::Optional,
+        "forbidden" => Encryption::Forbidden,
+        _ => Encryption::Default,
+    }
+}
+
+pub(super) fn outbound_policy(name: &str) -> OutboundPolicy {
+    match name {
+        "passthrough" => OutboundPolicy::Passthrough,
+        _ => OutboundPolicy::Block,
+    }
+}

@@ -1,0 +1,202 @@
+//! What must outlive the process: the project, its configuration, registrations and call records.
+//! One writer applies every change in group commits; everybody else reads copies or queries. It knows no telephony
+//! rules. Start at [`Store`].
+
+mod binding;
+mod call;
+mod carrier;
+mod catalog;
+mod domain_app;
+mod endpoint;
+mod error;
+mod handler;
+mod pending;
+mod profile;
+mod project;
+mod secrets;
+mod serial;
+mod sqlite;
+mod writer;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub use binding::{BindingChange, BindingRow};
+pub use call::{
+    CallDirection, CallEvent, CallFilter, CallMedia, CallPage, CallRecord, CallStatus, EventLevel, TimeBound,
+};
+pub use carrier::CarrierRecord;
+pub use catalog::{Catalog, Table};
+pub use domain_app::DomainAppRecord;
+pub use endpoint::EndpointRecord;
+pub use error::StoreError;
+pub use handler::HandlerFields;
+pub use profile::SipProfileRecord;
+pub use project::{ProjectSettings, ProjectState};
+pub use secrets::{digest_secrets, random_sid, random_token, secrets_equal};
+
+use std::sync::Arc;
+
+use tandem_call::directory::Directory;
+use tandem_model::{Sid, WallTime};
+use tokio::sync::watch;
+
+use pending::Pending;
+use writer::{Change, Writer};
+
+/// A handle to the store; clones share it. Dropping the last one stops the writer once it has written what is due.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    db: sqlite::Sqlite,
+    project: Arc<ProjectState>,
+    catalog: watch::Receiver<Arc<Catalog>>,
+    directory: watch::Receiver<Arc<Directory>>,
+    writer: Writer,
+    pending: Arc<Pending>,
+}
+
+impl Store {
+    /// Opens `url` (`sqlite:path`), creating and migrating the database as needed, and starts its writer on the
+    /// current tokio runtime.
+    ///
+    /// # Errors
+    /// When the database cannot be opened, is newer than this program, or belongs to another project.
+    pub async fn open(url: &str, settings: ProjectSettings) -> Result<Store, StoreError> {
+        let path = sqlite::path_of(url)?;
+        let db = sqlite::Sqlite::open(&path).await?;
+        let sealer = secrets::Sealer::open_or_create(&secrets::key_path(&path))?;
+        let project = Arc::new(db.ensure_project(settings, &sealer).await?);
+        let catalog = db.load_catalog(&project, &sealer).await?;
+        let (writer, catalog, directory, pending) = writer::start(db.clone(), sealer, catalog);
+        Ok(Store { inner: Arc::new(Inner { db, project, catalog, directory, writer, pending }) })
+    }
+
+    pub fn project(&self) -> &Arc<ProjectState> {
+        &self.inner.project
+    }
+
+    /// The read copy of all configuration for call processing, replaced whole after each committed change.
+    pub fn directory(&self) -> watch::Receiver<Arc<Directory>> {
+        self.inner.directory.clone()
+    }
+
+    /// The same configuration as REST sees it.
+    pub fn catalog(&self) -> Arc<Catalog> {
+        self.inner.catalog.borrow().clone()
+    }
+
+    /// Creates or replaces; `revision` must be the stored one (0 for a new record), else [`StoreError::Stale`].
+    pub async fn put_endpoint(&self, record: EndpointRecord) -> Result<Arc<EndpointRecord>, StoreError> {
+        let id = record.id;
+        self.inner.writer.submit(Change::PutEndpoint(Box::new(record))).await?;
+        self.catalog().endpoints.get(id).cloned().ok_or(StoreError::NotFound)
+    }
+
+    pub async fn delete_endpoint(&self, id: Sid) -> Result<(), StoreError> {
+        self.inner.writer.submit(Change::DeleteEndpoint(id)).await
+    }
+
+    pub async fn put_profile(&self, record: SipProfileRecord) -> Result<Arc<SipProfileRecord>, StoreError> {
+        self.inner.writer.submit(Change::PutProfile(Box::new(record))).await?;
+        Ok(self.catalog().profile.clone())
+    }
+
+    pub async fn put_domain_app(&self, record: DomainAppRecord) -> Result<Arc<DomainAppRecord>, StoreError> {
+        let id = record.id;
+        self.inner.writer.submit(Change::PutDomainApp(Box::new(record))).await?;
+        self.catalog().domain_apps.get(id).cloned().ok_or(StoreError::NotFound)
+    }
+
+    pub async fn delete_domain_app(&self, id: Sid) -> Result<(), StoreError> {
+        self.inner.writer.submit(Change::DeleteDomainApp(id)).await
+    }
+
+    pub async fn put_carrier(&self, record: CarrierRecord) -> Result<Arc<CarrierRecord>, StoreError> {
+        let id = record.id;
+        self.inner.writer.submit(Change::PutCarrier(Box::new(record))).await?;
+        self.catalog().carriers.get(id).cloned().ok_or(StoreError::NotFound)
+    }
+
+    pub async fn delete_carrier(&self, id: Sid) -> Result<(), StoreError> {
+        self.inner.writer.submit(Change::DeleteCarrier(id)).await
+    }
+
+    /// Durable when it returns `Ok`: many callers share one commit. All of `changes` succeed or none.
+    pub async fn put_bindings(&self, changes: Vec<BindingChange>) -> Result<(), StoreError> {
+        self.inner.writer.submit(Change::Bindings(changes)).await
+    }
+
+    /// Bindings that have not expired at `now`, for the registrar at start.
+    pub async fn bindings(&self, now: WallTime) -> Result<Vec<BindingRow>, StoreError> {
+        self.inner.db.bindings(now).await
+    }
+
+    /// Hands over a call record and returns at once. A later record of the same call replaces one not yet written.
+    /// Returns false, and counts, when too many calls wait for a disk that does not write.
+    pub fn upsert_call(&self, record: CallRecord) -> bool {
+        self.inner.pending.put_call(record)
+    }
+
+    /// Hands over a line for a call's log and returns at once; false as for [`Store::upsert_call`].
+    pub fn log_event(&self, event: CallEvent) -> bool {
+        self.inner.pending.put_event(event)
+    }
+
+    /// Waits until all that was handed over before is on disk.
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        self.inner.writer.submit(Change::Flush).await
+    }
+
+    /// Call records that were refused since start because too many waited.
+    pub fn calls_lost(&self) -> u64 {
+        self.inner.pending.lost()
+    }
+
+    /// Records and events waiting to be written.
+    pub fn calls_pending(&self) -> usize {
+        self.inner.pending.len()
+    }
+
+    pub async fn call(&self, sid: Sid) -> Result<Option<CallRecord>, StoreError> {
+        if let Some(waiting) = self.inner.pending.call(sid) {
+            return Ok(Some(waiting));
+        }
+        self.inner.db.call(sid).await
+    }
+
+    /// Newest first. What waits for the disk is written first, so that no call is missing between two places.
+    pub async fn calls(&self, filter: &CallFilter, page: CallPage) -> Result<Vec<CallRecord>, StoreError> {
+        if self.calls_pending() > 0 {
+            self.flush().await?;
+        }
+        self.inner.db.calls(filter, page).await
+    }
+
+    pub async fn call_events(&self, sid: Sid) -> Result<Vec<CallEvent>, StoreError> {
+        self.inner.db.call_events(sid).await
+    }
+
+    /// Removes a finished call and its log. A late record of it is ignored.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]; [`StoreError::Unfinished`] while its status is not final.
+    pub async fn delete_call(&self, sid: Sid) -> Result<(), StoreError> {
+        self.inner.writer.submit(Change::DeleteCall(sid)).await
+    }
+
+    /// At start, before calls are taken: ends the calls a killed process left open, with end reason
+    /// "server restart" and a duration up to their last record. Returns them, for their status callbacks.
+    pub async fn close_orphans(&self) -> Result<Vec<CallRecord>, StoreError> {
+        let orphans = self.inner.db.unfinished_calls().await?;
+        let closed: Vec<CallRecord> = orphans.into_iter().map(CallRecord::cut_by_restart).collect();
+        for record in &closed {
+            self.upsert_call(record.clone());
+        }
+        self.flush().await?;
+        Ok(closed)
+    }
+}

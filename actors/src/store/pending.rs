@@ -1,0 +1,115 @@
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tandem_model::Sid;
+use tokio::sync::Notify;
+
+use super::{CallEvent, CallRecord};
+
+/// Calls whose records wait for the disk at most: several minutes of a full machine's traffic.
+pub(super) const CALLS_WAITING_MAX: usize = 100_000;
+pub(super) const EVENTS_WAITING_MAX: usize = 100_000;
+
+/// Call records and events on their way to disk. Bounded; the newest record of a call replaces an older one that
+/// still waits, so a call in progress takes one place however often it reports. What a failed commit did not write
+/// comes back here.
+#[derive(Default)]
+pub(super) struct Pending {
+    waiting: Mutex<Waiting>,
+    pub arrived: Notify,
+    lost: AtomicU64,
+}
+
+#[derive(Default)]
+struct Waiting {
+    calls: BTreeMap<Sid, CallRecord>,
+    events: VecDeque<CallEvent>,
+    /// Being written now: still the truth for readers.
+    writing: BTreeMap<Sid, CallRecord>,
+}
+
+impl Pending {
+    pub fn put_call(&self, record: CallRecord) -> bool {
+        let mut w = self.lock();
+        if w.calls.len() >= CALLS_WAITING_MAX && !w.calls.contains_key(&record.sid) {
+            drop(w);
+            let lost = self.lost.fetch_add(1, Ordering::Relaxed) + 1;
+            tracing::error!(call = %record.sid, lost, "no room for a call record: the store does not keep up");
+            return false;
+        }
+        w.calls.insert(record.sid, record);
+        drop(w);
+        self.arrived.notify_one();
+        true
+    }
+
+    pub fn put_event(&self, event: CallEvent) -> bool {
+        let mut w = self.lock();
+        if w.events.len() >= EVENTS_WAITING_MAX {
+            drop(w);
+            self.lost.fetch_add(1, Ordering::Relaxed);
+            return false;
+        }
+        w.events.push_back(event);
+        drop(w);
+        self.arrived.notify_one();
+        true
+    }
+
+    /// Up to `limit` of each, now being written. End it with [`Pending::written`] or [`Pending::give_back`].
+    pub fn take(&self, limit: usize) -> (Vec<CallRecord>, Vec<CallEvent>) {
+        let mut w = self.lock();
+        let sids: Vec<Sid> = w.calls.keys().take(limit).copied().collect();
+        let calls: Vec<CallRecord> = sids.iter().filter_map(|sid| w.calls.remove(sid)).collect();
+        w.writing = calls.iter().map(|c| (c.sid, c.clone())).collect();
+        let count = w.events.len().min(limit);
+        let events = w.events.drain(..count).collect();
+        (calls, events)
+    }
+
+    pub fn written(&self) {
+        self.lock().writing.clear();
+    }
+
+    pub fn give_back(&self, events: Vec<CallEvent>) {
+        let mut w = self.lock();
+        let records = std::mem::take(&mut w.writing);
+        for (sid, record) in records {
+            w.calls.entry(sid).or_insert(record);
+        }
+        for event in events.into_iter().rev() {
+            w.events.push_front(event);
+        }
+    }
+
+    pub fn call(&self, sid: Sid) -> Option<CallRecord> {
+        let w = self.lock();
+        w.calls.get(&sid).or_else(|| w.writing.get(&sid)).cloned()
+    }
+
+    pub fn forget_call(&self, sid: Sid) {
+        let mut w = self.lock();
+        w.calls.remove(&sid);
+        w.events.retain(|e| e.call_sid != sid);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        let w = self.lock();
+        w.calls.is_empty() && w.events.is_empty()
+    }
+
+    pub fn len(&self) -> usize {
+        let w = self.lock();
+        w.calls.len() + w.events.len() + w.writing.len()
+    }
+
+    pub fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        // No code panics while it holds this lock; the data would be whole even so.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

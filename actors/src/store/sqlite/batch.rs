@@ -1,0 +1,221 @@
+use sqlx::pool::PoolConnection;
+use sqlx::{Executor, Row};
+use tandem_model::Sid;
+
+use super::Sqlite;
+use crate::store::secrets::Sealer;
+use crate::store::{
+    BindingChange, CallEvent, CallRecord, CallStatus, CarrierRecord, DomainAppRecord, EndpointRecord, SipProfileRecord,
+    StoreError,
+};
+
+/// An open transaction of the writer. Without [`Batch::commit`] nothing of it stays.
+pub(in crate::store) struct Batch {
+    conn: PoolConnection<sqlx::Sqlite>,
+}
+
+/// What a carrier's password is sealed for.
+pub(super) fn sealed_for(carrier: Sid) -> String {
+    format!("password of carrier {carrier}")
+}
+
+impl Sqlite {
+    pub async fn begin(&self) -> Result<Batch, StoreError> {
+        let mut conn = self.write.acquire().await?;
+        if let Err(e) = conn.execute("BEGIN IMMEDIATE").await {
+            let _ = conn.close().await;
+            return Err(e.into());
+        }
+        Ok(Batch { conn })
+    }
+}
+
+impl Batch {
+    /// After an error the state of the disk is unknown: the connection is closed and the next batch opens another.
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        match self.conn.execute("COMMIT").await {
+            Ok(_) => Ok(()),
+            Err(e) => {
+                self.abandon().await;
+                Err(e.into())
+            }
+        }
+    }
+
+    /// Takes everything back.
+    pub async fn abandon(self) {
+        let _ = self.conn.close().await;
+    }
+
+    pub async fn put_profile(&mut self, r: &SipProfileRecord) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO sip_profile (only_row, revision, fields) VALUES (1, ?1, ?2)
+             ON CONFLICT (only_row) DO UPDATE SET revision = excluded.revision, fields = excluded.fields",
+        )
+        .bind(r.revision)
+        .bind(serde_json::to_string(r)?)
+        .execute(&mut *self.conn)
+        .await?;
+        Ok(())
+    }
+
+    pub async fn put_endpoint(&mut self, r: &EndpointRecord) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO endpoints (id, revision, username, ha1_md5, ha1_sha256, fields)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, username = excluded.username,
+                 ha1_md5 = excluded.ha1_md5, ha1_sha256 = excluded.ha1_sha256, fields = excluded.fields",
+        )
+        .bind(r.id.to_string())
+        .bind(r.revision)
+        .bind(&r.username)
+        .bind(&r.secrets.md5)
+        .bind(&r.secrets.sha256)
+        .bind(serde_json::to_string(r)?)
+        .execute(&mut *self.conn)
+        .await?;
+        Ok(())
+    }
+
+    pub async fn put_domain_app(&mut self, r: &DomainAppRecord) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO domain_applications (id, revision, fields) VALUES (?1, ?2, ?3)
+             ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, fields = excluded.fields",
+        )
+        .bind(r.id.to_string())
+        .bind(r.revision)
+        .bind(serde_json::to_string(r)?)
+        .execute(&mut *self.conn)
+        .await?;
+        Ok(())
+    }
+
+    pub async fn put_carrier(&mut self, r: &CarrierRecord, sealer: &Sealer) -> Result<(), StoreError> {
+        let sealed = r.password.as_ref().map(|p| sealer.seal(&sealed_for(r.id), p)).transpose()?;
+        sqlx::query(
+            "INSERT INTO carriers (id, revision, sealed_password, fields) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (id) DO UPDATE SET revision = excluded.revision,
+                 sealed_password = excluded.sealed_password, fields = excluded.fields",
+        )
+        .bind(r.id.to_string())
+        .bind(r.revision)
+        .bind(sealed)
+        .bind(serde_json::to_string(r)?)
+        .execute(&mut *self.conn)
+        .await?;
+        Ok(())
+    }
+
+    /// Also forgets the endpoint's registrations.
+    pub async fn delete_endpoint(&mut self, id: Sid, username: &str) -> Result<(), StoreError> {
+        self.delete("DELETE FROM endpoints WHERE id = ?1", &id.to_string()).await?;
+        self.delete("DELETE FROM bindings WHERE aor = ?1", &username.to_ascii_lowercase()).await
+    }
+
+    pub async fn delete_domain_app(&mut self, id: Sid) -> Result<(), StoreError> {
+        self.delete("DELETE FROM domain_applications WHERE id = ?1", &id.to_string()).await
+    }
+
+    pub async fn delete_carrier(&mut self, id: Sid) -> Result<(), StoreError> {
+        self.delete("DELETE FROM carriers WHERE id = ?1", &id.to_string()).await
+    }
+
+    pub async fn apply_binding(&mut self, change: &BindingChange) -> Result<(), StoreError> {
+        match change {
+            BindingChange::Put(b) => {
+                sqlx::query(
+                    "INSERT INTO bindings (aor, contact, expires_at, fields) VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT (aor, contact) DO UPDATE SET expires_at = excluded.expires_at,
+                         fields = excluded.fields",
+                )
+                .bind(&b.aor)
+                .bind(&b.contact)
+                .bind(b.expires_at.0)
+                .bind(serde_json::to_string(b)?)
+                .execute(&mut *self.conn)
+                .await?;
+            }
+            BindingChange::Remove { aor, contact } => {
+                sqlx::query("DELETE FROM bindings WHERE aor = ?1 AND contact = ?2")
+                    .bind(aor)
+                    .bind(contact)
+                    .execute(&mut *self.conn)
+                    .await?;
+            }
+            BindingChange::RemoveAll { aor } => self.delete("DELETE FROM bindings WHERE aor = ?1", aor).await?,
+            BindingChange::RemoveExpired { before } => {
+                sqlx::query("DELETE FROM bindings WHERE expires_at < ?1")
+                    .bind(before.0)
+                    .execute(&mut *self.conn)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    pub async fn put_call(&mut self, r: &CallRecord) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO calls (sid, parent_sid, status, is_final, to_addr, from_addr, created, started, ended, record)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+             ON CONFLICT (sid) DO UPDATE SET parent_sid = excluded.parent_sid, status = excluded.status,
+                 is_final = excluded.is_final, to_addr = excluded.to_addr, from_addr = excluded.from_addr,
+                 created = excluded.created, started = excluded.started, ended = excluded.ended,
+                 record = excluded.record
+             WHERE calls.deleted = 0",
+        )
+        .bind(r.sid.to_string())
+        .bind(r.parent_sid.map(|p| p.to_string()))
+        .bind(r.status.as_str())
+        .bind(i64::from(r.status.is_final()))
+        .bind(&r.to)
+        .bind(&r.from)
+        .bind(r.created.0)
+        .bind(r.started.map(|t| t.0))
+        .bind(r.ended.map(|t| t.0))
+        .bind(serde_json::to_string(r)?)
+        .execute(&mut *self.conn)
+        .await?;
+        Ok(())
+    }
+
+    pub async fn put_event(&mut self, e: &CallEvent) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO call_events (call_sid, at, level, code, message, line) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )
+        .bind(e.call_sid.to_string())
+        .bind(e.at.0)
+        .bind(e.level.as_str())
+        .bind(i64::from(e.code))
+        .bind(&e.message)
+        .bind(e.line.map(i64::from))
+        .execute(&mut *self.conn)
+        .await?;
+        Ok(())
+    }
+
+    /// None when there is no such call.
+    pub async fn call_status(&mut self, sid: Sid) -> Result<Option<CallStatus>, StoreError> {
+        let row = sqlx::query("SELECT status FROM calls WHERE sid = ?1 AND deleted = 0")
+            .bind(sid.to_string())
+            .fetch_optional(&mut *self.conn)
+            .await?;
+        Ok(match row {
+            Some(row) => CallStatus::from_name(row.try_get(0)?),
+            None => None,
+        })
+    }
+
+    /// Empties the row and leaves it as a mark, so that a late record does not bring the call back.
+    pub async fn delete_call(&mut self, sid: Sid) -> Result<(), StoreError> {
+        let sid = sid.to_string();
+        let empty =
+            "UPDATE calls SET deleted = 1, is_final = 1, to_addr = '', from_addr = '', record = '' WHERE sid = ?1";
+        self.delete(empty, &sid).await?;
+        self.delete("DELETE FROM call_events WHERE call_sid = ?1", &sid).await
+    }
+
+    async fn delete(&mut self, sql: &'static str, key: &str) -> Result<(), StoreError> {
+        sqlx::query(sql).bind(key).execute(&mut *self.conn).await?;
+        Ok(())
+    }
+}

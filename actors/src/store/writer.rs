@@ -1,0 +1,301 @@
+//! The one writer. It takes all that waits, applies it in one transaction, commits once, and answers each:
+//!
+//! ```text
+//! submit ──► queue ──┐
+//!                    ├──► batch ──► COMMIT (fsync) ──► publish copies ──► answer each
+//! upsert_call ► pending ┘     └─ failed: answer with the error, call records go back and are tried again
+//! ```
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tandem_call::directory::Directory;
+use tandem_model::{Sid, limits};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::pending::Pending;
+use super::secrets::Sealer;
+use super::sqlite::{Batch, Sqlite};
+use super::{BindingChange, CarrierRecord, Catalog, DomainAppRecord, EndpointRecord, SipProfileRecord, StoreError};
+
+/// Changes one commit takes at most.
+const BATCH_CHANGES_MAX: usize = 1_024;
+/// Call records one commit takes at most.
+const BATCH_CALLS_MAX: usize = 2_048;
+/// Wait after a failed commit before call records are tried again.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+/// Call records may wait this long for company: nobody waits for them.
+const CALLS_LINGER: Duration = Duration::from_millis(20);
+
+pub(super) enum Change {
+    PutProfile(Box<SipProfileRecord>),
+    PutEndpoint(Box<EndpointRecord>),
+    DeleteEndpoint(Sid),
+    PutDomainApp(Box<DomainAppRecord>),
+    DeleteDomainApp(Sid),
+    PutCarrier(Box<CarrierRecord>),
+    DeleteCarrier(Sid),
+    Bindings(Vec<BindingChange>),
+    DeleteCall(Sid),
+    Flush,
+}
+
+type Answer = oneshot::Sender<Result<(), StoreError>>;
+
+#[derive(Clone)]
+pub(super) struct Writer {
+    queue: mpsc::Sender<(Change, Answer)>,
+}
+
+impl Writer {
+    /// Resolves once the change is on disk, or known not to be. A full queue refuses at once.
+    pub async fn submit(&self, change: Change) -> Result<(), StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.queue.try_send((change, answer)).map_err(|e| match e {
+            mpsc::error::TrySendError::Full(_) => StoreError::Busy,
+            mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
+        })?;
+        answered.await.unwrap_or(Err(StoreError::Closed))
+    }
+}
+
+pub(super) type Started = (Writer, watch::Receiver<Arc<Catalog>>, watch::Receiver<Arc<Directory>>, Arc<Pending>);
+
+pub(super) fn start(db: Sqlite, sealer: Sealer, catalog: Catalog) -> Started {
+    let (queue, incoming) = mpsc::channel(limits::STORE_MAILBOX);
+    let directory = Arc::new(catalog.directory(None));
+    let (directory_out, directory_in) = watch::channel(directory);
+    let (catalog_out, catalog_in) = watch::channel(Arc::new(catalog));
+    let pending = Arc::new(Pending::default());
+    let task = Task { db, sealer, incoming, pending: pending.clone(), catalog_out, directory_out };
+    tokio::spawn(task.run());
+    (Writer { queue }, catalog_in, directory_in, pending)
+}
+
+struct Task {
+    db: Sqlite,
+    sealer: Sealer,
+    incoming: mpsc::Receiver<(Change, Answer)>,
+    pending: Arc<Pending>,
+    catalog_out: watch::Sender<Arc<Catalog>>,
+    directory_out: watch::Sender<Arc<Directory>>,
+}
+
+impl Task {
+    async fn run(mut self) {
+        let pending = self.pending.clone();
+        let mut changes = Vec::new();
+        let mut failed = false;
+        loop {
+            let open = tokio::select! {
+                n = self.incoming.recv_many(&mut changes, BATCH_CHANGES_MAX) => n > 0,
+                () = pending.arrived.notified(), if !failed => {
+                    tokio::time::sleep(CALLS_LINGER).await;
+                    true
+                }
+                () = tokio::time::sleep(RETRY_AFTER), if failed => true,
+            };
+            while let Ok(more) = self.incoming.try_recv() {
+                changes.push(more);
+                if changes.len() >= BATCH_CHANGES_MAX {
+                    break;
+                }
+            }
+            failed = !self.settle(std::mem::take(&mut changes)).await;
+            if !open {
+                break;
+            }
+        }
+    }
+
+    /// One commit, and as many more as pending call records need. False when the store does not write.
+    async fn settle(&mut self, changes: Vec<(Change, Answer)>) -> bool {
+        let (flushes, changes): (Vec<_>, Vec<_>) = changes.into_iter().partition(|(c, _)| matches!(c, Change::Flush));
+        let (changes, answers): (Vec<_>, Vec<_>) = changes.into_iter().unzip();
+        let mut outcome = self.commit(&changes, answers).await;
+        while outcome.is_ok() && !self.pending.is_empty() {
+            outcome = self.commit(&[], Vec::new()).await;
+        }
+        for (_, answer) in flushes {
+            let _ = answer.send(outcome.clone());
+        }
+        outcome.is_ok()
+    }
+
+    async fn commit(&mut self, changes: &[Change], answers: Vec<Answer>) -> Result<(), StoreError> {
+        let (calls, events) = self.pending.take(BATCH_CALLS_MAX);
+        if calls.is_empty() && events.is_empty() && changes.is_empty() {
+            return Ok(());
+        }
+        let mut staged = Staged { catalog: None, results: Vec::with_capacity(changes.len()) };
+        let outcome = async {
+            let mut batch = self.db.begin().await?;
+            let work = async {
+                for call in &calls {
+                    batch.put_call(call).await?;
+                }
+                for event in &events {
+                    batch.put_event(event).await?;
+                }
+                for change in changes {
+                    staged.apply(change, &mut batch, self).await?;
+                }
+                Ok::<(), StoreError>(())
+            };
+            match work.await {
+                Ok(()) => batch.commit().await,
+                Err(e) => {
+                    batch.abandon().await;
+                    Err(e)
+                }
+            }
+        }
+        .await;
+        match &outcome {
+            Ok(()) => self.pending.written(),
+            Err(e) => {
+                tracing::error!(error = %e, calls = calls.len(), changes = changes.len(), "a commit failed");
+                self.pending.give_back(events);
+            }
+        }
+        if let (Ok(()), Some(catalog)) = (&outcome, staged.catalog) {
+            self.publish(catalog);
+        }
+        for (answer, result) in answers.into_iter().zip(results(&outcome, staged.results, changes.len())) {
+            let _ = answer.send(result);
+        }
+        outcome
+    }
+
+    fn publish(&self, catalog: Catalog) {
+        let last = (self.catalog_out.borrow().clone(), self.directory_out.borrow().clone());
+        let directory = catalog.directory(Some((&last.0, &last.1)));
+        self.catalog_out.send_replace(Arc::new(catalog));
+        self.directory_out.send_replace(Arc::new(directory));
+    }
+}
+
+fn results(
+    outcome: &Result<(), StoreError>,
+    each: Vec<Result<(), StoreError>>,
+    count: usize,
+) -> Vec<Result<(), StoreError>> {
+    match outcome {
+        Ok(()) => each,
+        Err(e) => vec![Err(e.clone()); count],
+    }
+}
+
+/// What a batch will have done once it is committed.
+struct Staged {
+    catalog: Option<Catalog>,
+    results: Vec<Result<(), StoreError>>,
+}
+
+impl Staged {
+    /// Checks a change against what the batch has done so far and writes it. An `Err` is the database's and ends the
+    /// batch; a refusal goes to `results` alone.
+    async fn apply(&mut self, change: &Change, batch: &mut Batch, task: &Task) -> Result<(), StoreError> {
+        let result = match self.write(change, batch, task).await {
+            Err(e @ StoreError::Failed(_)) => return Err(e),
+            other => other,
+        };
+        self.results.push(result);
+        Ok(())
+    }
+
+    async fn write(&mut self, change: &Change, batch: &mut Batch, task: &Task) -> Result<(), StoreError> {
+        if let Change::Bindings(bindings) = change {
+            for binding in bindings {
+                batch.apply_binding(binding).await?;
+            }
+            return Ok(());
+        }
+        if let Change::DeleteCall(sid) = change {
+            let status = match task.pending.call(*sid) {
+                Some(waiting) => Some(waiting.status),
+                None => batch.call_status(*sid).await?,
+            };
+            return match status {
+                None => Err(StoreError::NotFound),
+                Some(status) if !status.is_final() => Err(StoreError::Unfinished),
+                Some(_) => {
+                    task.pending.forget_call(*sid);
+                    batch.delete_call(*sid).await
+                }
+            };
+        }
+        let catalog = self.catalog.get_or_insert_with(|| Catalog::clone(&task.catalog_out.borrow()));
+        match change {
+            Change::PutProfile(record) => {
+                let mut record = SipProfileRecord::clone(record);
+                record.revision = next_revision(Some(catalog.profile.revision), record.revision)?;
+                batch.put_profile(&record).await?;
+                catalog.profile = Arc::new(record);
+            }
+            Change::PutEndpoint(record) => {
+                let mut record = EndpointRecord::clone(record);
+                let old = catalog.endpoints.get(record.id).map(|r| r.revision);
+                record.revision = next_revision(old, record.revision)?;
+                if catalog.endpoint_by_username(&record.username).is_some_and(|other| other.id != record.id) {
+                    return Err(StoreError::Taken { field: "username" });
+                }
+                batch.put_endpoint(&record).await?;
+                catalog.put_endpoint(record);
+            }
+            Change::PutDomainApp(record) => {
+                let mut record = DomainAppRecord::clone(record);
+                let old = catalog.domain_apps.get(record.id).map(|r| r.revision);
+                record.revision = next_revision(old, record.revision)?;
+                let same = |other: &&Arc<DomainAppRecord>| {
+                    other.id != record.id
+                        && other.identifier.eq_ignore_ascii_case(&record.identifier)
+                        && other.user == record.user
+                };
+                if catalog.domain_apps.newest_first().any(|other| same(&other)) {
+                    return Err(StoreError::Taken { field: "identifier" });
+                }
+                batch.put_domain_app(&record).await?;
+                catalog.domain_apps.put(record.id, record);
+            }
+            Change::PutCarrier(record) => {
+                let mut record = CarrierRecord::clone(record);
+                let old = catalog.carriers.get(record.id).map(|r| r.revision);
+                record.revision = next_revision(old, record.revision)?;
+                if catalog.carriers.newest_first().any(|c| c.id != record.id && c.name == record.name) {
+                    return Err(StoreError::Taken { field: "name" });
+                }
+                batch.put_carrier(&record, &task.sealer).await?;
+                catalog.carriers.put(record.id, record);
+            }
+            Change::DeleteEndpoint(id) => {
+                let old = catalog.endpoints.get(*id).cloned().ok_or(StoreError::NotFound)?;
+                batch.delete_endpoint(*id, &old.username).await?;
+                catalog.remove_endpoint(*id);
+            }
+            Change::DeleteDomainApp(id) => {
+                catalog.domain_apps.get(*id).ok_or(StoreError::NotFound)?;
+                batch.delete_domain_app(*id).await?;
+                catalog.domain_apps.remove(*id);
+            }
+            Change::DeleteCarrier(id) => {
+                catalog.carriers.get(*id).ok_or(StoreError::NotFound)?;
+                batch.delete_carrier(*id).await?;
+                catalog.carriers.remove(*id);
+            }
+            Change::Bindings(_) | Change::DeleteCall(_) | Change::Flush => {}
+        }
+        Ok(())
+    }
+}
+
+/// The revision to store: one more than the stored one, which the writer must have read. A record that is gone
+/// cannot be changed, and one that is there cannot be made again.
+fn next_revision(stored: Option<i64>, read: i64) -> Result<i64, StoreError> {
+    match stored {
+        Some(stored) if stored == read => Ok(stored + 1),
+        None if read == 0 => Ok(1),
+        None => Err(StoreError::NotFound),
+        Some(_) => Err(StoreError::Stale),
+    }
+}

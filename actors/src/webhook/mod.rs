@@ -1,0 +1,31 @@
+//! The HTTP requests the switch makes to its customers: instruction documents, status callbacks, prompt files.
+//! It reads no LaML and no audio. Start at [`WebhookClient`]; what may be reached at all is in [`Guard`].
+//!
+//! ```text
+//! request → Target (scheme, userinfo, #limits) → in-flight slot of the host → guard (literal addresses)
+//!         → resolver (guard on what the name resolved to) → send, signed → redirect? guard again → body, capped
+//! ```
+
+mod client;
+mod config;
+mod exchange;
+mod failure;
+mod guard;
+mod in_flight;
+mod request;
+mod resolver;
+pub mod signature;
+mod status_queue;
+mod target;
+#[cfg(test)]
+pub(crate) mod test_server;
+#[cfg(test)]
+mod tests;
+
+pub use client::{ClientError, WebhookClient};
+pub use config::{Limits, WebhookConfig};
+pub(crate) use exchange::{Download, Validators};
+pub use failure::code;
+pub use guard::{Guard, Refused, Rule};
+pub use request::{NotifyOutcome, WebhookRequest};
+pub use status_queue::{StatusDrop, StatusJob, StatusQueue, StatusQueueLimits, StatusQueueStats};

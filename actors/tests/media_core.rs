@@ -1,0 +1,260 @@
+//! The RTP core on real sockets of this host: packets, ports, threads that die.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use crossbeam::channel::{Receiver, bounded};
+use tandem_actors::media::{self, EventSink, MediaConfig, MediaPool, MediaThread, StartError};
+use tandem_codecs::CodecId;
+use tandem_media::control::{Command, Event, LegSpec, OpenFailed};
+use tandem_model::{DropReason, LegId, Ptime};
+
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const PATIENCE: Duration = Duration::from_secs(10);
+
+struct Core {
+    pool: MediaPool,
+    thread: MediaThread,
+    events: Receiver<Event>,
+}
+
+fn core(first: u16, last: u16, threads: usize) -> Core {
+    let (sender, events) = bounded::<Event>(256);
+    let config = MediaConfig { address: LOOPBACK, advertise: None, ports: first..=last, cpus: (0..threads).collect() };
+    let sink = move |_: usize| {
+        let sender = sender.clone();
+        Box::new(move |event: Event| sender.try_send(event).is_ok()) as Box<dyn EventSink>
+    };
+    let pool = media::start(&config, sink).expect("starts");
+    let thread = pool.handle().thread_for("a call");
+    Core { pool, thread, events }
+}
+
+impl Core {
+    fn event(&self) -> Event {
+        self.events.recv_timeout(PATIENCE).expect("an event comes")
+    }
+
+    fn open(&self, id: u64) -> u16 {
+        self.thread.send(Command::Open { leg: LegId(id) }).unwrap();
+        match self.event() {
+            Event::Opened { leg, rtp_port } if leg == LegId(id) => rtp_port,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Returns once every command sent before it was done.
+    fn sync(&self, id: u64) {
+        self.thread.send(Command::Query { leg: LegId(id) }).unwrap();
+        while !matches!(self.event(), Event::Stats { leg, .. } if leg == LegId(id)) {}
+    }
+
+    fn open_to(&self, id: u64, phone: &UdpSocket) -> SocketAddr {
+        let port = self.open(id);
+        let spec = Box::new(spec(phone.local_addr().unwrap()));
+        self.thread.send(Command::Configure { leg: LegId(id), spec }).unwrap();
+        SocketAddr::new(LOOPBACK, port)
+    }
+}
+
+fn spec(remote: SocketAddr) -> LegSpec {
+    LegSpec {
+        remote_rtp: Some(remote),
+        remote_rtcp: None,
+        rtcp_mux: false,
+        codec: CodecId::Pcmu,
+        payload_type_send: 0,
+        payload_type_receive: 0,
+        fmtp: String::new(),
+        ptime: Ptime(20),
+        dtmf: None,
+        send: true,
+        receive: true,
+        srtp: None,
+    }
+}
+
+fn phone() -> UdpSocket {
+    let socket = UdpSocket::bind((LOOPBACK, 0)).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket
+}
+
+fn rtp(seq: u16, ssrc: u8) -> Vec<u8> {
+    let mut packet = vec![0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ssrc];
+    packet[2..4].copy_from_slice(&seq.to_be_bytes());
+    packet[4..8].copy_from_slice(&(u32::from(seq) * 160).to_be_bytes());
+    packet.extend([ssrc; 160]);
+    packet
+}
+
+#[test]
+fn two_phones_hear_each_other_and_the_statistics_say_so() {
+    let core = core(21_000, 21_019, 1);
+    let (pa, pb) = (phone(), phone());
+    let (a, b) = (core.open_to(1, &pa), core.open_to(2, &pb));
+    assert_eq!((a.port() % 2, b.port() % 2), (0, 0));
+    core.thread.send(Command::Bridge { a: LegId(1), b: LegId(2) }).unwrap();
+    core.sync(1);
+    let mut buf = [0; 2_048];
+    for seq in 0..50 {
+        pa.send_to(&rtp(seq, 7), a).unwrap();
+        let (n, from) = pb.recv_from(&mut buf).expect("relayed");
+        assert_eq!((&buf[12..n], from), (&[7; 160][..], b));
+        pb.send_to(&rtp(seq, 9), b).unwrap();
+        let (n, from) = pa.recv_from(&mut buf).expect("relayed");
+        assert_eq!((&buf[12..n], from), (&[9; 160][..], a));
+    }
+    pa.send_to(b"hello", a).unwrap();
+    core.thread.send(Command::Query { leg: LegId(1) }).unwrap();
+    let mut stats = None;
+    while stats.is_none() {
+        if let Event::Stats { leg: LegId(1), stats: s } = core.event() {
+            stats = Some(s);
+        }
+    }
+    let stats = stats.unwrap();
+    assert_eq!((stats.packets_received, stats.packets_sent, stats.packets_lost), (50, 50, 0));
+    for leg in [1, 2] {
+        core.thread.send(Command::Close { leg: LegId(leg) }).unwrap();
+        assert!(matches!(core.event(), Event::Closed { leg: l, .. } if l == LegId(leg)));
+    }
+    let until = Instant::now() + PATIENCE;
+    while core.thread.snapshot().legs > 0 && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let snapshot = core.thread.snapshot();
+    assert_eq!((snapshot.legs, snapshot.port_pairs_free, snapshot.events_lost), (0, 10, 0));
+    assert!(snapshot.packets_in >= 101 && snapshot.packets_out >= 100);
+    assert_eq!(snapshot.drops.iter().find(|(r, _)| *r == DropReason::NotRtp).unwrap().1, 1);
+}
+
+#[test]
+fn a_prompt_comes_every_twenty_milliseconds() {
+    use std::sync::Arc;
+    use tandem_media::control::{Clip, PlayId, Repeat};
+    use tandem_model::SampleRate;
+    let core = core(21_100, 21_119, 1);
+    let pa = phone();
+    core.open_to(1, &pa);
+    let clip = Arc::new(Clip { rate: SampleRate::HZ_8000, samples: vec![1_000; 8_000] });
+    let started = Instant::now();
+    core.thread.send(Command::Play { leg: LegId(1), play: PlayId(1), clip, repeat: Repeat::Times(1) }).unwrap();
+    let mut buf = [0; 2_048];
+    for _ in 0..50 {
+        let (n, _) = pa.recv_from(&mut buf).expect("the prompt");
+        assert_eq!(n, 172);
+    }
+    let took = started.elapsed();
+    assert!((Duration::from_millis(950)..Duration::from_millis(1_500)).contains(&took), "{took:?}");
+    assert!(matches!(core.event(), Event::PlayDone { completed: true, .. }));
+    assert!(core.thread.snapshot().ticks >= 50);
+}
+
+#[test]
+fn ports_run_out_rest_and_skip_those_that_others_hold() {
+    let taken = UdpSocket::bind((LOOPBACK, 21_202)).unwrap();
+    let core = core(21_200, 21_207, 1);
+    let ports: Vec<u16> = (1..=3).map(|id| core.open(id)).collect();
+    assert_eq!(ports, [21_200, 21_204, 21_206]);
+    core.thread.send(Command::Open { leg: LegId(4) }).unwrap();
+    assert!(matches!(core.event(), Event::OpenFailed { leg: LegId(4), reason: OpenFailed::PortsExhausted }));
+    drop(taken);
+    core.thread.send(Command::Close { leg: LegId(1) }).unwrap();
+    assert!(matches!(core.event(), Event::Closed { leg: LegId(1), .. }));
+    core.thread.send(Command::Open { leg: LegId(5) }).unwrap();
+    assert!(matches!(core.event(), Event::OpenFailed { .. }), "a freed pair rests");
+    std::thread::sleep(Duration::from_millis(2_100));
+    assert!([21_200, 21_202].contains(&core.open(6)));
+    core.pool.shutdown();
+}
+
+#[test]
+fn a_dead_thread_reports_its_legs_and_serves_the_next_ones() {
+    let core = core(21_300, 21_339, 2);
+    let pa = phone();
+    core.open_to(1, &pa);
+    core.thread.inject_panic().unwrap();
+    assert!(matches!(core.event(), Event::Failed { leg: LegId(1), .. }));
+    let a = core.open_to(2, &pa);
+    core.thread.send(Command::Echo { leg: LegId(2), on: true }).unwrap();
+    core.sync(2);
+    pa.send_to(&rtp(1, 5), a).unwrap();
+    let mut buf = [0; 2_048];
+    assert_eq!(pa.recv_from(&mut buf).expect("the echo").0, 172);
+    let all = core.pool.handle().snapshot();
+    assert_eq!(all.iter().map(|s| s.restarts).sum::<u64>(), 1);
+    assert!(all.iter().all(|s| !s.dead));
+}
+
+#[test]
+fn a_thread_that_keeps_dying_stays_down_and_says_so() {
+    let core = core(21_400, 21_403, 1);
+    let until = Instant::now() + PATIENCE;
+    while !core.thread.snapshot().dead && Instant::now() < until {
+        let _ = core.thread.inject_panic();
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(core.thread.send(Command::Query { leg: LegId(1) }), Err(media::SendError::Dead));
+    core.pool.shutdown();
+}
+
+#[test]
+fn a_call_always_meets_the_same_thread() {
+    let core = core(21_500, 21_539, 2);
+    let handle = core.pool.handle();
+    let threads: Vec<usize> = (0..64).map(|call| handle.thread_for(call).index()).collect();
+    assert!(threads.contains(&0) && threads.contains(&1));
+    assert!((0..64).all(|call| handle.thread_for(call).index() == threads[call as usize]));
+    assert_eq!(handle.advertised_address(), LOOPBACK);
+}
+
+#[test]
+fn an_event_nobody_takes_is_counted_and_stops_nothing() {
+    let config = MediaConfig { address: LOOPBACK, advertise: None, ports: 21_800..=21_809, cpus: vec![0] };
+    let pool = media::start(&config, |_| Box::new(|_: Event| false) as Box<dyn EventSink>).unwrap();
+    let thread = pool.handle().thread_for(1);
+    thread.send(Command::Open { leg: LegId(1) }).unwrap();
+    thread.send(Command::Close { leg: LegId(1) }).unwrap();
+    let until = Instant::now() + PATIENCE;
+    while thread.snapshot().events_lost < 2 && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!((thread.snapshot().events_lost, thread.snapshot().legs), (2, 0));
+}
+
+#[test]
+fn configurations_that_cannot_work_are_refused() {
+    let sink = |_: usize| Box::new(|_: Event| true) as Box<dyn EventSink>;
+    let config = |ports, cpus| MediaConfig { address: LOOPBACK, advertise: None, ports, cpus };
+    assert!(matches!(media::start(&config(21_600..=21_610, vec![]), sink), Err(StartError::NoCpus)));
+    assert!(matches!(media::start(&config(21_601..=21_602, vec![0]), sink), Err(StartError::TooFewPorts)));
+}
+
+#[test]
+fn an_ipv6_leg_works_like_any_other() {
+    let Ok(pa) = UdpSocket::bind("[::1]:0") else { return };
+    pa.set_read_timeout(Some(PATIENCE)).unwrap();
+    let (sender, events) = bounded::<Event>(16);
+    let config =
+        MediaConfig { address: "::1".parse().unwrap(), advertise: None, ports: 21_700..=21_709, cpus: vec![0] };
+    let pool = media::start(&config, move |_| {
+        let sender = sender.clone();
+        Box::new(move |event: Event| sender.try_send(event).is_ok())
+    })
+    .unwrap();
+    let thread = pool.handle().thread_for(1);
+    thread.send(Command::Open { leg: LegId(1) }).unwrap();
+    let Ok(Event::Opened { rtp_port, .. }) = events.recv_timeout(PATIENCE) else { panic!("opens") };
+    let spec = Box::new(spec(pa.local_addr().unwrap()));
+    thread.send(Command::Configure { leg: LegId(1), spec }).unwrap();
+    thread.send(Command::Echo { leg: LegId(1), on: true }).unwrap();
+    // The commands above may still be on their way when the first packet comes: phones send more than one.
+    let mut buf = [0; 2_048];
+    pa.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    let heard = (0..20u16).any(|seq| {
+        pa.send_to(&rtp(seq, 3), ("::1", rtp_port)).unwrap();
+        pa.recv_from(&mut buf).is_ok_and(|(n, _)| buf[12..n] == [3; 160])
+    });
+    assert!(heard);
+}

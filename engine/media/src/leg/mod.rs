@@ -1,0 +1,260 @@
+//! One leg's media: three spines that share its sockets.
+//!
+//! ```text
+//! receive  classify → parse → admit or unprotect → route → account ─┬─ relay ──────────────→ partner's send
+//!                                                                  ├─ digit (telephone-event)
+//!                                                                  └─ jitter insert
+//! play     tick: pop → decode or conceal → partner's rate ─────────────────────────────────→ partner's send
+//! send     relay map │ clip, tone or partner PCM → encode ─┬─ packetise → protect → batch
+//!          telephone-event ──────────────────────────────┘
+//! ```
+//!
+//! Each step is one function of that name. A leg knows nothing of its neighbours: the shard carries what one hears to the other.
+
+mod cursor;
+mod play;
+mod playback;
+mod receive;
+mod relay;
+mod report;
+mod send;
+mod turn;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tandem_codecs::CodecSpec;
+use tandem_model::limits::{RTP_TIMEOUT, TICK};
+use tandem_model::{Entropy, LegId, SampleRate, Timestamp};
+
+use crate::control::{Clip, Event, LegSpec, LegStats, PlayId, Repeat};
+use crate::source::SourcePolicy;
+use crate::stats::{CodecQuality, mean_opinion_score};
+use play::Player;
+use playback::Playback;
+pub(crate) use receive::Heard;
+use receive::Receiver;
+use report::Reporter;
+use send::Sender;
+pub(crate) use turn::{NtpClock, Scratch, Turn};
+
+/// What a jitter buffer and the network add on average, for the quality estimate, when nothing better is known.
+const DELAY_MS_ASSUMED: f32 = 60.0;
+
+pub(crate) struct Leg {
+    id: LegId,
+    spec: Option<Box<LegSpec>>,
+    source: SourcePolicy,
+    receiver: Receiver,
+    player: Option<Box<Player>>,
+    sender: Sender,
+    playback: Playback,
+    reporter: Reporter,
+    /// When the silence began that `RTP_TIMEOUT` measures; None when it does not, or was reported.
+    silent_since: Option<Timestamp>,
+    concealed: u64,
+    dropped: u64,
+    panic_next: bool,
+}
+
+/// How what this leg hears goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Listener {
+    Nobody,
+    /// Packets go on as they come.
+    Relay,
+    /// Decoded to this rate at each tick.
+    Transcode(SampleRate),
+}
+
+impl Leg {
+    pub fn new(now: Timestamp, id: LegId, entropy: &mut dyn Entropy) -> Self {
+        Leg {
+            id,
+            spec: None,
+            source: SourcePolicy::new(None),
+            receiver: Receiver::default(),
+            player: None,
+            sender: Sender::new(entropy),
+            playback: Playback::Idle,
+            reporter: Reporter::new(now, entropy),
+            silent_since: None,
+            concealed: 0,
+            dropped: 0,
+            panic_next: false,
+        }
+    }
+
+    pub fn id(&self) -> LegId {
+        self.id
+    }
+
+    pub fn spec(&self) -> Option<&LegSpec> {
+        self.spec.as_deref()
+    }
+
+    /// Applies what offer and answer agreed, first or again. SSRC, sequence, timestamp and, with the same keys, the roll-over
+    /// counters go on.
+    pub fn configure(&mut self, now: Timestamp, spec: Box<LegSpec>) {
+        self.source.renegotiate(now, spec.remote_rtp);
+        self.receiver.configure(self.spec.as_deref(), &spec);
+        self.sender.configure(self.spec.as_deref(), &spec);
+        self.silent_since = match (spec.receive, self.silent_since) {
+            (false, _) => None,
+            (true, Some(since)) if self.spec.as_ref().is_some_and(|s| s.receive) => Some(since),
+            (true, _) => Some(now),
+        };
+        let codec_changed = self.spec.as_ref().is_none_or(|s| s.codec != spec.codec || s.fmtp != spec.fmtp);
+        if codec_changed {
+            self.player = None;
+        }
+        self.spec = Some(spec);
+    }
+
+    /// Says who listens from now on.
+    pub fn set_listener(&mut self, listener: Listener) {
+        self.receiver.listener = listener;
+        match (listener, &self.spec) {
+            (Listener::Transcode(rate), Some(spec)) => {
+                if self.player.as_ref().is_none_or(|p| p.rate() != rate) {
+                    self.player = Player::new(spec, rate).map(Box::new);
+                }
+            }
+            _ => self.player = None,
+        }
+    }
+
+    pub fn play(&mut self, play: PlayId, clip: Arc<Clip>, repeat: Repeat) -> Option<Event> {
+        let ended = self.stop_playing(None);
+        self.playback = Playback::clip(play, clip, repeat, self.spec());
+        ended
+    }
+
+    /// Digits for the far end. `PlayDone { completed: false }` at once when they are not digits.
+    pub fn send_digits(&mut self, play: PlayId, digits: &str) -> [Option<Event>; 2] {
+        let ended = self.stop_playing(None);
+        match Playback::digits(Some(play), digits, self.spec()) {
+            Some(playback) => {
+                self.playback = playback;
+                [ended, None]
+            }
+            None => [ended, Some(Event::PlayDone { leg: self.id, play, completed: false })],
+        }
+    }
+
+    /// Hands on a digit of the partner whose packets do not fit ours.
+    pub fn forward_digit(&mut self, digit: char) {
+        let mut text = [0; 4];
+        let text = &*digit.encode_utf8(&mut text);
+        if !self.playback.push_digits(text)
+            && self.playback.is_idle()
+            && let Some(playback) = Playback::digits(None, text, self.spec())
+        {
+            self.playback = playback;
+        }
+    }
+
+    /// A packet of a partner that is decoded: only its digits go on from here.
+    pub fn take_event(&mut self, heard: &Heard) {
+        self.fail_point();
+        if let receive::Content::Event { digit: Some(digit), .. } = heard.content {
+            self.forward_digit(digit);
+        }
+    }
+
+    /// Ends what plays (if it is `only`, when given); the event tells its owner.
+    pub fn stop_playing(&mut self, only: Option<PlayId>) -> Option<Event> {
+        if only.is_some() && self.playback.id() != only {
+            return None;
+        }
+        let ended = std::mem::replace(&mut self.playback, Playback::Idle).id();
+        ended.map(|play| Event::PlayDone { leg: self.id, play, completed: false })
+    }
+
+    pub fn inject_panic(&mut self) {
+        self.panic_next = true;
+    }
+
+    /// Replaces everything a panic may have left half-done. What the far end can notice goes on: SSRC, sequence, timestamp,
+    /// roll-over counters, source lock and accounts.
+    pub fn rebuild(&mut self) -> Option<Event> {
+        let ended = self.stop_playing(None);
+        self.player = None;
+        let listener = self.receiver.listener;
+        if let Some(spec) = self.spec.as_deref() {
+            self.receiver.rebuild(spec);
+            self.sender.rebuild(spec);
+        }
+        self.set_listener(listener);
+        ended
+    }
+
+    pub fn stats(&self) -> LegStats {
+        let (jitter_ms, jitter_ms_max) = self.receiver.jitter_ms();
+        let received = self.receiver.packets;
+        let lost = self.receiver.lost();
+        let mos_in = self.spec.as_ref().filter(|_| received > 0).map(|spec| {
+            let unheard = lost + self.receiver.late;
+            let loss = unheard as f32 / (received + lost).max(1) as f32;
+            let delay = self.reporter.round_trip_ms.map_or(DELAY_MS_ASSUMED, |rtt| rtt / 2.0 + 40.0) + 2.0 * jitter_ms;
+            mean_opinion_score(CodecQuality::of(spec.codec), loss, delay)
+        });
+        LegStats {
+            packets_received: received,
+            packets_sent: self.sender.cursor.packets,
+            bytes_received: self.receiver.bytes,
+            bytes_sent: self.sender.cursor.bytes,
+            packets_lost: lost,
+            packets_dropped: self.dropped,
+            packets_concealed: self.concealed,
+            jitter_ms,
+            jitter_ms_max,
+            round_trip_ms: self.reporter.round_trip_ms,
+            remote_loss: self.reporter.remote_loss,
+            dtmf_received: self.receiver.digits,
+            dtmf_sent: self.sender.digits,
+            mos_in,
+        }
+    }
+
+    /// One tick's own work: time-outs, reports, and what this leg plays to its peer.
+    pub fn tick(&mut self, turn: &mut Turn<'_>) {
+        self.fail_point();
+        if let Some(since) = self.silent_since
+            && turn.now.since(since) >= RTP_TIMEOUT
+        {
+            self.silent_since = None;
+            turn.events.push(Event::TimedOut { leg: self.id });
+        }
+        if self.reporter.is_due(turn.now) {
+            self.send_report(turn, false);
+        }
+        self.advance_playback(turn);
+    }
+
+    /// A panic here is the containment tests' (`Command::InjectPanic`).
+    fn fail_point(&mut self) {
+        if std::mem::take(&mut self.panic_next) {
+            panic!("injected into {}", self.id);
+        }
+    }
+
+    fn heard(&mut self, now: Timestamp) {
+        if self.spec.as_ref().is_some_and(|s| s.receive) {
+            self.silent_since = Some(now);
+        }
+    }
+}
+
+/// Samples of one tick.
+fn tick_samples(rate: SampleRate) -> usize {
+    (u64::from(rate.0) * TICK.as_millis() as u64 / 1_000) as usize
+}
+
+fn clock_hz(spec: &LegSpec) -> u32 {
+    CodecSpec::by_id(spec.codec).clock_hz
+}
+
+fn packet_time(spec: &LegSpec) -> Duration {
+    Duration::from_millis(u64::from(spec.ptime.0))
+}

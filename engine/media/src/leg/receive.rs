@@ -1,0 +1,318 @@
+use std::net::SocketAddr;
+use std::ops::Range;
+
+use tandem_model::limits::SSRCS_PER_LEG_MAX;
+use tandem_model::{DropReason, RtpTime, SeqNo, Timestamp};
+
+use super::{Leg, Listener, Turn, clock_hz};
+use crate::control::{Event, LegSpec};
+use crate::dtmf::EventReceiver;
+use crate::jitter::Insert;
+use crate::rtcp::Compound;
+use crate::rtp::{PacketKind, RtpView, classify};
+use crate::srtp::{SrtpCursor, SrtpError, Unprotector};
+use crate::stats::{Arrival, StreamAccount};
+
+/// A stream that goes on within this time keeps its place against new SSRCs.
+const STREAM_ALIVE: std::time::Duration = std::time::Duration::from_millis(100);
+/// A place of the stream table may be given away after this much silence.
+const STREAM_FORGOTTEN: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// A packet that was taken, and what of it the partner may want.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Heard {
+    pub content: Content,
+    pub marker: bool,
+    pub sequence: SeqNo,
+    pub timestamp: RtpTime,
+    pub ssrc: u32,
+    /// Where the payload stands in the buffer the packet came in.
+    pub payload: Range<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    Audio,
+    /// A telephone-event; the digit on the first packet of each.
+    Event {
+        clock_hz: u32,
+        digit: Option<char>,
+    },
+}
+
+/// What came in so far, stream by stream.
+pub(super) struct Receiver {
+    unprotector: Option<Unprotector>,
+    streams: [Option<StreamAccount>; SSRCS_PER_LEG_MAX],
+    /// Index of the stream that is listened to.
+    current: usize,
+    /// Losses of streams that gave up their place.
+    lost_before: u64,
+    jitter_ms_max_before: f32,
+    dtmf: EventReceiver,
+    pub listener: Listener,
+    pub packets: u64,
+    pub bytes: u64,
+    pub digits: u64,
+    /// Came, but after their turn.
+    pub late: u64,
+    started: bool,
+}
+
+impl Default for Receiver {
+    fn default() -> Self {
+        Receiver {
+            unprotector: None,
+            streams: [const { None }; SSRCS_PER_LEG_MAX],
+            current: 0,
+            lost_before: 0,
+            jitter_ms_max_before: 0.0,
+            dtmf: EventReceiver::new(),
+            listener: Listener::Nobody,
+            packets: 0,
+            bytes: 0,
+            digits: 0,
+            late: 0,
+            started: false,
+        }
+    }
+}
+
+impl Leg {
+    /// The receive spine for a packet on the RTP port. RTCP that comes here (rtcp-mux, RFC 5761) takes its own way.
+    pub fn receive(&mut self, turn: &mut Turn<'_>, src: SocketAddr, packet: &mut [u8]) -> Option<Heard> {
+        self.fail_point();
+        let heard = match classify(packet) {
+            PacketKind::Rtp => self.receive_rtp(turn, src, packet).map(Some),
+            PacketKind::Rtcp => self.receive_rtcp(turn, src, packet).map(|()| None),
+            PacketKind::Other => Err(DropReason::NotRtp),
+        };
+        heard.unwrap_or_else(|reason| {
+            self.drop_packet(turn, reason);
+            None
+        })
+    }
+
+    /// The receive spine for a packet on the RTCP port.
+    pub fn receive_on_rtcp_port(&mut self, turn: &mut Turn<'_>, src: SocketAddr, packet: &mut [u8]) {
+        self.fail_point();
+        let result = match classify(packet) {
+            PacketKind::Rtcp => self.receive_rtcp(turn, src, packet),
+            PacketKind::Rtp | PacketKind::Other => Err(DropReason::MalformedRtcp),
+        };
+        if let Err(reason) = result {
+            self.drop_packet(turn, reason);
+        }
+    }
+
+    pub(super) fn drop_packet(&mut self, turn: &mut Turn<'_>, reason: DropReason) {
+        self.dropped += 1;
+        turn.count(reason);
+    }
+
+    fn receive_rtp(&mut self, turn: &mut Turn<'_>, src: SocketAddr, packet: &mut [u8]) -> Result<Heard, DropReason> {
+        let spec = self.spec.as_deref().ok_or(DropReason::NotConfigured)?;
+        if !spec.receive {
+            return Err(DropReason::NotConfigured);
+        }
+        let len = packet.len();
+        let plain = match &mut self.receiver.unprotector {
+            Some(unprotector) => {
+                let plain = unprotector.unprotect_rtp(packet, len).map_err(drop_reason)?;
+                self.source.authenticated(turn.now, src);
+                plain
+            }
+            None => {
+                let view = RtpView::parse(packet)?;
+                if !self.source.admit(turn.now, src, view.ssrc(), view.sequence()) {
+                    return Err(DropReason::WrongSource);
+                }
+                len
+            }
+        };
+        let view = RtpView::parse(&packet[..plain])?;
+        let kind = route(spec, view.payload_type())?;
+        self.receiver.account(turn.now, &view, clock_hz(spec), kind)?;
+        self.receiver.packets += 1;
+        self.receiver.bytes += len as u64;
+        if !std::mem::replace(&mut self.receiver.started, true) {
+            turn.events.push(Event::Started { leg: self.id });
+        }
+        let content = match kind {
+            Kind::Audio => Content::Audio,
+            Kind::Event { clock_hz } => Content::Event { clock_hz, digit: self.hear_event(turn, &view) },
+        };
+        self.heard(turn.now);
+        let heard = Heard {
+            content,
+            marker: view.marker(),
+            sequence: view.sequence(),
+            timestamp: view.timestamp(),
+            ssrc: view.ssrc(),
+            payload: view.payload_range(),
+        };
+        self.buffer(turn, &heard, &packet[heard.payload.clone()]);
+        Ok(heard)
+    }
+
+    fn hear_event(&mut self, turn: &mut Turn<'_>, view: &RtpView<'_>) -> Option<char> {
+        let digit = self.receiver.dtmf.packet(view.timestamp().0, view.marker(), view.payload())?;
+        self.receiver.digits += 1;
+        turn.events.push(Event::Digit { leg: self.id, digit });
+        Some(digit)
+    }
+
+    /// Jitter insert, when somebody listens through a decoder. An event takes its place there as a packet without audio.
+    fn buffer(&mut self, turn: &mut Turn<'_>, heard: &Heard, payload: &[u8]) {
+        let Some(player) = &mut self.player else { return };
+        let audio = match heard.content {
+            Content::Audio => payload,
+            Content::Event { .. } => &[],
+        };
+        let reason = match player.insert(turn.now, heard, audio) {
+            Insert::Stored => return,
+            Insert::Duplicate => DropReason::Duplicate,
+            Insert::Late => {
+                self.receiver.late += 1;
+                DropReason::Late
+            }
+            Insert::Full => DropReason::BufferFull,
+        };
+        self.drop_packet(turn, reason);
+    }
+
+    fn receive_rtcp(&mut self, turn: &mut Turn<'_>, src: SocketAddr, packet: &mut [u8]) -> Result<(), DropReason> {
+        let spec = self.spec.as_deref().ok_or(DropReason::NotConfigured)?;
+        let len = packet.len();
+        let plain = match &mut self.receiver.unprotector {
+            Some(unprotector) => unprotector.unprotect_rtcp(packet, len).map_err(drop_reason)?,
+            None if self.source.is_peer_host(src) || spec.remote_rtcp == Some(src) => len,
+            None => return Err(DropReason::WrongSource),
+        };
+        let compound = Compound::parse(&packet[..plain])?;
+        let now_ntp = turn.clock.at(turn.now);
+        self.reporter.hear(turn.now, now_ntp, compound, self.sender.cursor.ssrc, self.receiver.current_stream());
+        Ok(())
+    }
+}
+
+impl Receiver {
+    pub fn configure(&mut self, before: Option<&LegSpec>, spec: &LegSpec) {
+        let key_before = before.and_then(|s| s.srtp.as_ref()).map(|pair| &pair.inbound);
+        let key = spec.srtp.as_ref().map(|pair| &pair.inbound);
+        if key != key_before {
+            self.unprotector = key.map(Unprotector::new);
+        }
+        for stream in self.streams.iter_mut().flatten() {
+            stream.set_clock(clock_hz(spec));
+        }
+    }
+
+    pub fn rebuild(&mut self, spec: &LegSpec) {
+        let cursor: Option<SrtpCursor> = self.unprotector.as_ref().map(Unprotector::cursor);
+        self.unprotector = spec.srtp.as_ref().map(|pair| {
+            let mut unprotector = Unprotector::new(&pair.inbound);
+            if let Some(cursor) = &cursor {
+                unprotector.restore(cursor);
+            }
+            unprotector
+        });
+        self.dtmf = EventReceiver::new();
+    }
+
+    /// RFC 3550 accounting; refuses what was heard before.
+    fn account(&mut self, now: Timestamp, view: &RtpView<'_>, clock_hz: u32, kind: Kind) -> Result<(), DropReason> {
+        let stream = self.stream(now, view.ssrc(), view.sequence(), clock_hz)?;
+        match stream.packet(now, view.sequence(), view.timestamp(), kind == Kind::Audio) {
+            Arrival::New => Ok(()),
+            Arrival::Duplicate => Err(DropReason::Duplicate),
+            Arrival::Old | Arrival::Suspect => Err(DropReason::Late),
+        }
+    }
+
+    /// The account of this SSRC, which becomes the one listened to. A second stream beside a living one is refused: two voices
+    /// on one leg are not mixed.
+    fn stream(
+        &mut self,
+        now: Timestamp,
+        ssrc: u32,
+        sequence: SeqNo,
+        clock_hz: u32,
+    ) -> Result<&mut StreamAccount, DropReason> {
+        let found = self.streams.iter().position(|s| s.as_ref().is_some_and(|s| s.ssrc() == ssrc));
+        if found != Some(self.current) {
+            let current_alive =
+                self.current_stream().is_some_and(|current| now.since(current.last_arrival()) < STREAM_ALIVE);
+            // A stream never heard may take over at once (a transfer behind the peer); a known one must wait its turn.
+            if current_alive && found.is_some() {
+                return Err(DropReason::TooManySources);
+            }
+            self.current = match found {
+                Some(place) => place,
+                None => self.place_for(now, StreamAccount::new(ssrc, clock_hz, sequence))?,
+            };
+        }
+        self.streams[self.current].as_mut().ok_or(DropReason::TooManySources)
+    }
+
+    fn place_for(&mut self, now: Timestamp, account: StreamAccount) -> Result<usize, DropReason> {
+        let age = |s: &Option<StreamAccount>| s.as_ref().map_or(Timestamp::ZERO, StreamAccount::last_arrival);
+        let place = (0..SSRCS_PER_LEG_MAX).min_by_key(|&i| (self.streams[i].is_some(), age(&self.streams[i])));
+        let place = place.ok_or(DropReason::TooManySources)?;
+        if let Some(old) = &self.streams[place] {
+            if now.since(old.last_arrival()) < STREAM_FORGOTTEN {
+                return Err(DropReason::TooManySources);
+            }
+            self.lost_before += old.lost();
+            self.jitter_ms_max_before = self.jitter_ms_max_before.max(old.jitter_ms().1);
+        }
+        self.streams[place] = Some(account);
+        Ok(place)
+    }
+
+    pub fn current_stream(&mut self) -> Option<&mut StreamAccount> {
+        self.streams[self.current].as_mut()
+    }
+
+    pub fn lost(&self) -> u64 {
+        self.lost_before + self.streams.iter().flatten().map(StreamAccount::lost).sum::<u64>()
+    }
+
+    /// Of the stream listened to now, and the largest of all.
+    pub fn jitter_ms(&self) -> (f32, f32) {
+        let now = self.streams[self.current].as_ref().map_or(0.0, |s| s.jitter_ms().0);
+        let max = self.streams.iter().flatten().map(|s| s.jitter_ms().1).fold(self.jitter_ms_max_before, f32::max);
+        (now, max)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Audio,
+    Event { clock_hz: u32 },
+}
+
+/// What the payload type stands for. Peers that send with the number they gave us, instead of ours, are understood too.
+fn route(spec: &LegSpec, payload_type: u8) -> Result<Kind, DropReason> {
+    let event = |pt: fn(&crate::control::DtmfFormat) -> u8| spec.dtmf.filter(|d| pt(d) == payload_type);
+    if payload_type == spec.payload_type_receive {
+        Ok(Kind::Audio)
+    } else if let Some(dtmf) = event(|d| d.payload_type_receive) {
+        Ok(Kind::Event { clock_hz: dtmf.clock_hz })
+    } else if payload_type == spec.payload_type_send {
+        Ok(Kind::Audio)
+    } else if let Some(dtmf) = event(|d| d.payload_type_send) {
+        Ok(Kind::Event { clock_hz: dtmf.clock_hz })
+    } else {
+        Err(DropReason::UnknownPayloadType)
+    }
+}
+
+fn drop_reason(error: SrtpError) -> DropReason {
+    match error {
+        SrtpError::AuthFailed => DropReason::AuthFailed,
+        SrtpError::Replayed => DropReason::Replayed,
+        SrtpError::TooManySources => DropReason::TooManySources,
+        SrtpError::Malformed | SrtpError::NoRoom | SrtpError::KeyExhausted => DropReason::MalformedRtp,
+    }
+}

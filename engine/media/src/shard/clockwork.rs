@@ -1,0 +1,172 @@
+use std::time::Duration;
+
+use tandem_model::Timestamp;
+use tandem_model::limits::TICK;
+
+use super::Slot;
+
+/// A tick is cut into this many phases and the legs spread over them, so that work and packets come evenly.
+const PHASES: usize = 10;
+const PHASE: Duration = Duration::from_nanos(TICK.as_nanos() as u64 / PHASES as u64);
+/// Lateness that is caught up; beyond it ticks are left out, for a burst of stale frames helps nobody.
+const CATCH_UP_MAX: Duration = Duration::from_millis(100);
+
+/// Says whose tick is due: every leg once in each [`TICK`].
+#[derive(Debug)]
+pub(super) struct Clockwork {
+    phases: [Vec<Slot>; PHASES],
+    legs: usize,
+    /// The phase whose time is `at`.
+    phase: usize,
+    at: Timestamp,
+    /// How many of that phase's legs had their turn.
+    done: usize,
+    skipped: u64,
+}
+
+impl Clockwork {
+    pub fn new() -> Self {
+        Clockwork {
+            phases: [const { Vec::new() }; PHASES],
+            legs: 0,
+            phase: 0,
+            at: Timestamp::ZERO,
+            done: 0,
+            skipped: 0,
+        }
+    }
+
+    /// A leg's first tick comes within one [`TICK`].
+    pub fn add(&mut self, now: Timestamp, slot: Slot) {
+        if self.legs == 0 {
+            self.at = now + PHASE;
+            self.done = 0;
+        }
+        // Among the emptiest phases the one that comes first from here.
+        let from = self.phase + 1;
+        let emptiest = (from..from + PHASES).map(|p| p % PHASES).min_by_key(|&p| self.phases[p].len());
+        if let Some(phase) = emptiest {
+            self.phases[phase].push(slot);
+            self.legs += 1;
+        }
+    }
+
+    pub fn remove(&mut self, slot: Slot) {
+        for (phase, slots) in self.phases.iter_mut().enumerate() {
+            if let Some(i) = slots.iter().position(|&s| s == slot) {
+                // Order is kept: whoever had its turn in this phase stays before `done`.
+                slots.remove(i);
+                if phase == self.phase && i < self.done {
+                    self.done -= 1;
+                }
+                self.legs -= 1;
+            }
+        }
+    }
+
+    /// The next leg whose tick is due at `now`.
+    pub fn next_due(&mut self, now: Timestamp) -> Option<Slot> {
+        if self.legs == 0 {
+            return None;
+        }
+        self.skip_if_late(now);
+        while self.at <= now {
+            if let Some(&slot) = self.phases[self.phase].get(self.done) {
+                self.done += 1;
+                return Some(slot);
+            }
+            self.advance(1);
+        }
+        None
+    }
+
+    /// The time of the next phase with anybody in it.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        if self.legs == 0 {
+            return None;
+        }
+        let ahead = (0..PHASES).find(|&n| {
+            let slots = self.phases[(self.phase + n) % PHASES].len();
+            if n == 0 { slots > self.done } else { slots > 0 }
+        });
+        // Nobody but in this phase, and they had their turn: a whole tick from here.
+        Some(self.at + PHASE * ahead.unwrap_or(PHASES) as u32)
+    }
+
+    pub fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    fn skip_if_late(&mut self, now: Timestamp) {
+        let late = now.since(self.at);
+        if late > CATCH_UP_MAX {
+            let phases = (late.as_nanos() / PHASE.as_nanos()) as u64;
+            self.skipped += phases / PHASES as u64;
+            self.advance(phases);
+        }
+    }
+
+    fn advance(&mut self, phases: u64) {
+        self.at = self.at + Duration::from_nanos((PHASE.as_nanos() as u64).saturating_mul(phases));
+        self.phase = (self.phase + (phases % PHASES as u64) as usize) % PHASES;
+        self.done = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_leg_ticks_once_in_twenty_milliseconds_and_deadlines_are_kept() {
+        let mut clockwork = Clockwork::new();
+        let start = Timestamp::from_millis(1_000);
+        for i in 0..25 {
+            clockwork.add(start, Slot(i));
+        }
+        let mut turns = [0; 25];
+        let mut now = start;
+        while let Some(at) = clockwork.deadline().filter(|&at| at <= start + TICK * 10) {
+            assert!(at > now || now == start, "time goes on");
+            now = at;
+            while let Some(slot) = clockwork.next_due(now) {
+                turns[slot.0] += 1;
+            }
+        }
+        assert_eq!(turns, [10; 25]);
+    }
+
+    #[test]
+    fn a_lone_leg_is_not_woken_for_empty_phases() {
+        let mut clockwork = Clockwork::new();
+        clockwork.add(Timestamp::ZERO, Slot(0));
+        let first = clockwork.deadline().unwrap();
+        assert_eq!(clockwork.next_due(first), Some(Slot(0)));
+        assert_eq!(clockwork.next_due(first), None);
+        assert_eq!(clockwork.deadline(), Some(first + TICK));
+    }
+
+    #[test]
+    fn long_lateness_is_skipped_and_not_made_up_for() {
+        let mut clockwork = Clockwork::new();
+        clockwork.add(Timestamp::ZERO, Slot(0));
+        let late = Timestamp::from_secs(10);
+        let turns = std::iter::from_fn(|| clockwork.next_due(late)).count();
+        assert!(turns <= 1, "{turns}");
+        assert!(clockwork.skipped() > 490);
+        assert!(clockwork.deadline().unwrap() > late);
+    }
+
+    #[test]
+    fn a_leg_that_leaves_in_its_own_phase_costs_nobody_a_turn() {
+        let mut clockwork = Clockwork::new();
+        for i in 0..2 * PHASES {
+            clockwork.add(Timestamp::ZERO, Slot(i));
+        }
+        let at = clockwork.deadline().unwrap();
+        let first = clockwork.next_due(at).unwrap();
+        clockwork.remove(first);
+        assert!(clockwork.next_due(at).is_some());
+        assert_eq!(clockwork.next_due(at), None);
+    }
+}

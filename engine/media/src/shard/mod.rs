@@ -1,0 +1,311 @@
+//! Many legs on one thread: commands, packets and ticks in; packets to send and events out.
+//! It owns no socket, port or clock: its driver is the RTP core. Start at [`Shard`].
+
+mod batch;
+mod clockwork;
+mod contain;
+mod events;
+mod wiring;
+
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use tandem_model::limits::RTP_PACKET_BYTES_MAX;
+use tandem_model::{DropReason, Entropy, LegId, Timestamp, WallTime};
+
+pub use batch::{Batch, Component, Outgoing, PACKET_ROOM};
+pub use events::DropCounters;
+pub(crate) use events::EventQueue;
+
+use crate::control::{Command, Event, LegStats, OpenFailed};
+use crate::leg::{Leg, NtpClock, Scratch};
+use clockwork::Clockwork;
+use contain::Failures;
+
+/// A leg's place in its shard; free again, and given to another leg, after [`Shard::poll_released`] named it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Slot(pub usize);
+
+#[derive(Clone, Copy, Debug)]
+pub struct ShardConfig {
+    /// Legs at one time.
+    pub legs_max: usize,
+    /// Civil time at [`Timestamp::ZERO`], for sender reports.
+    pub wall_at_zero: WallTime,
+}
+
+/// Polling order after every input: flush the [`Batch`], then [`Shard::poll_event`] until None, then
+/// [`Shard::poll_released`] until None. Nothing here allocates, locks or waits per packet.
+pub struct Shard {
+    config: ShardConfig,
+    places: Vec<Option<Place>>,
+    free: Vec<Slot>,
+    by_id: BTreeMap<LegId, Slot>,
+    clockwork: Clockwork,
+    events: EventQueue,
+    released: VecDeque<Slot>,
+    drops: DropCounters,
+    scratch: Box<Scratch>,
+    rebuilt: u64,
+}
+
+struct Place {
+    leg: Box<Leg>,
+    /// Who hears this leg, and whom it hears: another leg, or with an echo itself.
+    partner: Option<Slot>,
+    failures: Failures,
+}
+
+impl Shard {
+    pub fn new(config: ShardConfig) -> Self {
+        Shard {
+            config,
+            places: Vec::new(),
+            free: Vec::new(),
+            by_id: BTreeMap::new(),
+            clockwork: Clockwork::new(),
+            events: EventQueue::new(),
+            released: VecDeque::new(),
+            drops: DropCounters::default(),
+            scratch: Scratch::new(),
+            rebuilt: 0,
+        }
+    }
+
+    /// Takes a leg whose sockets are open, and reports [`Event::Opened`] with its port. `entropy` gives SSRC and starting points.
+    ///
+    /// # Errors
+    /// [`OpenFailed::Overloaded`] when the shard is full or the leg is here already.
+    pub fn open(
+        &mut self,
+        now: Timestamp,
+        leg: LegId,
+        rtp_port: u16,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Slot, OpenFailed> {
+        if self.by_id.len() >= self.config.legs_max || self.by_id.contains_key(&leg) {
+            return Err(OpenFailed::Overloaded);
+        }
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.places.push(None);
+            Slot(self.places.len() - 1)
+        });
+        let place = Place { leg: Box::new(Leg::new(now, leg, entropy)), partner: None, failures: Failures::default() };
+        self.places[slot.0] = Some(place);
+        self.by_id.insert(leg, slot);
+        self.clockwork.add(now, slot);
+        self.events.push(Event::Opened { leg, rtp_port });
+        Ok(slot)
+    }
+
+    /// Everything but [`Command::Open`], which is the driver's: see [`Shard::open`].
+    pub fn handle_command(&mut self, now: Timestamp, command: Command, batch: &mut Batch) {
+        match command {
+            Command::Open { .. } => {}
+            Command::Configure { leg, spec } => {
+                if let Some(slot) = self.slot(leg) {
+                    self.contained(slot, now, batch, |leg, turn| leg.configure(turn.now, spec));
+                    self.wire(slot, now, batch);
+                }
+            }
+            Command::Bridge { a, b } => self.bridge(now, a, b, batch),
+            Command::Unbridge { leg } => {
+                if let Some(slot) = self.slot(leg) {
+                    self.unbridge(slot, now, batch);
+                }
+            }
+            Command::Play { leg, play, clip, repeat } => {
+                if let Some(slot) = self.slot(leg) {
+                    self.with_events(slot, now, batch, |leg| [leg.play(play, clip, repeat), None]);
+                }
+            }
+            Command::StopPlay { leg, play } => {
+                if let Some(slot) = self.slot(leg) {
+                    self.with_events(slot, now, batch, |leg| [leg.stop_playing(Some(play)), None]);
+                }
+            }
+            Command::SendDigits { leg, play, digits } => {
+                if let Some(slot) = self.slot(leg) {
+                    self.with_events(slot, now, batch, |leg| leg.send_digits(play, &digits));
+                }
+            }
+            Command::Echo { leg, on } => {
+                if let Some(slot) = self.slot(leg) {
+                    self.echo(slot, on, now, batch);
+                }
+            }
+            Command::Close { leg } => {
+                if let Some(slot) = self.slot(leg) {
+                    self.close(slot, now, batch);
+                }
+            }
+            Command::Query { leg } => {
+                if let Some(place) = self.slot(leg).and_then(|slot| self.place(slot)) {
+                    let stats = Box::new(place.leg.stats());
+                    self.events.push(Event::Stats { leg, stats });
+                }
+            }
+            Command::InjectPanic { leg } => {
+                if let Some(place) = self.slot(leg).and_then(|slot| self.place_mut(slot)) {
+                    place.leg.inject_panic();
+                }
+            }
+        }
+    }
+
+    /// One datagram from one of a leg's sockets; its bytes are used up.
+    pub fn handle_packet(
+        &mut self,
+        now: Timestamp,
+        slot: Slot,
+        component: Component,
+        src: SocketAddr,
+        packet: &mut [u8],
+        batch: &mut Batch,
+    ) {
+        if packet.len() > RTP_PACKET_BYTES_MAX {
+            self.drops.count(DropReason::MalformedRtp);
+            return;
+        }
+        if self.place(slot).is_none() {
+            self.drops.count(DropReason::NotConfigured);
+            return;
+        }
+        match component {
+            Component::Rtcp => {
+                self.contained(slot, now, batch, |leg, turn| leg.receive_on_rtcp_port(turn, src, packet));
+            }
+            Component::Rtp => {
+                let heard = self.contained(slot, now, batch, |leg, turn| leg.receive(turn, src, packet)).flatten();
+                if let (Some(heard), Some(partner)) = (heard, self.partner(slot)) {
+                    let transcoded = self.is_transcoded(slot);
+                    let payload = packet.get(heard.payload.clone()).unwrap_or(&[]);
+                    self.contained(partner, now, batch, |leg, turn| {
+                        if transcoded { leg.take_event(&heard) } else { leg.relay(turn, &heard, payload) }
+                    });
+                }
+            }
+        }
+    }
+
+    /// Does what is due. True when the batch filled up before all was done: flush and call again.
+    pub fn tick(&mut self, now: Timestamp, batch: &mut Batch) -> bool {
+        loop {
+            if !batch.has_room() {
+                return self.clockwork.deadline().is_some_and(|at| at <= now);
+            }
+            match self.clockwork.next_due(now) {
+                Some(slot) => self.tick_leg(slot, now, batch),
+                None => return false,
+            }
+        }
+    }
+
+    /// When [`Shard::tick`] has something to do next; None without legs.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        self.clockwork.deadline()
+    }
+
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop()
+    }
+
+    /// A leg that ended: its sockets may be closed, its last packets being flushed.
+    pub fn poll_released(&mut self) -> Option<Slot> {
+        let slot = self.released.pop_front()?;
+        self.free.push(slot);
+        Some(slot)
+    }
+
+    pub fn slot(&self, leg: LegId) -> Option<Slot> {
+        self.by_id.get(&leg).copied()
+    }
+
+    /// What a leg's media did so far.
+    pub fn stats(&self, leg: LegId) -> Option<LegStats> {
+        Some(self.place(self.slot(leg)?)?.leg.stats())
+    }
+
+    pub fn legs(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// The legs here, in order of their ids.
+    pub fn leg_ids(&self) -> impl Iterator<Item = LegId> + '_ {
+        self.by_id.keys().copied()
+    }
+
+    pub fn drops(&self) -> &DropCounters {
+        &self.drops
+    }
+
+    pub fn events_lost(&self) -> u64 {
+        self.events.lost()
+    }
+
+    /// Legs rebuilt after a panic.
+    pub fn rebuilt(&self) -> u64 {
+        self.rebuilt
+    }
+
+    /// Ticks left out because the driver came too late for them.
+    pub fn ticks_skipped(&self) -> u64 {
+        self.clockwork.skipped()
+    }
+
+    fn tick_leg(&mut self, slot: Slot, now: Timestamp, batch: &mut Batch) {
+        self.contained(slot, now, batch, |leg, turn| leg.tick(turn));
+        let Some(partner) = self.partner(slot) else { return };
+        let played = self.contained(slot, now, batch, |leg, turn| leg.play_out(turn)).flatten();
+        if let Some((samples, rate)) = played {
+            let pcm = self.scratch.tick;
+            self.contained(partner, now, batch, |leg, turn| leg.send_partner_pcm(turn, &pcm[..samples], rate));
+        }
+    }
+
+    fn close(&mut self, slot: Slot, now: Timestamp, batch: &mut Batch) {
+        self.unbridge(slot, now, batch);
+        self.contained(slot, now, batch, |leg, turn| {
+            if let Some(event) = leg.stop_playing(None) {
+                turn.events.push(event);
+            }
+            leg.send_report(turn, true);
+        });
+        if let Some(place) = self.remove(slot) {
+            self.events.push(Event::Closed { leg: place.leg.id(), stats: Box::new(place.leg.stats()) });
+        }
+    }
+
+    fn remove(&mut self, slot: Slot) -> Option<Place> {
+        let place = self.places.get_mut(slot.0)?.take()?;
+        self.by_id.remove(&place.leg.id());
+        self.clockwork.remove(slot);
+        self.released.push_back(slot);
+        Some(place)
+    }
+
+    fn place(&self, slot: Slot) -> Option<&Place> {
+        self.places.get(slot.0)?.as_ref()
+    }
+
+    fn place_mut(&mut self, slot: Slot) -> Option<&mut Place> {
+        self.places.get_mut(slot.0)?.as_mut()
+    }
+
+    fn with_events(
+        &mut self,
+        slot: Slot,
+        now: Timestamp,
+        batch: &mut Batch,
+        f: impl FnOnce(&mut Leg) -> [Option<Event>; 2],
+    ) {
+        self.contained(slot, now, batch, |leg, turn| {
+            f(leg).into_iter().flatten().for_each(|event| turn.events.push(event));
+        });
+    }
+
+    fn clock(&self) -> NtpClock {
+        NtpClock { origin: self.config.wall_at_zero }
+    }
+}

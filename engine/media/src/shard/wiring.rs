@@ -1,0 +1,88 @@
+use tandem_codecs::CodecId;
+use tandem_model::{LegId, SampleRate, Timestamp};
+
+use super::{Batch, Shard, Slot};
+use crate::control::LegSpec;
+use crate::leg::Listener;
+
+impl Shard {
+    pub(super) fn bridge(&mut self, now: Timestamp, a: LegId, b: LegId, batch: &mut Batch) {
+        let (Some(a), Some(b)) = (self.slot(a), self.slot(b)) else { return };
+        if a == b {
+            return;
+        }
+        for slot in [a, b] {
+            self.unbridge(slot, now, batch);
+            self.with_events(slot, now, batch, |leg| [leg.stop_playing(None), None]);
+        }
+        self.set_partner(a, Some(b));
+        self.set_partner(b, Some(a));
+        self.wire(a, now, batch);
+    }
+
+    /// Ends the leg's bridge for both sides, and its echo.
+    pub(super) fn unbridge(&mut self, slot: Slot, now: Timestamp, batch: &mut Batch) {
+        if let Some(partner) = self.partner(slot) {
+            for end in [slot, partner] {
+                self.set_partner(end, None);
+                self.wire(end, now, batch);
+            }
+        }
+    }
+
+    pub(super) fn echo(&mut self, slot: Slot, on: bool, now: Timestamp, batch: &mut Batch) {
+        if on {
+            self.unbridge(slot, now, batch);
+            self.set_partner(slot, Some(slot));
+            self.wire(slot, now, batch);
+        } else if self.partner(slot) == Some(slot) {
+            self.unbridge(slot, now, batch);
+        }
+    }
+
+    /// Tells a leg and its partner how each is heard by the other, after anything of it changed.
+    pub(super) fn wire(&mut self, slot: Slot, now: Timestamp, batch: &mut Batch) {
+        let partner = self.partner(slot);
+        let ends = [Some(slot), partner.filter(|&p| p != slot)];
+        for end in ends.into_iter().flatten() {
+            let listener = self.listener_of(end);
+            self.contained(end, now, batch, |leg, _| leg.set_listener(listener));
+        }
+    }
+
+    pub(super) fn partner(&self, slot: Slot) -> Option<Slot> {
+        self.place(slot)?.partner
+    }
+
+    pub(super) fn set_partner(&mut self, slot: Slot, partner: Option<Slot>) {
+        if let Some(place) = self.place_mut(slot) {
+            place.partner = partner;
+        }
+    }
+
+    pub(super) fn is_transcoded(&self, slot: Slot) -> bool {
+        matches!(self.listener_of(slot), Listener::Transcode(_))
+    }
+
+    fn listener_of(&self, slot: Slot) -> Listener {
+        let spec = |slot: Slot| self.place(slot).and_then(|p| p.leg.spec());
+        match (spec(slot), self.partner(slot).and_then(spec)) {
+            (Some(from), Some(to)) if passes_through(from, to) => Listener::Relay,
+            (Some(from), Some(to)) => Listener::Transcode(common_rate(from.codec, to.codec)),
+            _ => Listener::Nobody,
+        }
+    }
+}
+
+/// The payload of one is the payload of the other.
+fn passes_through(from: &LegSpec, to: &LegSpec) -> bool {
+    from.codec == to.codec && from.ptime == to.ptime
+}
+
+/// The rate both ends of a transcoded bridge work at: libopus gives and takes the narrow one, so nothing is resampled.
+fn common_rate(from: CodecId, to: CodecId) -> SampleRate {
+    match (from, to) {
+        (CodecId::Opus, CodecId::Opus) => SampleRate::HZ_48000,
+        (CodecId::Pcmu | CodecId::Pcma, _) | (_, CodecId::Pcmu | CodecId::Pcma) => SampleRate::HZ_8000,
+    }
+}

@@ -1,0 +1,192 @@
+//! Text in, text out.
+
+mod support;
+
+use support::*;
+use tandem_sdp::*;
+
+/// The answer after its session lines, joined by `|`.
+fn lines(capabilities: &Capabilities, remote: &Description) -> String {
+    match answered(capabilities, remote) {
+        Ok((text, _)) => {
+            let start = text.find("m=").expect("has a media line");
+            text[start..].trim_end().replace("\r\n", "|")
+        }
+        Err(refusal) => refusal.to_string(),
+    }
+}
+
+#[test]
+fn an_answer_takes_one_codec_and_keeps_the_offers_numbers() {
+    for (line, attributes, wanted) in [
+        ("5000 RTP/AVP 0", vec![], "m=audio 20000 RTP/AVP 0|a=rtpmap:0 PCMU/8000|a=ptime:20|a=sendrecv"),
+        ("5000 RTP/AVP 18 8 0", vec![], "m=audio 20000 RTP/AVP 8|a=rtpmap:8 PCMA/8000|a=ptime:20|a=sendrecv"),
+        (
+            "5000 RTP/AVP 107 0 101 102",
+            vec![
+                "rtpmap:107 OPUS/48000/2",
+                "rtpmap:101 telephone-event/8000",
+                "rtpmap:102 telephone-event/48000",
+                "rtcp-mux",
+            ],
+            "m=audio 20000 RTP/AVP 107 102|a=rtpmap:107 opus/48000/2|a=fmtp:107 useinbandfec=1\
+             |a=rtpmap:102 telephone-event/48000|a=fmtp:102 0-15|a=ptime:20|a=rtcp-mux|a=sendrecv",
+        ),
+        (
+            "5000 RTP/AVPF 111 101",
+            vec!["rtpmap:111 opus/48000", "rtpmap:101 telephone-event/8000", "ptime:30"],
+            "m=audio 20000 RTP/AVPF 111 101|a=rtpmap:111 opus/48000/2|a=fmtp:111 useinbandfec=1\
+             |a=rtpmap:101 telephone-event/8000|a=fmtp:101 0-15|a=ptime:20|a=sendrecv",
+        ),
+        ("5000 RTP/AVP 18", vec![], "488: no codec in common"),
+        ("0 RTP/AVP 0", vec![], "488: no audio line"),
+        ("5000 RTP/AVP 96", vec!["rtpmap:96 PCMU/16000"], "488: no codec in common"),
+        (
+            "5000 UDP/TLS/RTP/SAVPF 0",
+            vec!["fingerprint:sha-256 AA"],
+            "488: transport is neither RTP/AVP nor RTP/SAVP with SDES keys",
+        ),
+    ] {
+        assert_eq!(lines(&capabilities(Encryption::Optional), &audio(line, &attributes)), wanted, "{line}");
+    }
+}
+
+#[test]
+fn the_whole_answer_is_as_rfc_3264_has_it() {
+    let (text, _) = answered(&capabilities(Encryption::Off), &audio("5000 RTP/AVP 0", &[])).expect("plain PCMU");
+    let session = "v=0\r\no=- 42 1 IN IP4 192.0.2.7\r\ns=-\r\nc=IN IP4 192.0.2.7\r\nt=0 0\r\nm=audio";
+    assert!(text.starts_with(session) && text.ends_with("a=sendrecv\r\n"), "{text}");
+}
+
+#[test]
+fn packet_time_is_what_the_peer_likes_within_reason() {
+    let cases = [
+        ("ptime:10", 10),
+        ("ptime:30", 30),
+        ("ptime:60", 60),
+        ("ptime:5", 10),
+        ("ptime:200", 60),
+        ("ptime:25", 20),
+        ("maxptime:10", 10),
+        ("maxptime:150", 20),
+        ("ptime:20.0", 20),
+        ("ptime:0", 20),
+        ("ptime:-20", 20),
+        ("ptime:4294967296", 20),
+    ];
+    for (attribute, wanted) in cases {
+        let remote = audio("5000 RTP/AVP 0", &[attribute]);
+        let (_, agreement) = answered(&capabilities(Encryption::Off), &remote).expect("plain PCMU");
+        assert_eq!(agreement.ptime_ms, wanted, "{attribute}");
+    }
+}
+
+#[test]
+fn hold_and_resume_turn_directions_round() {
+    for (address, theirs, ours, send, receive, has_address) in [
+        ("198.51.100.1", "sendrecv", "sendrecv", true, true, true),
+        ("198.51.100.1", "sendonly", "recvonly", false, true, true),
+        ("198.51.100.1", "recvonly", "sendonly", true, false, true),
+        ("198.51.100.1", "inactive", "inactive", false, false, false),
+        ("0.0.0.0", "sendrecv", "recvonly", false, true, false),
+        ("0.0.0.0", "sendonly", "recvonly", false, true, false),
+    ] {
+        for session_level in [true, false] {
+            let (above, below) = if session_level { (theirs, "rtcp-mux") } else { ("tool:x", theirs) };
+            let text = format!("v=0\nc=IN IP4 {address}\na={above}\nm=audio 5000 RTP/AVP 0\na={below}\n");
+            let remote = parse(text.as_bytes()).expect("the test's own text");
+            let (text, agreement) = answered(&capabilities(Encryption::Off), &remote).expect("plain PCMU");
+            assert!(text.contains(&format!("a={ours}\r\n")), "{address} {theirs}: {text}");
+            assert_eq!((agreement.send, agreement.receive), (send, receive), "{address} {theirs}");
+            assert_eq!(agreement.remote_rtp.is_some(), has_address, "{address} {theirs}");
+        }
+    }
+}
+
+#[test]
+fn our_own_hold_narrows_the_answer() {
+    let mut held = local();
+    held.direction = Direction::SendOnly;
+    for (theirs, ours) in [("sendrecv", "sendonly"), ("sendonly", "inactive"), ("recvonly", "sendonly")] {
+        let remote = audio("5000 RTP/AVP 0", &[theirs]);
+        let (text, agreement) =
+            answer(&capabilities(Encryption::Off), &held, &remote, Preference::Offered, &mut entropy()).expect("PCMU");
+        assert!(text.ends_with(format!("a={ours}\r\n").as_bytes()), "{theirs}");
+        assert!(!agreement.receive);
+    }
+}
+
+#[test]
+fn rtcp_goes_where_the_peer_says() {
+    for (attributes, wanted) in [
+        (vec![], Some("198.51.100.1:5001")),
+        (vec!["rtcp:6001"], Some("198.51.100.1:6001")),
+        (vec!["rtcp:6001 IN IP4 198.51.100.2"], Some("198.51.100.2:6001")),
+        (vec!["rtcp:6001 IN IP4 224.0.0.1"], None),
+        (vec!["rtcp:65536"], Some("198.51.100.1:5001")),
+        (vec!["rtcp-mux", "rtcp:6001"], Some("198.51.100.1:5000")),
+    ] {
+        let (_, agreement) =
+            answered(&capabilities(Encryption::Off), &audio("5000 RTP/AVP 0", &attributes)).expect("plain PCMU");
+        assert_eq!(agreement.remote_rtcp, wanted.map(|a| a.parse().expect("an address")), "{attributes:?}");
+    }
+}
+
+#[test]
+fn other_lines_are_declined_in_their_places() {
+    let text = "v=0\nc=IN IP6 2001:db8::1\nm=video 6000 RTP/AVP 31 34\nm=audio 5000 RTP/AVP 8\nm=image 7000 udptl t38\n\
+                m=audio 5002 RTP/AVP 0\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\n";
+    let remote = parse(text.as_bytes()).expect("the test's own text");
+    let (text, agreement) = answered(&capabilities(Encryption::Optional), &remote).expect("PCMA");
+    let media: Vec<&str> = text.lines().filter(|l| l.starts_with("m=")).collect();
+    assert_eq!(
+        media,
+        [
+            "m=video 0 RTP/AVP 31",
+            "m=audio 20000 RTP/AVP 8",
+            "m=image 0 udptl t38",
+            "m=audio 0 RTP/AVP 0",
+            "m=application 0 UDP/DTLS/SCTP webrtc-datachannel"
+        ]
+    );
+    assert_eq!(agreement.media_index, 1);
+    assert_eq!(agreement.remote_rtp, "[2001:db8::1]:5000".parse().ok());
+
+    // A later offer of ours has every line still (RFC 3264 section 8).
+    let again = offer(&capabilities(Encryption::Off), &local().next(&agreement), &mut entropy());
+    let text = String::from_utf8_lossy(&again.text);
+    assert_eq!(text.lines().filter(|l| l.starts_with("m=")).count(), 5);
+    assert!(text.contains("o=- 42 2 IN IP4"));
+}
+
+#[test]
+fn the_caller_steers_the_choice_of_codec() {
+    let remote = audio("5000 RTP/AVP 8 0 96", &["rtpmap:96 opus/48000/2"]);
+    for (preference, wanted) in [
+        (Preference::Offered, ["PCMA", "PCMU", "opus"]),
+        (Preference::Ours, ["opus", "PCMU", "PCMA"]),
+        (Preference::First(&["G722", "pcmu"]), ["PCMU", "PCMA", "opus"]),
+        (Preference::First(&[]), ["PCMA", "PCMU", "opus"]),
+    ] {
+        let (_, agreement) =
+            answer(&capabilities(Encryption::Off), &local(), &remote, preference, &mut entropy()).expect("common");
+        let names: Vec<&str> = agreement.common.iter().map(|f| f.name.as_str()).collect();
+        assert_eq!(names, wanted, "{preference:?}");
+        assert_eq!(agreement.codec.name, wanted[0]);
+    }
+}
+
+#[test]
+fn media_is_sent_to_no_group_and_no_name() {
+    for (connection, why) in [
+        ("c=IN IP4 224.2.1.1/127", "488: connection is no unicast address"),
+        ("c=IN IP4 255.255.255.255", "488: connection is no unicast address"),
+        ("c=IN IP6 ::ffff:224.2.1.1", "488: connection is no unicast address"),
+        ("c=IN IP6 ff02::1", "488: connection is no unicast address"),
+        ("c=IN IP4 phone.example.com", "488: connection is a host name"),
+        ("s=-", "488: no connection address"),
+    ] {
+        let remote = parse(format!("v=0\n{connection}\nm=audio 5000 RTP/AVP 0\n").as_bytes()).expect("reads");
+        assert_eq!(lines(&capabilities(Encryption::Off), &remote), why, "{connection}");
+    }
+}

@@ -1,0 +1,51 @@
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use tandem_model::{SeedEntropy, SrtpSuite};
+use tandem_sdp::*;
+
+pub const KEY_80: &str = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0e";
+
+pub fn codec(name: &str) -> CodecOffer {
+    let (clock_hz, channels, payload_type, fmtp) = match name {
+        "PCMU" => (8_000, 1, 0, ""),
+        "PCMA" => (8_000, 1, 8, ""),
+        _ => (48_000, 2, 96, "useinbandfec=1"),
+    };
+    CodecOffer { name: name.to_owned(), clock_hz, channels, payload_type, fmtp: fmtp.to_owned() }
+}
+
+pub fn capabilities(encryption: Encryption) -> Capabilities {
+    Capabilities {
+        codecs: ["opus", "PCMU", "PCMA"].map(codec).to_vec(),
+        dtmf: true,
+        ptime_ms: 20,
+        encryption,
+        suites: SrtpSuite::ALL.to_vec(),
+        rtcp_mux: true,
+        pins: Vec::new(),
+    }
+}
+
+pub fn local() -> LocalMedia {
+    LocalMedia::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)), 20_000, 42)
+}
+
+pub fn entropy() -> SeedEntropy {
+    SeedEntropy::new(1)
+}
+
+/// An offer of one audio line: `m=` without its kind, then attributes.
+pub fn audio(line: &str, attributes: &[&str]) -> Description {
+    let mut text = format!("v=0\no=- 1 1 IN IP4 198.51.100.1\ns=-\nc=IN IP4 198.51.100.1\nt=0 0\nm=audio {line}\n");
+    for attribute in attributes {
+        text.push_str(&format!("a={attribute}\n"));
+    }
+    parse(text.as_bytes()).expect("the test's own text")
+}
+
+pub fn answered(capabilities: &Capabilities, remote: &Description) -> Result<(String, Agreement), Refusal> {
+    let (text, agreement) = answer(capabilities, &local(), remote, Preference::Offered, &mut entropy())?;
+    Ok((String::from_utf8(text.to_vec()).expect("we write text"), agreement))
+}

@@ -1,0 +1,195 @@
+/// A configuration key: the one list that the reader, the environment overlay and the example file follow.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    pub section: &'static str,
+    pub name: &'static str,
+    pub kind: Kind,
+    /// As written in the file; empty when there is none.
+    pub default: &'static str,
+    /// A value to show where there is no default.
+    pub sample: &'static str,
+    pub doc: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Text,
+    Texts,
+    /// With its bounds, both allowed.
+    Integer(i64, i64),
+    Integers(i64, i64),
+    Boolean,
+}
+
+impl Kind {
+    pub(super) fn describe(self) -> String {
+        match self {
+            Kind::Text => "a string".into(),
+            Kind::Texts => "a list of strings".into(),
+            Kind::Integer(lo, hi) => format!("an integer of {lo}..{hi}"),
+            Kind::Integers(lo, hi) => format!("a list of integers of {lo}..{hi}"),
+            Kind::Boolean => "true or false".into(),
+        }
+    }
+}
+
+impl Key {
+    /// `TANDEM_SECTION_KEY`.
+    pub fn variable(&self) -> String {
+        format!("TANDEM_{}_{}", self.section, self.name).to_ascii_uppercase()
+    }
+
+    const fn new(
+        section: &'static str,
+        name: &'static str,
+        kind: Kind,
+        default: &'static str,
+        doc: &'static str,
+    ) -> Key {
+        Key { section, name, kind, default, sample: "", doc }
+    }
+
+    const fn optional(
+        section: &'static str,
+        name: &'static str,
+        kind: Kind,
+        sample: &'static str,
+        doc: &'static str,
+    ) -> Key {
+        Key { section, name, kind, default: "", sample, doc }
+    }
+}
+
+/// All keys, in the order of the example file.
+pub const KEYS: &[Key] = &[
+    Key::optional(
+        "project",
+        "id",
+        Kind::Text,
+        "\"00000000-0000-4000-8000-000000000000\"",
+        "Project id, a UUID: user name of REST, AccountSid of webhooks. Made up and kept at first start when absent.",
+    ),
+    Key::optional(
+        "project",
+        "token",
+        Kind::Text,
+        "\"PT-choose-a-long-random-token\"",
+        "API token: password of REST. Made up at first start when absent, and printed that once.",
+    ),
+    Key::optional(
+        "project",
+        "signing_key",
+        Kind::Text,
+        "\"PSK_choose-a-long-random-key\"",
+        "Key that signs webhooks. Made up and kept at first start when absent.",
+    ),
+    Key::new(
+        "project",
+        "space",
+        Kind::Text,
+        "\"tandem\"",
+        "First part of the SIP domains: <space>-<identifier>.sip.<domain>.",
+    ),
+    Key::new(
+        "server",
+        "domain",
+        Kind::Text,
+        "\"localhost\"",
+        "Last part of the SIP domains, as DNS knows this server.",
+    ),
+    Key::new("sip", "udp", Kind::Texts, "[\"0.0.0.0:5060\"]", "Addresses to take SIP over UDP at."),
+    Key::new("sip", "tcp", Kind::Texts, "[\"0.0.0.0:5060\"]", "Addresses to take SIP over TCP at."),
+    Key::optional(
+        "sip",
+        "advertise",
+        Kind::Text,
+        "\"203.0.113.10\"",
+        "Host other parties reach this server at, when it is not the listener's own address.",
+    ),
+    Key::new("media", "address", Kind::Text, "\"0.0.0.0\"", "Address of the RTP sockets."),
+    Key::optional(
+        "media",
+        "advertise",
+        Kind::Text,
+        "\"203.0.113.10\"",
+        "Address written into SDP; that of the sockets when absent.",
+    ),
+    Key::new(
+        "media",
+        "ports",
+        Kind::Integers(1024, 65535),
+        "[16384, 32767]",
+        "First and last port for RTP and RTCP. Keep it out of the system's range for outgoing connections.",
+    ),
+    Key::new(
+        "media",
+        "cpus",
+        Kind::Integers(0, 4095),
+        "[]",
+        "CPUs to pin one media thread to each. Empty: the program chooses.",
+    ),
+    Key::new(
+        "http",
+        "listen",
+        Kind::Text,
+        "\"127.0.0.1:8080\"",
+        "Address of REST, dashboard and metrics. Put a TLS proxy in front of it before it leaves the machine.",
+    ),
+    Key::new("http", "workers", Kind::Integer(1, 64), "1", "Threads that serve HTTP."),
+    Key::new("http", "metrics_public", Kind::Boolean, "true", "Serve /metrics without credentials."),
+    Key::new(
+        "store",
+        "url",
+        Kind::Text,
+        "\"sqlite:tandem.db\"",
+        "Database, sqlite:path. The key that seals passwords in it lies next to it, in <path>.key: keep both.",
+    ),
+    Key::new(
+        "webhook",
+        "allow",
+        Kind::Texts,
+        "[]",
+        "Private networks webhooks may reach, as CIDR ranges. All other private addresses are refused.",
+    ),
+    Key::new("limits", "calls_max", Kind::Integer(1, 1_000_000), "1000", "Calls at a time; more get 503."),
+    Key::new("limits", "calls_per_second", Kind::Integer(1, 100_000), "50", "New calls a second; more get 503."),
+    Key::new(
+        "limits",
+        "drain_secs",
+        Kind::Integer(0, 86_400),
+        "300",
+        "How long calls may go on after SIGTERM, in seconds.",
+    ),
+    Key::new("limits", "call_secs_max", Kind::Integer(1, 604_800), "14400", "Longest call, in seconds."),
+    Key::new(
+        "log",
+        "level",
+        Kind::Text,
+        "\"info\"",
+        "error, warn, info, debug, trace, or a filter such as info,tandem_actors=debug.",
+    ),
+    Key::new("log", "format", Kind::Text, "\"text\"", "text or json."),
+];
+
+/// The commented example file: every key with its default.
+pub fn example() -> String {
+    let mut out = String::from(
+        "# Every key of the configuration, with its default. An environment variable TANDEM_SECTION_KEY overrides a key;\n\
+         # a list is then written with commas.\n",
+    );
+    let mut section = "";
+    for key in KEYS {
+        if key.section != section {
+            section = key.section;
+            out.push_str(&format!("\n[{section}]\n"));
+        } else {
+            out.push('\n');
+        }
+        out.push_str(&format!("# {}\n", key.doc));
+        match key.default {
+            "" => out.push_str(&format!("# {} = {}\n", key.name, key.sample)),
+            default => out.push_str(&format!("{} = {default}\n", key.name)),
+        }
+    }
+    out
+}

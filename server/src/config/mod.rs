@@ -1,0 +1,159 @@
+//! What the operator says: `tandem.toml`, overlaid by `TANDEM_SECTION_KEY` environment variables. Every problem is
+//! reported at once, with its place. Start at [`load`]; the keys are listed in [`keys`].
+
+mod key;
+mod problem;
+mod read;
+
+#[cfg(test)]
+mod tests;
+
+pub use key::{KEYS, Key, Kind, example};
+pub use problem::Problem;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+
+use ipnet::IpNet;
+
+/// The whole configuration, checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    pub project: Project,
+    pub server: Server,
+    pub sip: Sip,
+    pub media: Media,
+    pub http: Http,
+    pub store: Store,
+    pub webhook: Webhook,
+    pub limits: Limits,
+    pub log: Log,
+}
+
+/// What is left out is made up at first start and kept in the store.
+#[derive(Clone, PartialEq)]
+pub struct Project {
+    /// UUID.
+    pub id: Option<String>,
+    pub token: Option<String>,
+    pub signing_key: Option<String>,
+    pub space: String,
+}
+
+impl std::fmt::Debug for Project {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Project").field("id", &self.id).field("space", &self.space).finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Server {
+    pub domain: String,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sip {
+    pub udp: Vec<SocketAddr>,
+    pub tcp: Vec<SocketAddr>,
+    /// Host written into Via, Contact and Record-Route; None takes the listener's address.
+    pub advertise: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Media {
+    pub address: IpAddr,
+    /// Address written into SDP; None takes `address`.
+    pub advertise: Option<IpAddr>,
+    /// First and last RTP port, both used.
+    pub ports: (u16, u16),
+    /// One media thread is pinned to each; empty leaves the choice to the program.
+    pub cpus: Vec<usize>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Http {
+    pub listen: SocketAddr,
+    pub workers: usize,
+    pub metrics_public: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Store {
+    /// `sqlite:path`.
+    pub url: String,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Webhook {
+    /// Private networks webhooks may reach all the same.
+    pub allow: Vec<IpNet>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    /// Calls at a time; above it new ones get 503.
+    pub calls_max: usize,
+    /// New calls a second; above it 503.
+    pub calls_per_second: u32,
+    /// How long calls may go on after SIGTERM.
+    pub drain_secs: u64,
+    /// Longest call.
+    pub call_secs_max: u64,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Log {
+    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter like `info,tandem_actors=debug`.
+    pub level: String,
+    pub format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let any = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+        Config {
+            project: Project { id: None, token: None, signing_key: None, space: "tandem".into() },
+            server: Server { domain: "localhost".into() },
+            sip: Sip { udp: vec![any(5060)], tcp: vec![any(5060)], advertise: None },
+            media: Media {
+                address: Ipv4Addr::UNSPECIFIED.into(),
+                advertise: None,
+                ports: (16_384, 32_767),
+                cpus: Vec::new(),
+            },
+            http: Http { listen: (Ipv4Addr::LOCALHOST, 8080).into(), workers: 1, metrics_public: true },
+            store: Store { url: "sqlite:tandem.db".into() },
+            webhook: Webhook { allow: Vec::new() },
+            limits: Limits { calls_max: 1_000, calls_per_second: 50, drain_secs: 300, call_secs_max: 14_400 },
+            log: Log { level: "info".into(), format: LogFormat::Text },
+        }
+    }
+}
+
+/// Reads `path` (None: no file, defaults only) and overlays the process's environment.
+///
+/// # Errors
+/// All problems found, in the order of the file, then of the environment.
+pub fn load(path: Option<&Path>) -> Result<Config, Vec<Problem>> {
+    let text = match path {
+        Some(path) => match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(e) => return Err(vec![Problem::of_file(path, e.to_string())]),
+        },
+        None => String::new(),
+    };
+    let environment =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    read::read(path.unwrap_or(Path::new("")), &text, environment)
+}
+
+/// What is wrong with a configuration file, for `check-config`. The environment takes part as it does at a start.
+pub fn check(path: &Path) -> Vec<Problem> {
+    load(Some(path)).err().unwrap_or_default()
+}

@@ -1,0 +1,383 @@
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use toml::de::{DeTable, DeValue};
+
+use super::{Config, KEYS, Key, Kind, LogFormat, Problem};
+
+/// File, then environment, then meaning; all problems together.
+pub(super) fn read(
+    file: &Path,
+    text: &str,
+    environment: impl Iterator<Item = (String, String)>,
+) -> Result<Config, Vec<Problem>> {
+    let mut reader = Reader { file, text, found: BTreeMap::new(), problems: Vec::new() };
+    reader.file();
+    reader.problems.sort_by_key(|p| (p.line, p.column));
+    reader.environment(environment);
+    let config = reader.config();
+    if reader.problems.is_empty() { Ok(config) } else { Err(reader.problems) }
+}
+
+struct Reader<'a> {
+    file: &'a Path,
+    text: &'a str,
+    found: BTreeMap<String, Found>,
+    problems: Vec<Problem>,
+}
+
+struct Found {
+    value: Value,
+    place: Place,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Value {
+    Text(String),
+    Texts(Vec<String>),
+    Integer(i64),
+    Integers(Vec<i64>),
+    Boolean(bool),
+}
+
+#[derive(Clone)]
+struct Place {
+    file: PathBuf,
+    line: usize,
+    column: usize,
+}
+
+impl Reader<'_> {
+    fn file(&mut self) {
+        let root = match DeTable::parse(self.text) {
+            Ok(root) => root,
+            Err(e) => {
+                let place = self.place(e.span().unwrap_or(0..0));
+                return self.report(place, "", e.message().to_owned());
+            }
+        };
+        for (name, value) in root.get_ref() {
+            let section = name.get_ref().as_ref();
+            if !KEYS.iter().any(|k| k.section == section) {
+                let near = nearest(section, KEYS.iter().map(|k| k.section));
+                self.report(self.place(name.span()), section, format!("unknown section{near}"));
+                continue;
+            }
+            match value.get_ref() {
+                DeValue::Table(table) => self.section(section, table),
+                _ => self.report(self.place(value.span()), section, format!("must be a section: [{section}]")),
+            }
+        }
+    }
+
+    fn section(&mut self, section: &str, table: &DeTable<'_>) {
+        for (name, value) in table {
+            let full = format!("{section}.{}", name.get_ref());
+            let Some(key) = KEYS.iter().find(|k| k.section == section && k.name == name.get_ref().as_ref()) else {
+                let near = nearest(name.get_ref(), KEYS.iter().filter(|k| k.section == section).map(|k| k.name));
+                self.report(self.place(name.span()), &full, format!("unknown key{near}"));
+                continue;
+            };
+            let place = self.place(value.span());
+            match of_toml(key.kind, value.get_ref()) {
+                Some(value) => {
+                    self.found.insert(full, Found { value, place });
+                }
+                None => self.report(place, &full, format!("must be {}", key.kind.describe())),
+            }
+        }
+    }
+
+    fn environment(&mut self, environment: impl Iterator<Item = (String, String)>) {
+        let mut variables: Vec<_> = environment.filter(|(name, _)| name.starts_with("TANDEM_")).collect();
+        variables.sort();
+        for (name, value) in variables {
+            let place = Place { file: PathBuf::from(&name), line: 0, column: 0 };
+            let Some(key) = KEYS.iter().find(|k| k.variable() == name) else {
+                // Other variables of the product are not ours to judge; a misspelt key of a section is.
+                if KEYS.iter().any(|k| name.starts_with(&format!("TANDEM_{}_", k.section.to_ascii_uppercase()))) {
+                    let names: Vec<String> = KEYS.iter().map(Key::variable).collect();
+                    let near = nearest(&name, names.iter().map(String::as_str));
+                    self.report(place, "", format!("unknown variable{near}"));
+                }
+                continue;
+            };
+            let full = format!("{}.{}", key.section, key.name);
+            match of_text(key.kind, &value) {
+                Some(value) => {
+                    self.found.insert(full, Found { value, place });
+                }
+                None => self.report(place, &full, format!("must be {}", describe_text(key.kind))),
+            }
+        }
+    }
+
+    fn config(&mut self) -> Config {
+        let mut c = Config::default();
+        c.project.id = self.parsed::<Uuid>("project.id").map(|id| id.0);
+        c.project.token = self.non_empty("project.token");
+        c.project.signing_key = self.non_empty("project.signing_key");
+        self.set("project.space", &mut c.project.space, |s| label(s, "a space"));
+        self.set("server.domain", &mut c.server.domain, domain);
+        self.set_all("sip.udp", &mut c.sip.udp);
+        self.set_all("sip.tcp", &mut c.sip.tcp);
+        c.sip.advertise = self.parsed::<Host>("sip.advertise").map(|host| host.0);
+        self.set("media.address", &mut c.media.address, parse);
+        c.media.advertise = self.parsed("media.advertise");
+        self.ports(&mut c.media.ports);
+        if let Some((Value::Integers(cpus), _)) = self.take("media.cpus") {
+            c.media.cpus = cpus.into_iter().filter_map(|cpu| usize::try_from(cpu).ok()).collect();
+        }
+        self.set("http.listen", &mut c.http.listen, parse);
+        self.integer("http.workers", &mut c.http.workers);
+        if let Some((Value::Boolean(public), _)) = self.take("http.metrics_public") {
+            c.http.metrics_public = public;
+        }
+        self.set("store.url", &mut c.store.url, store_url);
+        self.set_all("webhook.allow", &mut c.webhook.allow);
+        self.integer("limits.calls_max", &mut c.limits.calls_max);
+        self.integer("limits.calls_per_second", &mut c.limits.calls_per_second);
+        self.integer("limits.drain_secs", &mut c.limits.drain_secs);
+        self.integer("limits.call_secs_max", &mut c.limits.call_secs_max);
+        self.set("log.level", &mut c.log.level, |s| if s.is_empty() { Err("is empty".into()) } else { Ok(s.into()) });
+        self.set("log.format", &mut c.log.format, log_format);
+        if c.sip.udp.is_empty() && c.sip.tcp.is_empty() {
+            let place = Place { file: self.file.to_owned(), line: 0, column: 0 };
+            self.report(place, "sip", "needs at least one address in udp or tcp".into());
+        }
+        c
+    }
+
+    fn ports(&mut self, out: &mut (u16, u16)) {
+        let Some((Value::Integers(ports), place)) = self.take("media.ports") else { return };
+        match ports.as_slice() {
+            [lo, hi] if hi - lo >= 3 => {
+                // The kind's bounds fit u16.
+                *out = (u16::try_from(*lo).unwrap_or(u16::MAX), u16::try_from(*hi).unwrap_or(u16::MAX));
+            }
+            _ => self.report(place, "media.ports", "must be [first, last] with room for two port pairs".into()),
+        }
+    }
+
+    fn set<T>(&mut self, key: &str, out: &mut T, read: impl Fn(&str) -> Result<T, String>) {
+        let Some((Value::Text(text), place)) = self.take(key) else { return };
+        match read(&text) {
+            Ok(value) => *out = value,
+            Err(why) => self.report(place, key, why),
+        }
+    }
+
+    fn set_all<T: Meaning>(&mut self, key: &str, out: &mut Vec<T>) {
+        let Some((Value::Texts(texts), place)) = self.take(key) else { return };
+        out.clear();
+        for text in texts {
+            match parse(&text) {
+                Ok(value) => out.push(value),
+                Err(why) => self.report(place.clone(), key, why),
+            }
+        }
+    }
+
+    fn parsed<T: Meaning>(&mut self, key: &str) -> Option<T> {
+        let Some((Value::Text(text), place)) = self.take(key) else { return None };
+        match parse(&text) {
+            Ok(value) => Some(value),
+            Err(why) => {
+                self.report(place, key, why);
+                None
+            }
+        }
+    }
+
+    fn non_empty(&mut self, key: &str) -> Option<String> {
+        let Some((Value::Text(text), place)) = self.take(key) else { return None };
+        if text.trim().is_empty() || text.contains(char::is_control) {
+            self.report(place, key, "is empty, or holds control characters".into());
+            return None;
+        }
+        Some(text)
+    }
+
+    fn integer<T: TryFrom<i64>>(&mut self, key: &str, out: &mut T) {
+        if let Some((Value::Integer(n), _)) = self.take(key)
+            && let Ok(n) = T::try_from(n)
+        {
+            *out = n;
+        }
+    }
+
+    fn take(&mut self, key: &str) -> Option<(Value, Place)> {
+        self.found.remove(key).map(|f| (f.value, f.place))
+    }
+
+    fn report(&mut self, place: Place, key: &str, message: String) {
+        let Place { file, line, column } = place;
+        self.problems.push(Problem { file, line, column, key: key.to_owned(), message });
+    }
+
+    fn place(&self, span: Range<usize>) -> Place {
+        let before = self.text.get(..span.start).unwrap_or(self.text);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        Place {
+            file: self.file.to_owned(),
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+        }
+    }
+}
+
+fn of_toml(kind: Kind, value: &DeValue<'_>) -> Option<Value> {
+    match kind {
+        Kind::Text => value.as_str().map(|s| Value::Text(s.to_owned())),
+        Kind::Boolean => value.as_bool().map(Value::Boolean),
+        Kind::Integer(lo, hi) => integer(value, lo, hi).map(Value::Integer),
+        Kind::Texts => {
+            let items = value.as_array()?.iter().map(|v| v.get_ref().as_str().map(str::to_owned));
+            items.collect::<Option<_>>().map(Value::Texts)
+        }
+        Kind::Integers(lo, hi) => {
+            let items = value.as_array()?.iter().map(|v| integer(v.get_ref(), lo, hi));
+            items.collect::<Option<_>>().map(Value::Integers)
+        }
+    }
+}
+
+fn integer(value: &DeValue<'_>, lo: i64, hi: i64) -> Option<i64> {
+    let n = value.as_integer()?;
+    i64::from_str_radix(n.as_str(), n.radix()).ok().filter(|n| (lo..=hi).contains(n))
+}
+
+fn of_text(kind: Kind, text: &str) -> Option<Value> {
+    let bounded = |s: &str, lo, hi| s.trim().parse().ok().filter(|n: &i64| (lo..=hi).contains(n));
+    let items = || text.split(',').map(str::trim).filter(|s| !s.is_empty());
+    match kind {
+        Kind::Text => Some(Value::Text(text.to_owned())),
+        Kind::Texts => Some(Value::Texts(items().map(str::to_owned).collect())),
+        Kind::Integer(lo, hi) => bounded(text, lo, hi).map(Value::Integer),
+        Kind::Integers(lo, hi) => items().map(|s| bounded(s, lo, hi)).collect::<Option<_>>().map(Value::Integers),
+        Kind::Boolean => match text {
+            "true" | "1" => Some(Value::Boolean(true)),
+            "false" | "0" => Some(Value::Boolean(false)),
+            _ => None,
+        },
+    }
+}
+
+fn describe_text(kind: Kind) -> String {
+    match kind {
+        Kind::Integers(..) => format!("{}, with commas", kind.describe()),
+        _ => kind.describe(),
+    }
+}
+
+/// A word that means something: how it reads, and what to say when it does not.
+trait Meaning: FromStr {
+    const WHAT: &'static str;
+}
+
+impl Meaning for std::net::SocketAddr {
+    const WHAT: &'static str = "an address and port such as 192.0.2.1:5060 or [2001:db8::1]:5060";
+}
+
+impl Meaning for std::net::IpAddr {
+    const WHAT: &'static str = "an IP address";
+}
+
+impl Meaning for ipnet::IpNet {
+    const WHAT: &'static str = "a CIDR range such as 10.0.0.0/8";
+}
+
+struct Uuid(String);
+
+impl FromStr for Uuid {
+    type Err = ();
+
+    fn from_str(s: &str) -> Result<Self, ()> {
+        s.parse::<tandem_model::Sid>().map(|sid| Uuid(sid.to_string()))
+    }
+}
+
+impl Meaning for Uuid {
+    const WHAT: &'static str = "a UUID with hyphens";
+}
+
+struct Host(String);
+
+impl FromStr for Host {
+    type Err = ();
+
+    fn from_str(s: &str) -> Result<Self, ()> {
+        let is_host = s.parse::<std::net::IpAddr>().is_ok() || domain(s).is_ok();
+        if is_host { Ok(Host(s.to_owned())) } else { Err(()) }
+    }
+}
+
+impl Meaning for Host {
+    const WHAT: &'static str = "a host name or an IP address, without a port";
+}
+
+fn parse<T: Meaning>(text: &str) -> Result<T, String> {
+    text.trim().parse().map_err(|_| format!("{text:?} is not {}", T::WHAT))
+}
+
+fn label(text: &str, what: impl Display) -> Result<String, String> {
+    let good = !text.is_empty()
+        && text.len() <= 40
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        && !text.starts_with('-')
+        && !text.ends_with('-');
+    if good {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err(format!("{text:?} is not {what}: letters, digits and inner dashes, at most 40"))
+    }
+}
+
+fn domain(text: &str) -> Result<String, String> {
+    let good = text.len() <= 180 && text.split('.').all(|part| part.len() <= 63 && label(part, "").is_ok());
+    if good { Ok(text.to_ascii_lowercase()) } else { Err(format!("{text:?} is not a domain name")) }
+}
+
+fn store_url(text: &str) -> Result<String, String> {
+    match text.strip_prefix("sqlite:") {
+        Some(path) if !path.is_empty() => Ok(text.to_owned()),
+        _ => Err(format!("{text:?} is not of the form sqlite:path")),
+    }
+}
+
+fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err(format!("{text:?} is neither text nor json")),
+    }
+}
+
+/// `, did you mean …?` when one of `known` is close.
+fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> String {
+    let word = word.to_ascii_lowercase();
+    let close = known.map(|k| (distance(&word, &k.to_ascii_lowercase()), k)).min();
+    match close {
+        Some((d, k)) if d <= 2.max(word.len() / 3) => format!(", did you mean {k}?"),
+        _ => String::new(),
+    }
+}
+
+/// Levenshtein's distance.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, cb) in b.iter().enumerate() {
+            let cost = diagonal + usize::from(ca != *cb);
+            diagonal = row[j + 1];
+            row[j + 1] = cost.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}

@@ -1,0 +1,163 @@
+use std::path::Path;
+
+use super::read::read;
+use super::*;
+
+fn with(text: &str, environment: &[(&str, &str)]) -> Result<Config, Vec<Problem>> {
+    let environment = environment.iter().map(|(k, v)| (k.to_string(), v.to_string()));
+    read(Path::new("tandem.toml"), text, environment)
+}
+
+/// Each problem as a user reads it.
+fn problems(text: &str, environment: &[(&str, &str)]) -> Vec<String> {
+    with(text, environment).expect_err(text).iter().map(Problem::to_string).collect()
+}
+
+#[test]
+fn an_empty_file_means_the_defaults() {
+    assert_eq!(with("", &[]), Ok(Config::default()));
+}
+
+#[test]
+fn the_example_file_is_the_defaults_written_out() {
+    let text = include_str!("../../../tandem.example.toml");
+    assert_eq!(text, example(), "tandem.example.toml is not what the list of keys says");
+    assert_eq!(with(text, &[]), Ok(Config::default()));
+}
+
+#[test]
+fn the_samples_of_keys_without_a_default_are_good_values() {
+    let text: String = example().lines().map(|l| format!("{}\n", sample(l).unwrap_or(l))).collect();
+    let config = with(&text, &[]).expect("samples");
+    assert!(config.project.id.is_some() && config.project.token.is_some() && config.project.signing_key.is_some());
+    assert!(config.sip.advertise.is_some() && config.media.advertise.is_some());
+}
+
+/// A commented-out key, put in force.
+fn sample(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("# ")?;
+    KEYS.iter().any(|k| k.default.is_empty() && rest.starts_with(&format!("{} =", k.name))).then_some(rest)
+}
+
+#[test]
+fn every_key_is_read_from_the_file_and_from_the_environment() {
+    // For each key a value other than its default; the configuration must change, by both ways alike.
+    for (key, file, variable) in [
+        ("project.id", r#""0A000000-0000-4000-8000-000000000001""#, "0A000000-0000-4000-8000-000000000001"),
+        ("project.token", r#""PTx""#, "PTx"),
+        ("project.signing_key", r#""PSK_x""#, "PSK_x"),
+        ("project.space", r#""acme""#, "acme"),
+        ("server.domain", r#""voice.example.com""#, "voice.example.com"),
+        ("sip.udp", r#"["192.0.2.1:5060", "[2001:db8::1]:5070"]"#, "192.0.2.1:5060,[2001:db8::1]:5070"),
+        ("sip.tcp", "[]", ""),
+        ("sip.advertise", r#""sip.example.com""#, "sip.example.com"),
+        ("media.address", r#""192.0.2.1""#, "192.0.2.1"),
+        ("media.advertise", r#""203.0.113.1""#, "203.0.113.1"),
+        ("media.ports", "[20000, 20999]", "20000,20999"),
+        ("media.cpus", "[0, 1]", "0, 1"),
+        ("http.listen", r#""[::1]:9000""#, "[::1]:9000"),
+        ("http.workers", "2", "2"),
+        ("http.metrics_public", "false", "false"),
+        ("store.url", r#""sqlite:/var/lib/tandem/t.db""#, "sqlite:/var/lib/tandem/t.db"),
+        ("webhook.allow", r#"["10.0.0.0/8"]"#, "10.0.0.0/8"),
+        ("limits.calls_max", "5", "5"),
+        ("limits.calls_per_second", "6", "6"),
+        ("limits.drain_secs", "7", "7"),
+        ("limits.call_secs_max", "8", "8"),
+        ("log.level", r#""debug""#, "debug"),
+        ("log.format", r#""json""#, "json"),
+    ] {
+        let (section, name) = key.split_once('.').unwrap();
+        let by_file = with(&format!("[{section}]\n{name} = {file}\n"), &[]).expect(key);
+        let var = format!("TANDEM_{section}_{name}").to_uppercase();
+        let by_env = with("", &[(&var, variable)]).expect(key);
+        assert_eq!(by_file, by_env, "{key}");
+        assert_ne!(by_file, Config::default(), "{key}");
+    }
+    assert_eq!(KEYS.len(), 23, "a new key belongs in the table above");
+}
+
+#[test]
+fn the_environment_overrides_the_file() {
+    let config = with("[http]\nlisten = \"127.0.0.1:1\"\n", &[("TANDEM_HTTP_LISTEN", "127.0.0.1:2")]).unwrap();
+    assert_eq!(config.http.listen.port(), 2);
+}
+
+#[test]
+fn each_mistake_is_reported_at_its_place() {
+    for (text, problem) in [
+        ("[sip]\nupd = []\n", "tandem.toml:2:1: sip.upd: unknown key, did you mean udp?"),
+        ("[spi]\n", "tandem.toml:1:2: spi: unknown section, did you mean sip?"),
+        ("[sip]\nzzzzzzzz = 1\n", "tandem.toml:2:1: sip.zzzzzzzz: unknown key"),
+        ("sip = 3\n", "tandem.toml:1:7: sip: must be a section: [sip]"),
+        ("[sip]\nudp = \"x\"\n", "tandem.toml:2:7: sip.udp: must be a list of strings"),
+        (
+            "[sip]\nudp = [\"host\"]\n",
+            "tandem.toml:2:7: sip.udp: \"host\" is not an address and port such as 192.0.2.1:5060 or [2001:db8::1]:5060",
+        ),
+        ("[limits]\n\n  calls_max = 0\n", "tandem.toml:3:15: limits.calls_max: must be an integer of 1..1000000"),
+        ("[http]\nmetrics_public = 1\n", "tandem.toml:2:18: http.metrics_public: must be true or false"),
+        (
+            "[media]\nports = [20000]\n",
+            "tandem.toml:2:9: media.ports: must be [first, last] with room for two port pairs",
+        ),
+        (
+            "[media]\nports = [20000, 20001]\n",
+            "tandem.toml:2:9: media.ports: must be [first, last] with room for two port pairs",
+        ),
+        ("[project]\nid = \"7\"\n", "tandem.toml:2:6: project.id: \"7\" is not a UUID with hyphens"),
+        ("[project]\ntoken = \" \"\n", "tandem.toml:2:9: project.token: is empty, or holds control characters"),
+        ("[server]\ndomain = \"a b\"\n", "tandem.toml:2:10: server.domain: \"a b\" is not a domain name"),
+        ("[store]\nurl = \"mysql:x\"\n", "tandem.toml:2:7: store.url: \"mysql:x\" is not of the form sqlite:path"),
+        (
+            "[webhook]\nallow = [\"10/8\"]\n",
+            "tandem.toml:2:9: webhook.allow: \"10/8\" is not a CIDR range such as 10.0.0.0/8",
+        ),
+        ("[log]\nformat = \"xml\"\n", "tandem.toml:2:10: log.format: \"xml\" is neither text nor json"),
+        ("[sip]\nudp = []\ntcp = []\n", "tandem.toml: sip: needs at least one address in udp or tcp"),
+    ] {
+        assert_eq!(problems(text, &[]), [problem], "{text}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_toml_is_reported_with_its_line() {
+    let found = with("[sip]\nudp = [\n", &[]).unwrap_err();
+    assert_eq!(found.len(), 1);
+    assert!(found[0].line >= 2 && !found[0].message.is_empty(), "{found:?}");
+    let twice = with("[log]\nlevel = \"a\"\nlevel = \"b\"\n", &[]).unwrap_err();
+    assert_eq!(twice[0].line, 3, "{twice:?}");
+}
+
+#[test]
+fn all_mistakes_are_reported_together_in_the_order_of_the_file() {
+    let found = with("[http]\nx = 1\n[log]\nlevel = 4\n[http2]\n", &[("TANDEM_LOG_FORMAT", "xml")]).unwrap_err();
+    let places: Vec<_> = found.iter().map(|p| (p.line, p.key.as_str())).collect();
+    assert_eq!(places, [(2, "http.x"), (4, "log.level"), (5, "http2"), (0, "log.format")]);
+}
+
+#[test]
+fn a_misspelt_variable_is_reported_and_a_foreign_one_is_not() {
+    assert_eq!(
+        problems("", &[("TANDEM_HTTP_LISTENS", "x")]),
+        ["TANDEM_HTTP_LISTENS: unknown variable, did you mean TANDEM_HTTP_LISTEN?"]
+    );
+    assert_eq!(
+        problems("", &[("TANDEM_MEDIA_CPUS", "a")]),
+        ["TANDEM_MEDIA_CPUS: media.cpus: must be a list of integers of 0..4095, with commas"]
+    );
+    assert_eq!(with("", &[("TANDEM_CONFIG", "/etc/tandem.toml"), ("PATH", "/bin")]), Ok(Config::default()));
+}
+
+#[test]
+fn a_missing_file_is_a_problem_of_its_own() {
+    let found = check(Path::new("/nonexistent/tandem.toml"));
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].line, found[0].key.as_str()), (0, ""));
+}
+
+#[test]
+fn secrets_do_not_show_in_debug_output() {
+    let config = with("[project]\ntoken = \"PTsecret\"\nsigning_key = \"PSK_secret\"\n", &[]).unwrap();
+    assert!(!format!("{config:?}").contains("secret"));
+}

@@ -1,0 +1,67 @@
+//! Numbers that other parts keep and `/metrics` asks for.
+
+use std::sync::atomic::Ordering;
+use tandem_actors::api::{Sample, SampleSource, SampleValue};
+use tandem_actors::media::MediaHandle;
+use tandem_actors::supervision;
+use tandem_actors::transport::Transports;
+use tandem_actors::webhook::StatusQueue;
+
+fn counter(name: &'static str, help: &'static str, value: u64) -> Sample {
+    Sample { name, help, value: SampleValue::Counter(value) }
+}
+
+fn gauge(name: &'static str, help: &'static str, value: f64) -> Sample {
+    Sample { name, help, value: SampleValue::Gauge(value) }
+}
+
+pub fn media(handle: MediaHandle) -> SampleSource {
+    Box::new(move || {
+        let all = handle.snapshot();
+        let sum = |f: fn(&tandem_actors::media::MediaSnapshot) -> u64| all.iter().map(f).sum::<u64>();
+        let late = all.iter().map(|s| s.tick_late_max.as_secs_f64()).fold(0.0, f64::max);
+        let mut samples = vec![
+            counter("media_packets_in", "RTP and RTCP packets received", sum(|s| s.packets_in)),
+            counter("media_packets_out", "RTP and RTCP packets sent", sum(|s| s.packets_out)),
+            counter("media_ticks", "Media ticks run", sum(|s| s.ticks)),
+            counter("media_ticks_skipped", "Media ticks that came too late to run", sum(|s| s.ticks_skipped)),
+            gauge("media_tick_late_seconds_max", "Largest lateness of a tick", late),
+            counter("media_events_lost", "Media events no leg could take", sum(|s| s.events_lost)),
+            gauge("media_legs", "Legs with open ports", sum(|s| s.legs) as f64),
+            counter("media_legs_rebuilt", "Legs rebuilt after a panic in a media step", sum(|s| s.legs_rebuilt)),
+            gauge("media_port_pairs_free", "RTP/RTCP port pairs not in use", sum(|s| s.port_pairs_free) as f64),
+            counter("media_thread_restarts", "Media threads started again", sum(|s| s.restarts)),
+        ];
+        let dropped: u64 = all.iter().flat_map(|s| &s.drops).map(|(_, n)| n).sum();
+        samples.push(counter("media_packets_dropped", "Packets that left the media path early", dropped));
+        samples
+    })
+}
+
+pub fn transports(transports: Transports) -> SampleSource {
+    Box::new(move || {
+        let c = transports.counters();
+        let read = |n: &std::sync::atomic::AtomicU64| n.load(Ordering::Relaxed);
+        vec![
+            counter("sip_messages_received", "SIP messages received", read(&c.received)),
+            counter("sip_messages_sent", "SIP messages sent", read(&c.sent)),
+            counter("sip_messages_malformed", "SIP messages that could not be read", read(&c.malformed)),
+            counter("sip_messages_refused", "SIP messages dropped by a full shard", read(&c.refused)),
+            counter("sip_send_failed", "SIP messages that could not be sent", read(&c.send_failed)),
+            gauge("sip_connections", "TCP connections", read(&c.connections) as f64),
+        ]
+    })
+}
+
+pub fn queues(status: StatusQueue) -> SampleSource {
+    Box::new(move || {
+        let s = status.stats();
+        vec![
+            counter("mailbox_messages_lost", "Messages full mailboxes refused", supervision::overflows()),
+            gauge("status_callbacks_queued", "Status callbacks waiting", s.queued as f64),
+            counter("status_callbacks_delivered", "Status callbacks delivered", s.delivered),
+            counter("status_callbacks_failed", "Status callbacks given up", s.failed),
+            counter("status_callbacks_dropped", "Status callbacks never tried", s.dropped),
+        ]
+    })
+}

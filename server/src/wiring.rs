@@ -1,0 +1,300 @@
+//! The one file that knows every actor: it starts them in the order they need each other, and stops them in reverse.
+//!
+//! ```text
+//!   store ─► media threads ─► registrar ─► webhooks, prompts ─► transports (closed door)
+//!         ─► switchboard ─► SIP shards ─► door opens ─► HTTP
+//! ```
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use tandem_actors::api::{self, ApiOptions, ApiState, Faults, Metrics};
+use tandem_actors::call::{
+    Drain, Floor, LiveCalls, MediaInbox, MediaRouter, Services, Switchboard, SwitchboardControl,
+};
+use tandem_actors::media::{self, MediaConfig};
+use tandem_actors::prompt::{EspeakConfig, EspeakEngine, PromptLimits, PromptLoader};
+use tandem_actors::signalling::{FrontDoor, Gate, RegistrarActor, RegistrationView, ShardConfig, Shards, SipShard};
+use tandem_actors::store::{ProjectSettings, Store};
+use tandem_actors::transport::Transports;
+use tandem_actors::webhook::{StatusQueue, StatusQueueLimits, WebhookClient, WebhookConfig};
+use tandem_actors::world::Clock;
+use tandem_call::leg::LegEnv;
+use tandem_model::{Endpoint, Transport};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::Config;
+use crate::{demo, fatal, metrics};
+
+const USER_AGENT: &str = concat!("Tandem/", env!("CARGO_PKG_VERSION"));
+/// Callbacks of the last calls get this long after the drain.
+const LAST_CALLBACKS: Duration = Duration::from_secs(5);
+
+/// Runs the switch until it is told to end.
+///
+/// # Errors
+/// What could not be started, in words for the operator.
+pub async fn serve(config: Config, with_demo: bool) -> Result<ExitCode, String> {
+    let clock = Clock::new();
+    let (fatal, mut died) = fatal::channel();
+    let store = open_store(&config).await?;
+    let demo = if with_demo { Some(demo::start(&store).await?) } else { None };
+    orphans(&store).await?;
+
+    let arbiters: Vec<Arbiter> = (0..2).map(|_| Arbiter::new()).collect();
+    let floors = floors(&arbiters).await?;
+    let router = MediaRouter::new(floors.iter().map(|f| f.inbox.clone()).collect());
+    let media_pool = start_media(&config, router)?;
+
+    let (door, gate) = (Arc::new(FrontDoor::default()), Arc::new(Gate::default()));
+    let transports = Transports::listen(&config.sip.udp, &config.sip.tcp, door.clone())
+        .await
+        .map_err(|(addr, e)| format!("[sip] cannot listen on {addr}: {e}"))?;
+    let env = Arc::new(leg_env(&config, transports.listening(), media_pool.handle().advertised_address()));
+
+    let webhooks = webhook_client(&config, &store, demo.as_ref().map(|d| d.listen.ip()))?;
+    let status = StatusQueue::start(webhooks.clone(), StatusQueueLimits::default());
+    let metrics = Metrics::new(vec![
+        metrics::media(media_pool.handle()),
+        metrics::transports(transports.clone()),
+        metrics::queues(status.clone()),
+    ]);
+
+    let view = RegistrationView::new(clock);
+    let registrar = RegistrarActor::restored(store.clone(), clock, metrics.clone(), view.clone())
+        .await
+        .map_err(|e| format!("[store] registrations cannot be read: {e}"))?
+        .start();
+
+    let own_address = env.sent_by.first().map(|(_, host)| host.clone()).unwrap_or_default();
+    let live = LiveCalls::default();
+    let (shards, switchboard) = {
+        let speech = EspeakEngine::start(EspeakConfig::default()).await;
+        let shards = Shards::default();
+        let services = Services {
+            clock,
+            env: env.clone(),
+            own_address,
+            directory: store.directory(),
+            shards: shards.clone(),
+            media: media_pool.handle(),
+            registrar: registrar.clone(),
+            prompts: PromptLoader::new(webhooks.clone(), PromptLimits::default()),
+            webhooks,
+            status: status.clone(),
+            speech: Arc::new(speech),
+            store: store.clone(),
+            metrics: metrics.clone(),
+        };
+        (shards, Switchboard::new(services, floors, gate.clone(), live.clone()).start())
+    };
+    let shard = SipShard::new(ShardConfig {
+        clock,
+        directory: store.directory(),
+        transports: transports.clone(),
+        registrar,
+        switchboard: switchboard.clone().recipient(),
+        gate: gate.clone(),
+        calls_max: config.limits.calls_max,
+        calls_per_second: config.limits.calls_per_second,
+        metrics: metrics.clone(),
+        user_agent: USER_AGENT.to_owned(),
+    });
+    shards.set(vec![shard.start()]);
+    watch_services(&switchboard, &shards, fatal);
+
+    let control = SwitchboardControl::new(switchboard.clone(), live, gate);
+    let faults =
+        std::env::var("TANDEM_FAULTS").is_ok_and(|v| v == "1").then(|| Arc::new(control.clone()) as Arc<dyn Faults>);
+    let state = ApiState {
+        store: store.clone(),
+        calls: Arc::new(control),
+        registrations: Arc::new(view),
+        metrics,
+        options: ApiOptions { metrics_public: config.http.metrics_public, workers: config.http.workers, faults },
+    };
+    let (http, addresses) = api::serve(state, config.http.listen)
+        .map_err(|e| format!("[http] cannot listen on {}: {e}", config.http.listen))?;
+    let http_handle = http.handle();
+    actix::spawn(http);
+
+    door.open(shards);
+    announce(&store, transports.listening(), &addresses, demo.as_ref());
+
+    let code = tokio::select! {
+        () = told_to_end() => {
+            drain(&switchboard, &config).await;
+            ExitCode::SUCCESS
+        }
+        service = died.recv() => {
+            tracing::error!(service, "a service died: ending, to be started again");
+            ExitCode::FAILURE
+        }
+    };
+    status.drain(LAST_CALLBACKS).await;
+    if let Err(error) = store.flush().await {
+        tracing::error!(%error, "the last records were not written");
+    }
+    http_handle.stop(false).await;
+    media_pool.shutdown();
+    for arbiter in arbiters {
+        arbiter.stop();
+    }
+    tracing::info!("ended");
+    Ok(code)
+}
+
+async fn open_store(config: &Config) -> Result<Store, String> {
+    let settings = ProjectSettings {
+        id: config.project.id.clone(),
+        token: config.project.token.clone(),
+        signing_key: config.project.signing_key.clone(),
+        space: config.project.space.clone(),
+        domain: config.server.domain.clone(),
+    };
+    Store::open(&config.store.url, settings).await.map_err(|e| format!("[store] {}: {e}", config.store.url))
+}
+
+/// Calls that a killed process left open get their end.
+async fn orphans(store: &Store) -> Result<(), String> {
+    let cut = store.close_orphans().await.map_err(|e| format!("[store] open calls cannot be closed: {e}"))?;
+    if !cut.is_empty() {
+        tracing::warn!(calls = cut.len(), "calls cut by the last restart were closed");
+    }
+    Ok(())
+}
+
+async fn floors(arbiters: &[Arbiter]) -> Result<Vec<Floor>, String> {
+    let floors = arbiters.iter().map(|arbiter| {
+        let arbiter = arbiter.handle();
+        let inbox = MediaInbox::start_in_arbiter(&arbiter, |_| MediaInbox::default());
+        Floor { arbiter, inbox }
+    });
+    Ok(floors.collect())
+}
+
+fn start_media(config: &Config, router: MediaRouter) -> Result<media::MediaPool, String> {
+    let cpus = if config.media.cpus.is_empty() { vec![0] } else { config.media.cpus.clone() };
+    let settings = MediaConfig {
+        address: config.media.address,
+        advertise: config.media.advertise.or_else(|| reachable(config.media.address)),
+        ports: config.media.ports.0..=config.media.ports.1,
+        cpus,
+    };
+    media::start(&settings, move |_| Box::new(router.clone())).map_err(|e| format!("[media] {e}"))
+}
+
+/// How this switch names itself in Via and Contact.
+fn leg_env(config: &Config, listening: &[Endpoint], media_address: IpAddr) -> LegEnv {
+    let host_of = |listen: &Endpoint| -> String {
+        match &config.sip.advertise {
+            // With a port, that is the port; without, the listener's.
+            Some(host) if host.parse::<SocketAddr>().is_ok() || has_port(host) => host.clone(),
+            Some(host) => format!("{host}:{}", listen.addr.port()),
+            None => {
+                let ip = reachable(listen.addr.ip()).unwrap_or(listen.addr.ip());
+                SocketAddr::new(ip, listen.addr.port()).to_string()
+            }
+        }
+    };
+    let mut sent_by: Vec<(Transport, String)> = Vec::new();
+    for listen in listening {
+        if !sent_by.iter().any(|(t, _)| *t == listen.transport) {
+            sent_by.push((listen.transport, host_of(listen)));
+        }
+    }
+    LegEnv { sent_by, media_address, user_agent: USER_AGENT.to_owned() }
+}
+
+fn has_port(host: &str) -> bool {
+    host.rsplit_once(':').is_some_and(|(h, p)| !h.contains(':') && p.parse::<u16>().is_ok())
+}
+
+/// The address to name when listening on all of them: the one a packet to the outside would leave from. None when the
+/// address is a real one already.
+fn reachable(ip: IpAddr) -> Option<IpAddr> {
+    if !ip.is_unspecified() {
+        return None;
+    }
+    // Connecting a UDP socket sends nothing; it only picks a route. The target is of TEST-NET-1 (RFC 5737).
+    let socket = std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    let routed = socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).and_then(|()| socket.local_addr());
+    Some(routed.map_or(Ipv4Addr::LOCALHOST.into(), |a| a.ip()))
+}
+
+fn webhook_client(config: &Config, store: &Store, demo: Option<IpAddr>) -> Result<WebhookClient, String> {
+    let mut allow = config.webhook.allow.clone();
+    allow.extend(demo.map(ipnet::IpNet::from));
+    let settings = WebhookConfig {
+        allow,
+        signing_key: store.project().signing_key.clone(),
+        user_agent: USER_AGENT.to_owned(),
+        ..WebhookConfig::default()
+    };
+    WebhookClient::new(settings).map_err(|e| format!("[webhook] {e}"))
+}
+
+/// The services a process cannot go on without: actix says nothing when one dies, so they are asked.
+fn watch_services(switchboard: &Addr<Switchboard>, shards: &Shards, fatal: fatal::Fatal) {
+    let (switchboard, shards) = (switchboard.clone(), shards.clone());
+    actix::spawn(async move {
+        let mut every = tokio::time::interval(Duration::from_millis(500));
+        loop {
+            every.tick().await;
+            if !switchboard.connected() {
+                fatal.service_died("switchboard");
+            }
+            if shards.all().iter().any(|s| !s.connected()) {
+                fatal.service_died("sip shard");
+            }
+        }
+    });
+}
+
+fn announce(store: &Store, listening: &[Endpoint], http: &[SocketAddr], demo: Option<&demo::Demo>) {
+    let project = store.project();
+    let domain = store.directory().borrow().profile_domain();
+    for endpoint in listening {
+        tracing::info!(%endpoint, "listening for SIP");
+    }
+    tracing::info!(?http, project = project.project.id, domain, "serving");
+    println!("Tandem serves.");
+    println!("  SIP domain     {domain}");
+    for endpoint in listening {
+        println!("  SIP            {endpoint}");
+    }
+    for address in http {
+        println!("  REST           http://{address}   dashboard http://{address}/");
+    }
+    println!("  project id     {}", project.project.id);
+    if let Some(token) = &project.new_token {
+        println!("  API token      {token}   (made up now and shown only this once)");
+        println!("  signing key    {}", project.signing_key);
+    }
+    if let Some(demo) = demo {
+        println!("{}", demo.instructions(&domain, listening, http));
+    }
+}
+
+async fn told_to_end() {
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+}
+
+/// No new calls; those in progress get their time. A second signal ends it at once.
+async fn drain(switchboard: &Addr<Switchboard>, config: &Config) {
+    let within = Duration::from_secs(config.limits.drain_secs);
+    tracing::info!(?within, "draining");
+    tokio::select! {
+        _ = switchboard.send(Drain { within }) => {}
+        () = told_to_end() => tracing::warn!("told again: ending at once"),
+    }
+}

@@ -97,22 +97,21 @@ impl Switchboard {
         if !known && !row.closed {
             self.services.metrics.call_started(row.direction.as_str());
         }
-        if row.closed {
-            if known {
-                self.services.metrics.call_ended(record.status);
-            }
-            self.live.remove(row.sid);
-        } else {
-            self.live.put(record.clone());
-        }
         if let Some(call) = self.calls.get_mut(&number)
             && !call.rows.contains(&row.sid)
         {
             call.rows.push(row.sid);
             self.by_sid.insert(row.sid, number);
         }
-        if !self.services.store.upsert_call(record) {
-            tracing::error!(sid = %row.sid, "call record queue is full: kept in memory by the store's retry");
+        // In the store before it leaves the live copy: a reader never misses it in both.
+        if !self.services.store.upsert_call(record.clone()) {
+            tracing::error!(sid = %row.sid, "call record lost: the store's queue is full");
+        }
+        if !row.closed {
+            self.live.put(record);
+        } else if known {
+            self.services.metrics.call_ended(record.status);
+            self.live.remove(row.sid);
         }
     }
 }

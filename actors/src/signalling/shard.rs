@@ -78,12 +78,7 @@ impl SipShard {
         let realm = config.directory.borrow().project.realm.clone();
         SipShard {
             own: None,
-            layer: TransactionLayer::new(Config {
-                trying_after: Duration::ZERO,
-                transactions_max: limits::TRANSACTIONS_MAX,
-                retry_after_secs: 5,
-                tag_secret,
-            }),
+            layer: TransactionLayer::new(Config::new(tag_secret)),
             challenger: Challenger::new(&realm, &mut entropy),
             realm,
             entropy,

@@ -102,6 +102,7 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<ExitCode, String> 
         calls_per_second: config.limits.calls_per_second,
         metrics: metrics.clone(),
         user_agent: USER_AGENT.to_owned(),
+        digest_sha256: config.sip.digest_sha256,
     });
     shards.set(vec![shard.start()]);
     watch_services(&switchboard, &shards, fatal);

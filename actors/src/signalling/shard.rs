@@ -36,6 +36,9 @@ pub struct ShardConfig {
     pub calls_per_second: u32,
     pub metrics: Metrics,
     pub user_agent: String,
+    /// Challenge for SHA-256 too. Clients that know MD5 alone should pass over it (RFC 8760 section 2.4); some in
+    /// wide use give up instead.
+    pub digest_sha256: bool,
 }
 
 pub struct SipShard {
@@ -292,14 +295,14 @@ impl SipShard {
     /// 401 or 407; not repeated by a transaction, since nobody has verified where it goes.
     fn challenge(&mut self, role: Role, key: ServerKey, message: &SipMessage, source: Endpoint, stale: bool) {
         let now = self.now();
-        let values = self.challenger.challenge(now, stale, &mut self.entropy);
+        let [sha256, md5] = self.challenger.challenge(now, stale, &mut self.entropy);
         let mut response = SipMessage::response(message, source.addr, role.status(), None)
             .to_tag(&hex_token(&mut self.entropy, 8))
             .header("Server", &self.config.user_agent);
-        for value in &values {
-            response = response.header(role.challenge_header(), value);
+        if self.config.digest_sha256 {
+            response = response.header(role.challenge_header(), &sha256);
         }
-        let response = response.build();
+        let response = response.header(role.challenge_header(), &md5).build();
         counts::answered(&self.config.metrics, &response);
         self.layer.respond_stateless(key, &response);
     }

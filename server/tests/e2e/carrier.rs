@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::common::address::own_ip;
 use crate::common::sipp::Sipp;
 use crate::common::tandem::PASSWORD;
-use crate::common::{Phone, Tandem};
+use crate::common::{Phone, Tandem, digest};
 
 fn caller(policy: &str) -> (Tandem, Phone) {
     let tandem = Tandem::start();
@@ -30,7 +30,10 @@ fn a_carrier_that_demands_digest_gets_the_call() {
     assert!(stored.get("password").is_none(), "a password is never shown: {stored}");
     let mut call = alice.invite(&number(&tandem));
     alice.connected(&mut call);
-    assert!(carrier.report().contains("INVITE sip:+15551234567@"), "{}", carrier.report());
+    let report = carrier.report();
+    assert!(report.contains("INVITE sip:+15551234567@"), "{report}");
+    let proof = report.lines().find_map(|l| l.strip_prefix("Proxy-Authorization: ")).expect("credentials");
+    assert!(digest::proves(proof, "INVITE", "trunk-user", "trunk-password"), "{proof}");
     assert_eq!(alice.hang_up(&mut call).status(), 200);
     carrier.succeeded();
 }

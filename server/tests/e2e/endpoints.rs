@@ -149,8 +149,9 @@ fn requests_outside_calls_get_the_answers_of_the_rfc() {
         assert!(options.header("Allow").contains(method), "{method} in Allow: {}", options.header("Allow"));
     }
     // RFC 3261 sections 16.3, 8.2.2.3, 8.2.1, 12.2.2.
-    assert_eq!(alice.ask("OPTIONS", &server, "Max-Forwards: 0\r\n").status(), 483);
-    let extension = alice.ask("INVITE", &format!("sip:bob@{}", tandem.domain()), "Require: foo\r\n");
+    let bob_uri = format!("sip:bob@{}", tandem.domain());
+    assert_eq!(alice.ask("INVITE", &bob_uri, "Max-Forwards: 0\r\n").status(), 483);
+    let extension = alice.ask("INVITE", &bob_uri, "Require: foo\r\n");
     assert_eq!(extension.status(), 420);
     assert_eq!(extension.header("Unsupported"), "foo");
     assert_eq!(alice.ask("PUBLISH", &server, "").status(), 405);

@@ -72,7 +72,31 @@ fn a_panic_in_a_call_ends_it_alone() {
     a_fault_ends_one_call_alone("call");
 }
 
+/// A leg's media is made anew from what it was told and where it was: nobody has to hang up.
 #[test]
-fn a_panic_in_the_media_of_a_leg_ends_its_call_alone() {
-    a_fault_ends_one_call_alone("media");
+fn a_panic_in_the_media_of_a_leg_is_over_before_it_is_heard() {
+    let _turn = alone();
+    let tandem = Tandem::start_with(Options { faults: true, ..Options::default() });
+    let mut phones = ["alice", "bob"].map(|name| {
+        tandem.endpoint(name, json!({}));
+        let mut phone = Phone::new(&tandem, name, PASSWORD);
+        assert_eq!(phone.register().status(), 200);
+        phone
+    });
+    let [alice, bob] = &mut phones;
+    let (mut call, rung) = connected(alice, bob);
+    let sid = tandem.wait_call("alice's leg", |c| c["direction"] == "inbound")["sid"].clone();
+    let (hers, his) = (audio::sweep(4.0, 300.0, 2_200.0), audio::sweep(4.0, 2_600.0, 500.0));
+    call.media.play(&hers);
+    rung.media.play(&his);
+    std::thread::sleep(Duration::from_millis(1_500));
+    tandem.api("POST", "/api/tandem/faults", Some(json!({"call_sid": sid, "where": "media"}))).success();
+    std::thread::sleep(Duration::from_millis(3_300));
+    assert!(tandem.log().contains("injected into"), "the fault happened");
+    let (to_bob, to_alice) =
+        (audio::likeness(&hers, &rung.media.heard()), audio::likeness(&his, &call.media.heard()));
+    assert!(to_bob >= 0.85 && to_alice >= 0.85, "alice → bob {to_bob:.2}, bob → alice {to_alice:.2}");
+    assert_eq!(alice.hang_up(&mut call).status(), 200);
+    bob.hung_up(&rung);
+    tandem.wait_call("the call is over as any other", |c| c["sid"] == sid && c["status"] == "completed");
 }

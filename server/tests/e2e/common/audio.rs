@@ -81,7 +81,7 @@ fn place(piece: &[i16], heard: &[i16], from: usize, to: usize) -> Option<(usize,
     let last = heard.len().checked_sub(piece.len())?;
     let to = to.min(last + 1);
     let mut best = None;
-    let mut try_at = |at: usize, best: &mut Option<(usize, f64)>| {
+    let try_at = |at: usize, best: &mut Option<(usize, f64)>| {
         let c = correlation(piece, &heard[at..at + piece.len()], 1);
         if best.is_none_or(|(_, b)| c > b) {
             *best = Some((at, c));

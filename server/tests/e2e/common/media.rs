@@ -37,7 +37,6 @@ struct State {
     heard: Vec<i16>,
     heard_digits: String,
     last_event: Option<u32>,
-    packets: u64,
 }
 
 impl Media {
@@ -90,10 +89,6 @@ impl Media {
 
     pub fn heard_digits(&self) -> String {
         self.state().heard_digits.clone()
-    }
-
-    pub fn packets(&self) -> u64 {
-        self.state().packets
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -172,7 +167,6 @@ fn receive(rtp: &UdpSocket, rtcp: &UdpSocket, shared: &Shared) {
         let header = 12 + 4 * usize::from(packet[0] & 0x0f);
         let Some(payload) = packet.get(header..) else { continue };
         let mut state = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.packets += 1;
         match packet[1] & 0x7f {
             0 => state.heard.extend(payload.iter().map(|b| ulaw_decode(*b))),
             EVENT_TYPE if payload.len() >= 4 => {

@@ -16,7 +16,7 @@ use super::{AppServer, eventually};
 pub const TOKEN: &str = "PT-of-the-tests";
 pub const SIGNING_KEY: &str = "PSK_of_the_tests";
 /// The password [`Tandem::endpoint`] gives to all.
-pub const PASSWORD: &str = "open sesame 42";
+pub const PASSWORD: &str = "open-sesame-42";
 
 /// What differs from one test to the next.
 #[derive(Default)]
@@ -25,6 +25,8 @@ pub struct Options {
     pub ip: Option<IpAddr>,
     /// More lines of configuration, as whole sections.
     pub config: String,
+    /// More lines of section sip.
+    pub sip: String,
     /// Makes the switch for injected faults available.
     pub faults: bool,
 }
@@ -57,12 +59,13 @@ impl Tandem {
         let config = format!(
             "[project]\nid = \"{project}\"\ntoken = \"{TOKEN}\"\nsigning_key = \"{SIGNING_KEY}\"\nspace = \"acme\"\n\
              [server]\ndomain = \"test.example\"\n\
-             [sip]\nudp = [\"{sip}\"]\ntcp = [\"{sip}\"]\n\
+             [sip]\nudp = [\"{sip}\"]\ntcp = [\"{sip}\"]\n{}\
              [media]\naddress = \"{ip}\"\nports = [20000, 20999]\n\
              [http]\nlisten = \"{http}\"\n\
              [store]\nurl = \"sqlite:{}\"\n\
              [webhook]\nallow = [\"127.0.0.0/8\"]\n\
              {}\n",
+            options.sip,
             dir.join("tandem.db").display(),
             options.config
         );

@@ -404,8 +404,7 @@ fn unknown_users_and_wrong_passwords_look_alike() {
 #[test]
 fn a_digest_made_for_the_servers_own_address_is_taken_and_no_other() {
     let mut world = World::new();
-    world.challenger =
-        world.challenger.accept_own_address(|host, port| host == "192.0.2.1" && port == Some(5060));
+    world.challenger = world.challenger.accept_own_address(|host, port| host == "192.0.2.1" && port == Some(5060));
     let attempts = [
         ("sip:192.0.2.1:5060", Ok(ALICE.username.to_owned())),
         ("sip:bob@192.0.2.1:5060", Err(Refusal::UriMismatch)),

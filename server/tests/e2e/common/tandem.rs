@@ -54,7 +54,8 @@ impl Tandem {
         let http = SocketAddr::new(ip, free_port(ip));
         let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("tandem-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&dir).expect("a folder for the server");
-        let project = format!("6bfbbe86-a901-4197-8759-{:012x}", u64::from(std::process::id()) * 1_000 + u64::from(number));
+        let project =
+            format!("6bfbbe86-a901-4197-8759-{:012x}", u64::from(std::process::id()) * 1_000 + u64::from(number));
         // Outside of the system's range for outgoing ports, and on an address of its own: nobody is in the way.
         let config = format!(
             "[project]\nid = \"{project}\"\ntoken = \"{TOKEN}\"\nsigning_key = \"{SIGNING_KEY}\"\nspace = \"acme\"\n\

@@ -36,6 +36,10 @@ impl Incoming {
                 Some(description)
             }
         };
+        // Without a Contact there is no dialog to make (RFC 3261 section 8.1.1.8); any tag will do to find out.
+        if Dialog::uas(&invite.message, "t").is_err() {
+            return Err(Refused { status: 400, why: "no usable Contact".into() });
+        }
         Ok(Incoming {
             key: invite.key,
             invite: invite.message,
@@ -178,11 +182,10 @@ impl Leg {
             },
             (None, _) => (self.make_offer(prefer), None),
         };
-        let response = self.respond_in_dialog(s.key, &s.invite, s.source, 200, None, &[], Some(sdp));
-        let dialog = match Dialog::uas(&s.invite, &self.local_tag) {
-            Ok(dialog) => dialog,
-            Err(_) => return self.not_acceptable(now, s, Refused { status: 400, why: "no usable Contact".into() }),
+        let Ok(dialog) = Dialog::uas(&s.invite, &self.local_tag) else {
+            return self.not_acceptable(now, s, Refused { status: 400, why: "no usable Contact".into() });
         };
+        let response = self.respond_in_dialog(s.key, &s.invite, s.source, 200, None, &[], Some(sdp));
         let talking = Talking::answered(dialog, s.source, s.key, response, now);
         self.state = State::Talking(Box::new(talking));
         self.record();

@@ -54,6 +54,11 @@ impl Incoming {
         self.invite.call_id()
     }
 
+    /// Whether a request comes from whoever sent the INVITE (RFC 3261 section 12.2.2): our tag alone proves nothing.
+    fn is_of_caller(&self, request: &Message) -> bool {
+        request.call_id() == self.invite.call_id() && request.from_tag() == self.invite.from_tag()
+    }
+
     pub(super) fn offered_codecs(&self) -> Vec<CodecId> {
         let formats = self.offer.iter().filter_map(|o| o.audio()).flat_map(|m| &m.formats);
         let mut codecs = Vec::new();
@@ -100,15 +105,21 @@ impl Leg {
                 self.end(503, "No media port", EndedBy::Failure, vec![]);
                 return self.close(now);
             }
+            LegInput::Request { key, message, source } if !s.is_of_caller(&message) => {
+                self.respond(key, &message, source, 481, None, &[]);
+            }
             LegInput::Request { key, message, source } => match message.method() {
                 Method::Bye => {
                     // A caller may end an early dialog with BYE (RFC 3261 section 15).
                     self.respond(key, &message, source, 200, None, &[]);
                     return self.step_incoming(now, s, LegInput::Cancelled);
                 }
-                Method::Invite => self.respond(key, &message, source, 500, None, &[("Retry-After", "3")]),
+                // Not before the first INVITE has its answer (RFC 3261 section 14.2, RFC 3311 section 5.2).
+                Method::Invite | Method::Update => {
+                    self.respond(key, &message, source, 500, None, &[("Retry-After", "3")]);
+                }
                 Method::Options | Method::Info => self.respond(key, &message, source, 200, None, &[]),
-                _ => self.respond(key, &message, source, 405, None, &[("Allow", super::ALLOW)]),
+                _ => self.respond(key, &message, source, 405, None, &[]),
             },
             // The server transaction could not deliver or gave up; whoever called is gone.
             LegInput::RequestFailed { .. } => {

@@ -141,7 +141,8 @@ impl Leg {
             }
             LegCommand::EarlyMedia { prefer } => {
                 if self.media.is_opening() {
-                    s.pending = Some(command);
+                    // An answer that waits already says more.
+                    s.pending.get_or_insert(command);
                 } else if s.progress < 183 {
                     return self.early_media(now, s, prefer);
                 }

@@ -88,6 +88,10 @@ impl Leg {
                 self.end(200, "Media failed", EndedBy::Failure, vec![]);
                 return self.hang_up(now, s, Some("SIP;cause=500;text=\"Media failed\"".into()));
             }
+            // A refusal that crossed the answer ends the leg as a hang-up does.
+            LegInput::Command(LegCommand::Reject { .. }) => {
+                return self.step_talking(now, s, LegInput::Command(LegCommand::Hangup { reason: None }));
+            }
             LegInput::Command(LegCommand::Hangup { reason }) => {
                 let headers = std::mem::take(&mut self.final_headers);
                 self.end(200, "OK", EndedBy::Local, headers);
@@ -98,10 +102,7 @@ impl Leg {
             | LegInput::Resolved { .. }
             | LegInput::Media(_)
             | LegInput::Command(
-                LegCommand::Ring
-                | LegCommand::EarlyMedia { .. }
-                | LegCommand::Answer { .. }
-                | LegCommand::Reject { .. },
+                LegCommand::Ring | LegCommand::EarlyMedia { .. } | LegCommand::Answer { .. },
             ) => {}
         }
         self.state = State::Talking(s);

@@ -82,7 +82,7 @@ impl Incoming {
     }
 }
 
-fn is_sdp(content_type: &str) -> bool {
+pub(super) fn is_sdp(content_type: &str) -> bool {
     content_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/sdp")
 }
 

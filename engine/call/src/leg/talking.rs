@@ -6,6 +6,7 @@ use tandem_sip::message::{Message, Method};
 use tandem_sip::transaction::ServerKey;
 
 use super::contract::{EndedBy, LegCommand, LegEffect, LegInput, LegReport, RecordStage, RequestId};
+use super::incoming::is_sdp;
 use super::media::parse;
 use super::{Leg, State};
 
@@ -160,8 +161,12 @@ impl Leg {
     /// re-INVITE and UPDATE: hold, resume, another address or codec (RFC 3261 section 14.2, RFC 3311).
     fn renegotiate(&mut self, now: Timestamp, s: &mut Talking, key: ServerKey, request: &Message, source: Endpoint) {
         let invite = request.method() == Method::Invite;
-        if invite && s.unacked.is_some() {
+        let offers = !request.body().is_empty();
+        if (invite && s.unacked.is_some()) || (offers && self.media.has_offer()) {
             return self.respond(key, request, source, 491, None, &[]);
+        }
+        if offers && !request.content_type().is_some_and(is_sdp) {
+            return self.respond(key, request, source, 415, None, &[("Accept", "application/sdp")]);
         }
         let answer = match request.body() {
             [] if invite => Ok(Some((self.make_offer(self.current_codec()), None))),

@@ -48,6 +48,12 @@ impl Talking {
         Talking { dialog, flow, invite: Some(invite), ack: None, unacked: None, hangup: None }
     }
 
+    /// Whether this is a 2xx to our INVITE.
+    pub(super) fn is_accepted_by(&self, id: RequestId, response: &Message) -> bool {
+        self.invite.as_ref().is_some_and(|(i, _)| *i == id)
+            && response.status().is_some_and(|c| (200..300).contains(&c))
+    }
+
     pub(super) fn deadline(&self) -> Option<Timestamp> {
         self.unacked.as_ref().and_then(|u| u.timer.deadline())
     }
@@ -75,9 +81,7 @@ impl Leg {
             LegInput::Ack(ack) => return self.ack_received(now, s, ack),
             LegInput::Response { id, message, .. } => {
                 // A 2xx again: the ACK was lost (RFC 3261 section 13.2.2.4). From another fork: not wanted.
-                if s.invite.as_ref().is_some_and(|(i, _)| *i == id)
-                    && message.status().is_some_and(|c| (200..300).contains(&c))
-                {
+                if s.is_accepted_by(id, &message) {
                     self.repeated_2xx(&mut s, &message);
                 }
             }
@@ -225,7 +229,7 @@ impl Leg {
         }
     }
 
-    fn repeated_2xx(&mut self, s: &mut Talking, response: &Message) {
+    pub(super) fn repeated_2xx(&mut self, s: &mut Talking, response: &Message) {
         if response.to_tag() == Some(s.dialog.id().remote_tag.as_str()) {
             if let Some((message, destination)) = s.ack.clone() {
                 self.emit(LegEffect::SendAck { message, destination });
@@ -260,7 +264,7 @@ impl Leg {
 
     pub(super) fn bye(&mut self, now: Timestamp, mut s: Talking, reason: Option<&str>) {
         let id = self.send_bye(&mut s, reason);
-        self.close_after(now, Some(id));
+        self.close_after(now, Some(id), Some(Box::new(s)));
     }
 
     fn send_bye(&mut self, s: &mut Talking, reason: Option<&str>) -> RequestId {

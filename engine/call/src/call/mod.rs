@@ -255,6 +255,7 @@ impl Call {
             encrypted: false,
             stats: None,
             closed: false,
+            spawned: direction != Direction::OutboundApi,
             callback: None,
         })
     }
@@ -409,6 +410,10 @@ impl Call {
     }
 
     fn command(&mut self, leg: LegId, command: LegCommand) {
+        if self.legs.get(&leg).is_some_and(|l| !l.spawned) {
+            // Nobody would hear the command.
+            return self.primary_unreachable(487, "Request Terminated", EndedBy::Local);
+        }
         self.emit(CallEffect::Leg { leg, command });
     }
 

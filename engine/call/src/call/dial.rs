@@ -375,6 +375,8 @@ impl Call {
                 d.lookups.clear();
                 d.worst = None;
                 self.hang_up_dialled();
+                // With nothing but a lookup under way there is no leg whose end would settle the run.
+                self.dial_settled();
             }
             Phase::Bridged { leg, until, .. } if *until <= now => {
                 *until = now + Duration::from_secs(86_400);

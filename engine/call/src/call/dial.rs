@@ -26,7 +26,6 @@ pub(super) struct Dialling {
     pub caller: Caller,
     attempts: Vec<Attempt>,
     lookups: Vec<(u64, usize, Arc<SipEndpoint>)>,
-    tickets: u64,
     phase: Phase,
     worst: Option<Failure>,
     early: Option<LegId>,
@@ -165,7 +164,6 @@ impl Call {
             caller,
             attempts: vec![],
             lookups: vec![],
-            tickets: self.created_legs << 16,
             phase: Phase::Ringing { until },
             worst: None,
             early: None,
@@ -190,8 +188,8 @@ impl Call {
         match route {
             Route::Endpoint(endpoint) => {
                 let Some(d) = &mut self.dial else { return };
-                d.tickets += 1;
-                let ticket = d.tickets;
+                self.tickets += 1;
+                let ticket = self.tickets;
                 d.lookups.push((ticket, target, endpoint.clone()));
                 let aor = endpoint.username.to_ascii_lowercase();
                 self.emit(CallEffect::Lookup { ticket, aor });

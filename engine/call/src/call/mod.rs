@@ -44,6 +44,8 @@ pub struct Call {
     dial: Option<Dialling>,
     playing: Option<Playing>,
     plays: u64,
+    /// Lookups so far: an answer names its own, also when it comes after the next run of dialling has begun.
+    tickets: u64,
     /// The caller's side, for what is dialled on its behalf.
     inbound: Option<InboundLeg>,
     offered: Vec<tandem_codecs::CodecId>,
@@ -108,6 +110,7 @@ impl Call {
             dial: None,
             playing: None,
             plays: 0,
+            tickets: 0,
             inbound,
             offered,
             ring_until: None,

@@ -422,7 +422,7 @@ impl Call {
             (Some(status), None) => *status,
             (None, None) => match d.worst.as_ref().map(|w| w.status) {
                 Some(486 | 600) => DialStatus::Busy,
-                Some(408 | 480) => DialStatus::NoAnswer,
+                Some(408 | 480 | 487) => DialStatus::NoAnswer,
                 _ => DialStatus::Failed,
             },
         };

@@ -262,18 +262,22 @@ impl Call {
     /// A dialled leg rings or speaks early.
     pub(super) fn dialled_progress(&mut self, id: LegId, _status: u16, early_media: Option<CodecId>) {
         let Some(d) = &mut self.dial else { return };
-        if !d.is_ringing() || !d.attempts.iter().any(|a| a.leg == id) || !self.legs[&self.primary].is_pending() {
+        if !d.is_ringing() || d.cancelled.is_some() || !d.attempts.iter().any(|a| a.leg == id) {
             return;
         }
+        let a = self.primary;
+        let pending = self.legs[&a].is_pending();
         match early_media {
             // The first to speak is heard; the others only ring.
             Some(codec) if d.early.is_none() => {
                 d.early = Some(id);
-                let a = self.primary;
-                self.command(a, LegCommand::EarlyMedia { prefer: Some(codec) });
+                if pending {
+                    self.command(a, LegCommand::EarlyMedia { prefer: Some(codec) });
+                }
                 self.emit(CallEffect::Media(Command::Bridge { a, b: id }));
             }
-            _ => self.command(self.primary, LegCommand::Ring),
+            _ if pending => self.command(a, LegCommand::Ring),
+            _ => {}
         }
     }
 

@@ -283,7 +283,9 @@ impl Call {
 
     pub(super) fn dialled_answered(&mut self, id: LegId) {
         let Some(d) = &mut self.dial else { return self.command(id, LegCommand::Hangup { reason: None }) };
-        let Some(attempt) = d.attempts.iter().find(|a| a.leg == id) else { return };
+        let Some(attempt) = d.attempts.iter().find(|a| a.leg == id) else {
+            return self.command(id, LegCommand::Hangup { reason: None });
+        };
         let digits = d.dial.targets.get(attempt.target).and_then(|t| t.send_digits.clone());
         if !d.is_ringing() || d.cancelled.is_some() {
             // Two answered at once: the second is let go (RFC 3261 section 16.7 leaves it to us).
@@ -435,6 +437,7 @@ impl Call {
             Driver::Document { .. } => {
                 let leg = d.connected().or(d.worst.as_ref().and_then(|w| w.leg)).or(d.last);
                 let outcome = self.outcome(&d, leg, status, bridged);
+                self.refusal = (status != DialStatus::Completed).then(|| refusal(d.worst.as_ref()));
                 self.script_input(Input::DialEnded(outcome));
             }
         }
@@ -446,10 +449,8 @@ impl Call {
         }
         let (code, reason) = match (status, &d.worst) {
             (DialStatus::NoAnswer, None) => (408, "No answer".to_owned()),
-            (_, Some(w)) => (towards_caller(w.status), w.reason.clone()),
-            (_, None) => (480, "No answer".to_owned()),
+            (_, worst) => refusal(worst.as_ref()),
         };
-        let reason = if reason.is_empty() { reason_phrase(code).to_owned() } else { reason };
         let command = LegCommand::Reject { status: code, reason: Some(reason), headers: vec![] };
         self.command(self.primary, command);
     }
@@ -470,6 +471,18 @@ impl Call {
             sip,
         }
     }
+}
+
+/// What an unanswered caller is refused with when nobody answered.
+fn refusal(worst: Option<&Failure>) -> (u16, String) {
+    let Some(worst) = worst else { return (480, "No answer".to_owned()) };
+    let status = towards_caller(worst.status);
+    let reason = if worst.reason.is_empty() || status != worst.status {
+        reason_phrase(status).to_owned()
+    } else {
+        worst.reason.clone()
+    };
+    (status, reason)
 }
 
 /// What a caller is told of a callee's response: challenges and redirections are between us and the callee.

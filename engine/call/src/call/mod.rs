@@ -49,6 +49,8 @@ pub struct Call {
     /// The caller's side, for what is dialled on its behalf.
     inbound: Option<InboundLeg>,
     offered: Vec<tandem_codecs::CodecId>,
+    /// How the last Dial of the document failed: the final response of a caller whom nothing answered.
+    refusal: Option<(u16, String)>,
     ring_until: Option<Timestamp>,
     canceled_by_api: bool,
     answering: bool,
@@ -113,6 +115,7 @@ impl Call {
             tickets: 0,
             inbound,
             offered,
+            refusal: None,
             ring_until: None,
             canceled_by_api: false,
             answering: false,

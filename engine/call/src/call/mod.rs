@@ -271,8 +271,10 @@ impl Call {
     }
 
     fn leg_report(&mut self, id: LegId, report: LegReport) {
-        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let Some(leg) = self.legs.get_mut(&id).filter(|l| !l.closed) else { return };
         match report {
+            // What was under way when the leg ended.
+            LegReport::Progress { .. } | LegReport::Answered { .. } if leg.end.is_some() => {}
             LegReport::Progress { status, early_media } => {
                 if leg.status == LegStatus::Initiated || leg.status == LegStatus::Queued {
                     leg.status = LegStatus::Ringing;
@@ -330,7 +332,7 @@ impl Call {
 
     /// The machine of a leg is lost: its end is known without it.
     fn leg_crashed(&mut self, id: LegId) {
-        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let Some(leg) = self.legs.get_mut(&id).filter(|l| !l.closed) else { return };
         leg.closed = true;
         let end = LegEnd {
             status: 500,

@@ -166,6 +166,7 @@ impl Call {
         // An endpoint's own call: the caller stays, the dialled party is let go, the document goes on with the caller.
         self.driver = Driver::Document { source: DocumentSource::Running };
         self.abandon_dial();
+        self.emit(CallEffect::Media(Command::Unbridge { leg: self.primary }));
         self.start_document(document, None);
     }
 

@@ -369,7 +369,7 @@ impl Call {
     fn primary_ended(&mut self) {
         self.ending = true;
         self.ring_until = None;
-        self.abandon_dial();
+        self.dial = None;
         self.script_input(tandem_laml::instruction::Input::HungUp);
         self.hang_up_all("");
     }
@@ -385,8 +385,11 @@ impl Call {
     fn update(&mut self, update: CallUpdate) {
         match update {
             CallUpdate::Cancel => {
-                self.canceled_by_api = self.legs[&self.primary].is_pending();
-                self.hang_up_all("");
+                // Its answer may have crossed the request.
+                if self.legs.get(&self.primary).is_some_and(|l| l.is_pending()) {
+                    self.canceled_by_api = true;
+                    self.hang_up_all("");
+                }
             }
             CallUpdate::Complete => self.hang_up_all(""),
             CallUpdate::StatusCallback(url, method) => {

@@ -14,10 +14,7 @@ const EDGES: &[(&str, &[&str])] = &[
     // LaML knows neither SIP nor media: it says what a caller is to experience.
     ("tandem-laml", &["tandem-model"]),
     ("tandem-media", &["tandem-model", "tandem-codecs"]),
-    (
-        "tandem-call",
-        &["tandem-model", "tandem-sip", "tandem-sdp", "tandem-media", "tandem-laml", "tandem-codecs"],
-    ),
+    ("tandem-call", &["tandem-model", "tandem-sip", "tandem-sdp", "tandem-media", "tandem-laml", "tandem-codecs"]),
     (
         "tandem-actors",
         &["tandem-model", "tandem-sip", "tandem-sdp", "tandem-media", "tandem-laml", "tandem-call", "tandem-codecs"],

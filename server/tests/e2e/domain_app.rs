@@ -42,7 +42,21 @@ fn a_sipp_caller_hears_a_file_enters_digits_and_is_put_through_to_a_registered_p
         "phone_registers",
         phone_ip,
         None,
-        &["-key", "user", "bob", "-key", "domain", &domain, "-au", "bob", "-ap", PASSWORD, "-auth_uri", &domain, &server],
+        &[
+            "-key",
+            "user",
+            "bob",
+            "-key",
+            "domain",
+            &domain,
+            "-au",
+            "bob",
+            "-ap",
+            PASSWORD,
+            "-auth_uri",
+            &domain,
+            &server,
+        ],
     );
     let phone_port = registration.address.port();
     registration.succeeded();

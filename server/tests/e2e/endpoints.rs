@@ -34,8 +34,7 @@ fn two_phones_talk_and_hear_what_the_other_says() {
     call.media.play(&hers);
     rung.media.play(&his);
     std::thread::sleep(Duration::from_millis(4_000));
-    let (to_bob, to_alice) =
-        (audio::likeness(&hers, &rung.media.heard()), audio::likeness(&his, &call.media.heard()));
+    let (to_bob, to_alice) = (audio::likeness(&hers, &rung.media.heard()), audio::likeness(&his, &call.media.heard()));
     assert!(to_bob >= 0.85 && to_alice >= 0.85, "alice → bob {to_bob:.2}, bob → alice {to_alice:.2}");
     call.media.dial("42#");
     std::thread::sleep(Duration::from_millis(1_200));
@@ -43,7 +42,10 @@ fn two_phones_talk_and_hear_what_the_other_says() {
     assert_eq!(bob.hang_up(&mut rung).status(), 200);
     alice.hung_up(&call);
 
-    let inbound = tandem.wait_call("alice's leg is over", |c| c["direction"] == "inbound" && c["status"] == "completed");
+    // What the media did follows the end.
+    let inbound =
+        tandem.wait_call("alice's leg is over", |c| c["direction"] == "inbound" && c["audio_in_mos"].is_number());
+    assert_eq!(inbound["status"], "completed");
     assert!(inbound["from"].as_str().is_some_and(|f| f.contains("alice")), "{inbound}");
     assert_eq!(inbound["sip_result_code"], json!("200"));
     assert!(inbound["duration"].as_u64().is_some_and(|d| (3..15).contains(&d)), "{inbound}");

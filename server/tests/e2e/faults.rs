@@ -37,9 +37,8 @@ fn a_fault_ends_one_call_alone(place: &str) {
     let words = audio::sweep(4.0, 300.0, 2_200.0);
     spared.media.play(&words);
 
-    let inbound = |c: &serde_json::Value| {
-        c["direction"] == "inbound" && c["from"].as_str().is_some_and(|f| f.contains("alice"))
-    };
+    let inbound =
+        |c: &serde_json::Value| c["direction"] == "inbound" && c["from"].as_str().is_some_and(|f| f.contains("alice"));
     let sid = tandem.wait_call("alice's leg", inbound)["sid"].as_str().expect("a sid").to_owned();
     tandem.api("POST", "/api/tandem/faults", Some(json!({"call_sid": sid, "where": place}))).success();
     let since = Instant::now();
@@ -93,8 +92,7 @@ fn a_panic_in_the_media_of_a_leg_is_over_before_it_is_heard() {
     tandem.api("POST", "/api/tandem/faults", Some(json!({"call_sid": sid, "where": "media"}))).success();
     std::thread::sleep(Duration::from_millis(3_300));
     assert!(tandem.log().contains("injected into"), "the fault happened");
-    let (to_bob, to_alice) =
-        (audio::likeness(&hers, &rung.media.heard()), audio::likeness(&his, &call.media.heard()));
+    let (to_bob, to_alice) = (audio::likeness(&hers, &rung.media.heard()), audio::likeness(&his, &call.media.heard()));
     assert!(to_bob >= 0.85 && to_alice >= 0.85, "alice → bob {to_bob:.2}, bob → alice {to_alice:.2}");
     assert_eq!(alice.hang_up(&mut call).status(), 200);
     bob.hung_up(&rung);

@@ -86,7 +86,8 @@ fn check_config_names_file_line_and_key() {
     };
     let (code, said) = check("good.toml", "[sip]\nudp = [\"127.0.0.1:5060\"]\n");
     assert_eq!(code, Some(0), "{said}");
-    let (code, said) = check("bad.toml", "[sip]\nudp = [\"127.0.0.1:5060\"]\n\n[media]\nports = [9, 3]\nadress = \"::\"\n");
+    let (code, said) =
+        check("bad.toml", "[sip]\nudp = [\"127.0.0.1:5060\"]\n\n[media]\nports = [9, 3]\nadress = \"::\"\n");
     assert_ne!(code, Some(0));
     assert!(said.contains("bad.toml:5") && said.contains("media.ports"), "{said}");
     assert!(said.contains("bad.toml:6") && said.contains("media.adress"), "{said}");

@@ -53,11 +53,18 @@ fn a_client_calls_a_registered_endpoint(library: &str) {
     let mut bob = Phone::new(&tandem, "bob", PASSWORD);
     assert_eq!(bob.register().status(), 200);
     let app = application();
-    let made = client(library, "create", &arguments(&tandem, json!({"call": {
-        "to": bob.uri(), "from_": "+15550001111", "url": app.url("/answer"), "timeout": 20,
-        "status_callback": app.url("/status"), "status_callback_method": "POST",
-        "status_callback_event": ["initiated", "ringing", "answered", "completed"],
-    }})));
+    let made = client(
+        library,
+        "create",
+        &arguments(
+            &tandem,
+            json!({"call": {
+                "to": bob.uri(), "from_": "+15550001111", "url": app.url("/answer"), "timeout": 20,
+                "status_callback": app.url("/status"), "status_callback_method": "POST",
+                "status_callback_event": ["initiated", "ringing", "answered", "completed"],
+            }}),
+        ),
+    );
     assert_eq!(made["status"], "queued");
     assert_eq!(made["direction"], "outbound-api");
     let sid = made["sid"].as_str().expect("a sid").to_owned();
@@ -92,11 +99,14 @@ fn a_client_calls_a_registered_endpoint(library: &str) {
     let requests: Vec<Value> = seen.iter().chain([&first]).map(|s| as_json(s, header)).collect();
     let valid = client(library, "validate", &json!({"key": SIGNING_KEY, "requests": requests}));
     assert_eq!(valid, json!(vec![true; 5]));
-    let forged: Vec<Value> = seen.iter().map(|s| {
-        let mut r = as_json(s, header);
-        r["params"]["CallSid"] = json!("another");
-        r
-    }).collect();
+    let forged: Vec<Value> = seen
+        .iter()
+        .map(|s| {
+            let mut r = as_json(s, header);
+            r["params"]["CallSid"] = json!("another");
+            r
+        })
+        .collect();
     let valid = client(library, "validate", &json!({"key": SIGNING_KEY, "requests": forged}));
     assert_eq!(valid, json!(vec![false; 4]));
 }
@@ -123,11 +133,18 @@ fn a_client_calls_a_sip_address_that_wants_credentials() {
     // No endpoint of this server: a switch elsewhere, with its own users.
     let mut far = Phone::new(&tandem, "desk", "");
     let target = format!("sip:desk@{};transport=udp?X-Order=9", far.address);
-    let made = client("twilio", "create", &arguments(&tandem, json!({"call": {
-        "to": target, "from_": "reception", "url": app.url("/answer"),
-        "sip_auth_username": "far-user", "sip_auth_password": "far-password",
-        "status_callback": app.url("/status"), "status_callback_event": ["completed"],
-    }})));
+    let made = client(
+        "twilio",
+        "create",
+        &arguments(
+            &tandem,
+            json!({"call": {
+                "to": target, "from_": "reception", "url": app.url("/answer"),
+                "sip_auth_username": "far-user", "sip_auth_password": "far-password",
+                "status_callback": app.url("/status"), "status_callback_event": ["completed"],
+            }}),
+        ),
+    );
     let mut rung = far.ringing();
     assert_eq!(rung.invite.header("X-Order"), "9");
     challenge(&mut far, &rung.invite);
@@ -171,9 +188,7 @@ fn a_live_call_takes_another_document_and_an_inline_one() {
     let made = tandem.laml("POST", "/Calls", &fields).success();
     let mut rung = bob.ringing();
     bob.answer_call(&mut rung);
-    eventually("the first document plays", Duration::from_secs(5), || {
-        (rung.media.heard_digits() == "1").then_some(())
-    });
+    eventually("the first document plays", Duration::from_secs(5), || (rung.media.heard_digits() == "1").then_some(()));
     let path = format!("/Calls/{}", made["sid"].as_str().expect("a sid"));
     tandem.laml("POST", &path, &[("Url", &app.url("/other")), ("Method", "GET")]).success();
     bob.hung_up(&rung);

@@ -34,7 +34,10 @@ pub fn speech(text: &str, voice: &str, to: &Path, rate: u32, channels: u32) {
 /// Any sound file as 8 kHz mono.
 pub fn read(path: &Path) -> Vec<i16> {
     let out = path.with_extension("8k.raw");
-    run(Command::new("sox").arg(path).args(["-r", "8000", "-c", "1", "-b", "16", "-e", "signed", "-t", "raw"]).arg(&out));
+    run(Command::new("sox")
+        .arg(path)
+        .args(["-r", "8000", "-c", "1", "-b", "16", "-e", "signed", "-t", "raw"])
+        .arg(&out));
     let bytes = std::fs::read(&out).expect("what sox wrote");
     bytes.chunks_exact(2).map(|b| i16::from_le_bytes([b[0], b[1]])).collect()
 }
@@ -88,10 +91,8 @@ fn place(piece: &[i16], heard: &[i16], from: usize, to: usize) -> Option<(usize,
         }
     };
     // Coarse over every other sample of every other place, then fine around the best few.
-    let mut coarse: Vec<(f64, usize)> = (from..to)
-        .step_by(2)
-        .map(|at| (correlation(piece, &heard[at..at + piece.len()], 4), at))
-        .collect();
+    let mut coarse: Vec<(f64, usize)> =
+        (from..to).step_by(2).map(|at| (correlation(piece, &heard[at..at + piece.len()], 4), at)).collect();
     coarse.sort_by(|a, b| b.0.total_cmp(&a.0));
     for (_, at) in coarse.iter().take(4) {
         for near in at.saturating_sub(2).max(from)..(at + 3).min(to) {

@@ -150,7 +150,8 @@ impl Drop for Baresip {
 
 fn config(dir: &Path, address: IpAddr, interface: &str) -> String {
     let dir = dir.display();
-    let modules = ["/usr/lib/baresip/modules", "/usr/lib/x86_64-linux-gnu/baresip/modules", "/usr/lib64/baresip/modules"];
+    let modules =
+        ["/usr/lib/baresip/modules", "/usr/lib/x86_64-linux-gnu/baresip/modules", "/usr/lib64/baresip/modules"];
     let modules = modules.into_iter().find(|m| Path::new(m).is_dir()).unwrap_or(modules[0]);
     format!(
         "poll_method epoll\nsip_listen {address}:5060\nsip_trans_def udp\ncall_local_timeout 120\ncall_max_calls 4\n\

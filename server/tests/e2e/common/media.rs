@@ -138,9 +138,8 @@ fn run(rtp: &UdpSocket, rtcp: &UdpSocket, shared: &Shared) {
                 }
                 None => {
                     let at = state.at;
-                    let frame: Vec<u8> = (at..at + FRAME)
-                        .map(|i| ulaw_encode(state.playing.get(i).copied().unwrap_or(0)))
-                        .collect();
+                    let frame: Vec<u8> =
+                        (at..at + FRAME).map(|i| ulaw_encode(state.playing.get(i).copied().unwrap_or(0))).collect();
                     state.at += FRAME;
                     let _ = rtp.send_to(&packet(0, false, seq, timestamp, ssrc, &frame), remote);
                     seq = seq.wrapping_add(1);

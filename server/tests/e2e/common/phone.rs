@@ -160,9 +160,11 @@ impl Phone {
         let (id, cseq) = (call.call_id.clone(), call.cseq);
         let end = Instant::now() + Duration::from_millis(1_000);
         loop {
-            if let Some(at) = self.inbox.iter().position(|m| {
-                !m.is_request() && m.call_id() == id && m.cseq() == cseq && m.status() > 100
-            }) {
+            if let Some(at) = self
+                .inbox
+                .iter()
+                .position(|m| !m.is_request() && m.call_id() == id && m.cseq() == cseq && m.status() > 100)
+            {
                 return self.inbox.remove(at);
             }
             if Instant::now() >= end {
@@ -444,9 +446,7 @@ impl Phone {
     #[track_caller]
     fn response(&mut self, call_id: &str, cseq: u32, which: impl Fn(&Message) -> bool) -> Message {
         let id = call_id.to_owned();
-        self.wait("a response", PATIENCE, move |m| {
-            !m.is_request() && m.call_id() == id && m.cseq() == cseq && which(m)
-        })
+        self.wait("a response", PATIENCE, move |m| !m.is_request() && m.call_id() == id && m.cseq() == cseq && which(m))
     }
 
     /// The first message that `which` accepts; the others stay.
@@ -489,9 +489,11 @@ impl Phone {
         let invite = self.answered.iter().find(|(k, _)| **k == format!("{} INVITE", cancel.branch()));
         let rung = invite.and_then(|(_, reply)| reply.clone());
         let Some(rung) = rung.filter(|r| r.starts_with("SIP/2.0 1")) else { return };
-        let ok = rung
-            .replacen(rung.lines().next().unwrap_or_default(), "SIP/2.0 200 OK", 1)
-            .replacen(" INVITE\r\n", " CANCEL\r\n", 1);
+        let ok = rung.replacen(rung.lines().next().unwrap_or_default(), "SIP/2.0 200 OK", 1).replacen(
+            " INVITE\r\n",
+            " CANCEL\r\n",
+            1,
+        );
         let terminated = rung.replacen(rung.lines().next().unwrap_or_default(), "SIP/2.0 487 Request Terminated", 1);
         self.send(&ok);
         self.send(&terminated);

@@ -29,6 +29,8 @@ pub struct Options {
     pub sip: String,
     /// Makes the switch for injected faults available.
     pub faults: bool,
+    /// With the demo's endpoints and applications.
+    pub demo: bool,
 }
 
 pub struct Tandem {
@@ -38,6 +40,7 @@ pub struct Tandem {
     pub project: String,
     dir: PathBuf,
     faults: bool,
+    demo: bool,
     child: Option<Child>,
 }
 
@@ -54,7 +57,8 @@ impl Tandem {
         let http = SocketAddr::new(ip, free_port(ip));
         let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("tandem-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&dir).expect("a folder for the server");
-        let project = format!("6bfbbe86-a901-4197-8759-{:012x}", u64::from(std::process::id()) * 1_000 + u64::from(number));
+        let project =
+            format!("6bfbbe86-a901-4197-8759-{:012x}", u64::from(std::process::id()) * 1_000 + u64::from(number));
         // Outside of the system's range for outgoing ports, and on an address of its own: nobody is in the way.
         let config = format!(
             "[project]\nid = \"{project}\"\ntoken = \"{TOKEN}\"\nsigning_key = \"{SIGNING_KEY}\"\nspace = \"acme\"\n\
@@ -70,7 +74,8 @@ impl Tandem {
             options.config
         );
         std::fs::write(dir.join("tandem.toml"), config).expect("to write the configuration");
-        let mut tandem = Tandem { ip, sip, http, project, dir, faults: options.faults, child: None };
+        let mut tandem =
+            Tandem { ip, sip, http, project, dir, faults: options.faults, demo: options.demo, child: None };
         tandem.launch();
         tandem
     }
@@ -87,6 +92,9 @@ impl Tandem {
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("the log twice"))
             .stderr(log);
+        if self.demo {
+            command.arg("--demo");
+        }
         if self.faults {
             command.env("TANDEM_FAULTS", "1");
         }

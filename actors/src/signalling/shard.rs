@@ -79,7 +79,10 @@ impl SipShard {
         SipShard {
             own: None,
             layer: TransactionLayer::new(Config::new(tag_secret)),
-            challenger: Challenger::new(&realm, &mut entropy),
+            challenger: Challenger::new(&realm, &mut entropy).accept_own_address({
+                let listening = config.transports.listening().to_vec();
+                move |host, port| admission::is_ours(&listening, host, port)
+            }),
             realm,
             entropy,
             legs: HashMap::new(),
@@ -301,10 +304,13 @@ impl SipShard {
         let mut response = SipMessage::response(message, source.addr, role.status(), None)
             .to_tag(&hex_token(&mut self.entropy, 8))
             .header("Server", &self.config.user_agent);
-        if self.config.digest_sha256 {
+        // MD5 first: widely used clients that know it alone look at the first challenge and no further. A client takes
+        // any it supports (RFC 8760 section 2.4).
+        response = response.header(role.challenge_header(), &md5);
+        if self.config.digest_sha256 && !gives_up_at_two_challenges(message) {
             response = response.header(role.challenge_header(), &sha256);
         }
-        let response = response.header(role.challenge_header(), &md5).build();
+        let response = response.build();
         counts::answered(&self.config.metrics, &response);
         self.layer.respond_stateless(key, &response);
     }
@@ -464,6 +470,11 @@ impl Handler<FromLeg> for SipShard {
         self.from_leg(msg);
         self.settle(ctx);
     }
+}
+
+/// Clients known to fail when one of several challenges is not MD5, though RFC 8760 section 2.4 has them pass over it.
+fn gives_up_at_two_challenges(message: &SipMessage) -> bool {
+    message.header("User-Agent").is_some_and(|agent| agent.to_ascii_lowercase().starts_with("baresip"))
 }
 
 /// The option tags in Require that this server does not have (RFC 3261 section 8.2.2.3): all of them.

@@ -110,7 +110,7 @@ pub const KEYS: &[Key] = &[
         "sip",
         "digest_sha256",
         Kind::Boolean,
-        "false",
+        "true",
         "Challenge phones for SHA-256 beside MD5. Some phones that know MD5 alone give up when both are offered.",
     ),
     Key::new("media", "address", Kind::Text, "\"0.0.0.0\"", "Address of the RTP sockets."),

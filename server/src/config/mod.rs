@@ -122,7 +122,7 @@ impl Default for Config {
         Config {
             project: Project { id: None, token: None, signing_key: None, space: "tandem".into() },
             server: Server { domain: "localhost".into() },
-            sip: Sip { udp: vec![any(5060)], tcp: vec![any(5060)], advertise: None, digest_sha256: false },
+            sip: Sip { udp: vec![any(5060)], tcp: vec![any(5060)], advertise: None, digest_sha256: true },
             media: Media {
                 address: Ipv4Addr::UNSPECIFIED.into(),
                 advertise: None,

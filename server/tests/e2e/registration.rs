@@ -60,9 +60,8 @@ fn the_same_authorization_does_not_work_twice() {
 }
 
 #[test]
-fn where_sha_256_is_offered_a_phone_may_answer_with_it() {
-    let sip = "digest_sha256 = true\n".to_owned();
-    let tandem = Tandem::start_with(Options { sip, ..Options::default() });
+fn sha_256_is_offered_and_a_phone_may_answer_with_it() {
+    let tandem = Tandem::start();
     tandem.endpoint("alice", json!({}));
     let mut phone = Phone::new(&tandem, "alice", PASSWORD);
     let registrar = format!("sip:{}", phone.domain);

@@ -38,6 +38,7 @@ const LAST_CALLBACKS: Duration = Duration::from_secs(5);
 /// # Errors
 /// What could not be started, in words for the operator.
 pub async fn serve(config: Config, with_demo: bool) -> Result<ExitCode, String> {
+    raise_descriptor_limit();
     let clock = Clock::new();
     let (fatal, mut died) = fatal::channel();
     let store = open_store(&config).await?;
@@ -96,7 +97,7 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<ExitCode, String> 
         clock,
         directory: store.directory(),
         transports: transports.clone(),
-        registrar,
+        registrar: registrar.clone(),
         switchboard: switchboard.clone().recipient(),
         gate: gate.clone(),
         calls_max: config.limits.calls_max,
@@ -106,7 +107,7 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<ExitCode, String> 
         digest_sha256: config.sip.digest_sha256,
     });
     shards.set(vec![shard.start()]);
-    watch_services(&switchboard, &shards, fatal);
+    watch_services(&switchboard, &registrar, &shards, fatal);
 
     let control = SwitchboardControl::new(switchboard.clone(), live, gate);
     let faults =
@@ -149,6 +150,16 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<ExitCode, String> 
     Ok(code)
 }
 
+/// A call takes four sockets; shells hand out 1,024 descriptors. What the system allows is taken.
+fn raise_descriptor_limit() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(soft, hard)| if soft < hard { setrlimit(Resource::RLIMIT_NOFILE, hard, hard) } else { Ok(()) });
+    if let Err(error) = raised {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+}
+
 async fn open_store(config: &Config) -> Result<Store, String> {
     let settings = ProjectSettings {
         id: config.project.id.clone(),
@@ -179,7 +190,11 @@ async fn floors(arbiters: &[Arbiter]) -> Result<Vec<Floor>, String> {
 }
 
 fn start_media(config: &Config, router: MediaRouter) -> Result<media::MediaPool, String> {
-    let cpus = if config.media.cpus.is_empty() { vec![0] } else { config.media.cpus.clone() };
+    let cpus = if config.media.cpus.is_empty() {
+        (0..std::thread::available_parallelism().map_or(1, std::num::NonZero::get)).collect()
+    } else {
+        config.media.cpus.clone()
+    };
     let settings = MediaConfig {
         address: config.media.address,
         advertise: config.media.advertise.or_else(|| reachable(config.media.address)),
@@ -240,12 +255,20 @@ fn webhook_client(config: &Config, store: &Store, demo: Option<IpAddr>) -> Resul
 }
 
 /// The services a process cannot go on without: actix says nothing when one dies, so they are asked.
-fn watch_services(switchboard: &Addr<Switchboard>, shards: &Shards, fatal: fatal::Fatal) {
-    let (switchboard, shards) = (switchboard.clone(), shards.clone());
+fn watch_services(
+    switchboard: &Addr<Switchboard>,
+    registrar: &Addr<RegistrarActor>,
+    shards: &Shards,
+    fatal: fatal::Fatal,
+) {
+    let (switchboard, registrar, shards) = (switchboard.clone(), registrar.clone(), shards.clone());
     actix::spawn(async move {
         let mut every = tokio::time::interval(Duration::from_millis(500));
         loop {
             every.tick().await;
+            if !registrar.connected() {
+                fatal.service_died("registrar");
+            }
             if !switchboard.connected() {
                 fatal.service_died("switchboard");
             }

@@ -8,8 +8,7 @@ fn to(user: &str) -> String {
     format!("sip:{user}@{DOMAIN}")
 }
 
-const CALL_BOB: &str =
-    "lookup bob; call L2 sip:bob@203.0.113.9:5060 from sip:alice@acme-main.sip.example.test hops 9; L2 INVITE 1 sendrecv";
+const CALL_BOB: &str = "lookup bob; call L2 sip:bob@203.0.113.9:5060 from sip:alice@acme-main.sip.example.test hops 9; L2 INVITE 1 sendrecv";
 
 fn bob_rings() -> World {
     let mut w = World::dials(&to("bob"), "sdp");
@@ -100,7 +99,7 @@ fn all_contacts_ring_and_the_first_answer_wins() {
     w.run(&[
         ("2 180", "L1 180"),
         ("3 180", ""),
-        ("3 200 sdp", "L3 ACK 1; L1 200 sendrecv; L2 CANCEL; bridge L1 L3"),
+        ("3 200 sdp", "L3 ACK 1; L1 200 sendrecv; bridge L1 L3; L2 CANCEL"),
         ("2 200 sdp", "L2 ACK 1; L2 BYE"),
         ("1 ACK", ""),
         ("1 BYE", "L1 200; L3 BYE; finished"),
@@ -151,11 +150,7 @@ fn a_late_offer_is_joined_when_its_ack_comes() {
 fn a_callee_that_leaves_before_the_callers_ack_ends_the_call() {
     let mut w = World::dials(&to("bob"), "");
     w.take();
-    w.run(&[
-        ("2 200 sdp", "L2 ACK 1; L1 200 sendrecv"),
-        ("2 BYE", "L2 200"),
-        ("1 ACK sdp", "L1 BYE; finished"),
-    ]);
+    w.run(&[("2 200 sdp", "L2 ACK 1; L1 200 sendrecv"), ("2 BYE", "L2 200"), ("1 ACK sdp", "L1 BYE; finished")]);
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn outcomes_are_told_to_the_action() {
         ("603", "DialCallStatus=failed DialSipResponseCode=603"),
     ] {
         let mut w = World::app(&dial("answerOnBridge=\"true\"", &sip("a")));
-        assert_eq!(w.take(), format!("L1 180; {}; L2 INVITE 1 sendrecv", called(2, "a")));
+        assert_eq!(w.take(), format!("{}; L1 180; L2 INVITE 1 sendrecv", called(2, "a")));
         w.run(&[(&format!("2 {said}"), &format!("fetch https://app.test/after {outcome}"))]);
         assert_eq!(w.param("CallStatus"), Some("ringing"));
         w.document("<Hangup/>");
@@ -64,22 +64,18 @@ fn a_bridged_dial_tells_its_duration_and_the_call_goes_on() {
 fn without_answer_on_bridge_the_caller_is_answered_first_and_hears_early_media() {
     let mut w = World::app(&dial("", &sip("a")));
     assert_eq!(w.take(), format!("{}; L1 200 sendrecv; L2 INVITE 1 sendrecv", called(2, "a")));
-    w.run(&[
-        ("1 ACK", ""),
-        ("2 183 sdp", "bridge L1 L2"),
-        ("2 200 sdp", "L2 ACK 1; bridge L1 L2"),
-    ]);
+    w.run(&[("1 ACK", ""), ("2 183 sdp", "bridge L1 L2"), ("2 200 sdp", "L2 ACK 1; bridge L1 L2")]);
 }
 
 #[test]
 fn the_first_answer_wins_and_the_others_are_cancelled() {
     let mut w = World::app(&dial("answerOnBridge=\"true\"", &format!("{}{}", sip("a"), sip("b"))));
-    let sent = format!("L1 180; {}; {}; L2 INVITE 1 sendrecv; L3 INVITE 1 sendrecv", called(2, "a"), called(3, "b"));
+    let sent = format!("{}; {}; L1 180; L2 INVITE 1 sendrecv; L3 INVITE 1 sendrecv", called(2, "a"), called(3, "b"));
     assert_eq!(w.take(), sent);
     w.run(&[
         ("2 183 sdp", "bridge L1 L2; L1 183 sendrecv"),
         ("3 183 sdp", ""),
-        ("3 200 sdp", "L3 ACK 1; L1 200 sendrecv; L2 CANCEL; bridge L1 L3"),
+        ("3 200 sdp", "L3 ACK 1; L1 200 sendrecv; bridge L1 L3; L2 CANCEL"),
         ("2 487", ""),
         ("1 ACK", ""),
         ("1 BYE", "L1 200; L3 BYE; notify 0 completed 200; finished"),
@@ -97,7 +93,9 @@ fn nobody_answers_in_time_is_no_answer_even_after_a_busy() {
 
 #[test]
 fn a_document_that_ends_after_a_failed_dial_passes_the_failure_on() {
-    for (said, heard) in [("486", "486"), ("404", "404"), ("603", "603"), ("480", "480"), ("302", "480"), ("407", "502")] {
+    for (said, heard) in
+        [("486", "486"), ("404", "404"), ("603", "603"), ("480", "480"), ("302", "480"), ("407", "502")]
+    {
         let mut w = World::app(&format!("<Dial answerOnBridge=\"true\">{}</Dial>", sip("a")));
         w.take();
         let said = w.step(&format!("2 {said}"));
@@ -113,7 +111,8 @@ fn a_later_verb_takes_the_place_of_the_failure() {
     let mut w = World::app(&format!("<Dial answerOnBridge=\"true\">{}</Dial><Reject/>", sip("a")));
     w.take();
     w.run(&[("2 486", "L1 404; notify 0 no-answer 404; finished")]);
-    let mut w = World::app(&format!("<Dial answerOnBridge=\"true\">{}</Dial><Play>https://app.test/a.wav</Play>", sip("a")));
+    let mut w =
+        World::app(&format!("<Dial answerOnBridge=\"true\">{}</Dial><Play>https://app.test/a.wav</Play>", sip("a")));
     w.take();
     w.run(&[("2 486", "L1 200 sendrecv; play L1 1"), ("1 ACK", "L1 BYE; notify 0 completed 200; finished")]);
 }
@@ -123,7 +122,7 @@ fn children_tell_each_step_of_their_own() {
     let noun = "<Sip statusCallback=\"https://app.test/child\" \
                 statusCallbackEvent=\"initiated ringing answered completed\">sip:a@far.test</Sip>";
     let mut w = World::app(&dial("answerOnBridge=\"true\"", noun));
-    assert_eq!(w.take(), format!("L1 180; {}; notify 0 initiated; L2 INVITE 1 sendrecv", called(2, "a")));
+    assert_eq!(w.take(), format!("{}; notify 0 initiated; L1 180; L2 INVITE 1 sendrecv", called(2, "a")));
     w.run(&[
         ("2 180", "notify 1 ringing"),
         ("2 183", ""),
@@ -203,7 +202,7 @@ fn targets_that_cannot_be_reached_fail_without_a_leg() {
         let mut w = World::app(&dial("answerOnBridge=\"true\"", noun));
         let said = w.take();
         let status = if noun.contains("carol") { "no-answer" } else { "failed" };
-        assert!(said.ends_with(&format!("fetch https://app.test/after DialCallStatus={status}")), "{said}");
+        assert!(said.ends_with(&format!("fetch https://app.test/after DialCallStatus={status}; L1 180")), "{said}");
         assert_eq!(w.param("DialCallSid"), None);
     }
 }

@@ -103,10 +103,8 @@ fn early_media_and_the_answer_after_it_are_the_same_description() {
 
 #[test]
 fn the_wanted_codec_is_taken_when_it_is_common() {
-    Rig::called("sdp").run(&[
-        ("opened", ""),
-        ("answer-pcma", "configure Pcma 203.0.113.9:4000 sr; 200 sendrecv; answered Pcma"),
-    ]);
+    Rig::called("sdp")
+        .run(&[("opened", ""), ("answer-pcma", "configure Pcma 203.0.113.9:4000 sr; 200 sendrecv; answered Pcma")]);
 }
 
 #[test]

@@ -167,11 +167,7 @@ fn what_was_agreed_early_stands_when_the_2xx_says_nothing_of_media() {
 
 #[test]
 fn early_media_that_does_not_suit_is_no_end() {
-    Rig::calling(spec()).run(&[
-        ("opened", "INVITE 1 sendrecv"),
-        ("183 g729", "progress 183"),
-        ("200 sdp", ACCEPTED),
-    ]);
+    Rig::calling(spec()).run(&[("opened", "INVITE 1 sendrecv"), ("183 g729", "progress 183"), ("200 sdp", ACCEPTED)]);
 }
 
 #[test]

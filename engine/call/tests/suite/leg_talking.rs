@@ -87,11 +87,7 @@ fn media_that_stops_or_fails_ends_the_call() {
 
 #[test]
 fn a_bye_nobody_answers_is_given_up() {
-    talking().run(&[
-        ("hangup", "ended 200 local; BYE 1; close"),
-        ("closed", ""),
-        ("bye-timeout", "closed; stop"),
-    ]);
+    talking().run(&[("hangup", "ended 200 local; BYE 1; close"), ("closed", ""), ("bye-timeout", "closed; stop")]);
     talking().run(&[("hangup", "ended 200 local; BYE 1; close"), ("+33000", "closed; stop")]);
 }
 

@@ -138,7 +138,9 @@ impl Peer {
             "unreachable" => LegInput::RequestFailed { id: last(&self.invites), failure: RequestFailure::Transport },
             "bye-timeout" => LegInput::RequestFailed { id: last(&self.byes), failure: RequestFailure::Timeout },
             "resolved" => LegInput::Resolved { id: self.resolving.expect("a lookup"), hop: Ok(address()) },
-            "unresolved" => LegInput::Resolved { id: self.resolving.expect("a lookup"), hop: Err("no such host".into()) },
+            "unresolved" => {
+                LegInput::Resolved { id: self.resolving.expect("a lookup"), hop: Err("no such host".into()) }
+            }
             "ring" => LegInput::Command(LegCommand::Ring),
             "early" => LegInput::Command(LegCommand::EarlyMedia { prefer: None }),
             "answer" => LegInput::Command(LegCommand::Answer { prefer: None }),
@@ -152,6 +154,19 @@ impl Peer {
                 LegInput::Command(LegCommand::Hangup { reason })
             }
             _ => panic!("{line:?} means nothing"),
+        }
+    }
+
+    /// Whether [`Peer::says`] can: what answers a request needs one.
+    pub fn can_say(&self, line: &str) -> bool {
+        let first = line.split(' ').next().unwrap_or_default();
+        match first {
+            "timeout" | "unreachable" => !self.invites.is_empty(),
+            "bye-timeout" => !self.byes.is_empty(),
+            "resolved" | "unresolved" => self.resolving.is_some(),
+            _ if first.parse::<u16>().is_ok() && line.contains("bye") => !self.byes.is_empty(),
+            _ if first.parse::<u16>().is_ok() => !self.invites.is_empty(),
+            _ => true,
         }
     }
 

@@ -57,8 +57,7 @@ impl Rig {
 
     /// Calls the far end.
     pub fn calling(spec: InviteSpec) -> Rig {
-        let leg =
-            Leg::new_outgoing(LegId(1), Sid::from_bytes([1; 16]), env(), spec, Box::new(SeedEntropy::new(2)));
+        let leg = Leg::new_outgoing(LegId(1), Sid::from_bytes([1; 16]), env(), spec, Box::new(SeedEntropy::new(2)));
         Rig { leg, peer: Peer::new(LegId(1)), now: Timestamp::from_secs(1) }
     }
 

@@ -148,6 +148,9 @@ impl Call {
     }
 
     pub fn handle(&mut self, now: Timestamp, wall: WallTime, input: CallInput) {
+        if self.finished {
+            return;
+        }
         self.clock = (now, wall);
         match input {
             CallInput::Leg { leg, report } => self.leg_report(leg, report),

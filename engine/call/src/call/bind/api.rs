@@ -146,6 +146,9 @@ impl Call {
 
     /// REST gives a live call another document.
     pub(in super::super) fn take_over(&mut self, document: ApiDocument) {
+        if self.ending {
+            return;
+        }
         if self.script.is_some() {
             let input = match document {
                 ApiDocument::Url(url, method) => Input::Redirect { url, method },

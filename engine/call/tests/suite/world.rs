@@ -212,7 +212,7 @@ impl World {
             username: None,
             offered: leg.offered_codecs(),
         };
-        let mut world = World::new(directory, Origin::Inbound { leg: inbound, plan });
+        let mut world = World::new(directory, Origin::Inbound { leg: Box::new(inbound), plan });
         world.hold_lookups = hold_lookups;
         world.parties.insert(id, Side { leg, peer, ended: 0, closed: 0, stopped: false });
         world.start();

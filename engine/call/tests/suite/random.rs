@@ -1,6 +1,7 @@
 //! Whatever comes in whatever order: no panic, every end told once, and after a hang-up an end that is reached.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use tandem_call::call::{ApiDocument, Call, CallEffect, CallEnv, CallInput, CallUpdate, Origin};
@@ -352,7 +353,7 @@ proptest! {
         steps in prop::collection::vec((0u8..23, 1u64..6, 0..DOCUMENTS.len(), 0u64..20), 0..50),
     ) {
         let to = if to_number { "+15551234567".to_owned() } else { format!("sip:bob@{DOMAIN}") };
-        let env = CallEnv { directory: Arc::new(directory()), own_address: "198.51.100.1:5060".into() };
+        let env = CallEnv { directory: Arc::new(directory()), own_address: "198.51.100.1:5060".into(), call_duration_max: Duration::from_secs(14_400) };
         let call = api_call(&to, &format!("<Response>{}</Response>", DOCUMENTS[0]));
         let mut call = Call::new(env, LegId(1), Origin::Api(Box::new(call)), Box::new(SeedEntropy::new(9)));
         let (mut now, wall, mut finished) = (Timestamp::from_secs(1), WallTime::default(), 0);

@@ -233,7 +233,11 @@ impl World {
     }
 
     fn new(directory: Directory, origin: Origin) -> World {
-        let env = CallEnv { directory: Arc::new(directory), own_address: "198.51.100.1:5060".into() };
+        let env = CallEnv {
+            directory: Arc::new(directory),
+            own_address: "198.51.100.1:5060".into(),
+            call_duration_max: Duration::from_secs(14_400),
+        };
         World {
             call: Call::new(env, LegId(1), origin, Box::new(SeedEntropy::new(3))),
             parties: BTreeMap::new(),

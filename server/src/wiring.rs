@@ -274,7 +274,8 @@ fn announce(store: &Store, listening: &[Endpoint], http: &[SocketAddr], demo: Op
     }
     println!("  project id     {}", project.project.id);
     if let Some(token) = &project.new_token {
-        println!("  API token      {token}   (made up now and shown only this once)");
+        let kept = if demo.is_some() { "made up now" } else { "made up now and shown only this once" };
+        println!("  API token      {token}   ({kept})");
         println!("  signing key    {}", project.signing_key);
     }
     if let Some(demo) = demo {

@@ -105,9 +105,10 @@ impl Facts<'_> {
             "\n 3. Have the server call alice:\n      \
              curl -u '{project}:{token}' \\\n        \
              'http://{http}/api/laml/2010-04-01/Accounts/{project}/Calls.json' \\\n        \
-             -d To=alice -d From=demo \\\n        \
+             -d From=demo --data-urlencode 'To=sip:alice@{domain}' \\\n        \
              --data-urlencode 'Twiml=<Response>{prompt}<Echo timeout=\"60\"/></Response>'\n",
             project = self.project,
+            domain = self.domain,
         )?;
         if self.token.is_none() {
             writeln!(
@@ -135,7 +136,7 @@ impl Facts<'_> {
         for (i, (addr, transports)) in by_address.iter().enumerate() {
             let sep = if i == 0 { "" } else { ", or " };
             // Writing to a String does not fail.
-            let _ = write!(out, "{sep}{addr} ({})", transports.join(" or ").to_ascii_uppercase());
+            let _ = write!(out, "{sep}{addr} ({})", transports.join(" or "));
         }
         out
     }

@@ -116,8 +116,8 @@ fn dial_bob_rings_bob_where_he_is_and_asks_what_comes_after() {
     let dial = seen.iter().find_map(|i| if let Instruction::Dial(d) = i { Some(d) } else { None }).unwrap();
     assert_eq!(dial.timeout, Duration::from_secs(20));
     assert_eq!(dial.targets.len(), 1);
-    let TargetAddress::Sip(bob) = &dial.targets[0].to else { panic!("{:?}", dial.targets) };
-    assert!(format!("{bob:?}").contains(&format!("sip:bob@{DOMAIN}")), "{bob:?}");
+    let TargetAddress::Sip { uri: bob, .. } = &dial.targets[0].to else { panic!("{:?}", dial.targets) };
+    assert!(format!("{bob:?}").contains(&format!("bob@{DOMAIN}")), "{bob:?}");
     let Some(Instruction::Fetch { url, params, .. }) = seen.last() else { panic!("{seen:?}") };
     assert_eq!(url, "http://127.0.0.1:8081/dial-bob/after");
     assert!(params.contains(&("DialCallStatus".to_owned(), "busy".to_owned())));
@@ -272,7 +272,7 @@ fn the_instructions_name_all_that_a_phone_and_a_terminal_need() {
         space: "Demo",
         project: "6bfbbe86-a901-4197-8759-0123456789ab",
         token: Some("PT1"),
-        sip: vec![("udp".into(), at(5060)), ("tcp".into(), at(5060))],
+        sip: vec![("UDP".into(), at(5060)), ("TCP".into(), at(5060))],
         http: Some(at(8080)),
         documents: at(8081),
         speaks: true,
@@ -286,6 +286,7 @@ fn the_instructions_name_all_that_a_phone_and_a_terminal_need() {
         "sip:me@demo-dial-bob.dapp.localhost",
         "curl -u '6bfbbe86-a901-4197-8759-0123456789ab:PT1'",
         "http://192.0.2.7:8080/api/laml/2010-04-01/Accounts/6bfbbe86-a901-4197-8759-0123456789ab/Calls.json",
+        "'To=sip:alice@demo-0123456789ab.sip.localhost'",
         "http://192.0.2.7:8080/ (user",
         "<Say>",
     ] {

@@ -176,7 +176,7 @@ fn the_demo_starts_serves_its_documents_and_starts_again_with_the_same() {
     let (status, tone) = get(documents, "/tones/busy.wav", None).unwrap();
     assert!(status == 200 && tone.starts_with(b"RIFF"));
     assert_eq!(get(documents, "/nothing", None).unwrap().0, 404);
-    let alice = word_after(&first_text, "user alice   password");
+    let alice = word_after(&first_text, "user           alice   password");
     assert!(alice.starts_with("demo-"), "{alice}");
     for part in [bob, "sip:me@demo-echo.dapp.localhost", &format!("outbound proxy {sip} (UDP or TCP)")] {
         assert!(first_text.contains(part), "{part} is missing in:\n{first_text}");
@@ -187,7 +187,7 @@ fn the_demo_starts_serves_its_documents_and_starts_again_with_the_same() {
     let taken = TcpListener::bind(documents).unwrap();
     let tandem = Tandem::start(dir, http, documents);
     let text = tandem.text();
-    assert_eq!(word_after(&text, "user alice   password"), alice);
+    assert_eq!(word_after(&text, "user           alice   password"), alice);
     assert_eq!(credentials(&text), format!("{PROJECT}:{token}"));
     let second = look(http, &token);
     assert_eq!(second.endpoints, first.endpoints);

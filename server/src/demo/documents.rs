@@ -35,7 +35,7 @@ fn hello(caller: &Caller<'_>) -> String {
         None => "Hello. This is Tandem.".to_owned(),
     };
     let mut out = caller.says("greeting", &greeting);
-    out += "<Gather action=\"/hello/key\" numDigits=\"1\" finishOnKey=\"\" timeout=\"6\">";
+    out += "<Gather action=\"/hello/key\" numDigits=\"1\" finishOnKey=\"\" timeout=\"4\">";
     out += &caller.says("question", "Press a key.");
     out += "</Gather>";
     out += &caller.says("goodbye", "You pressed no key. Goodbye.");

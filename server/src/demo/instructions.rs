@@ -67,10 +67,10 @@ impl Facts<'_> {
     }
 
     fn write(&self, out: &mut String) -> std::fmt::Result {
-        writeln!(out, "\nDEMO (its passwords are for trying only)\n\n 1. Register two SIP phones:")?;
+        writeln!(out, "\nDemo. Set up two SIP phones (these passwords are for trying only):")?;
         for (name, password) in &self.passwords {
             let password = password.unwrap_or("(the one this endpoint was given; not the demo's)");
-            writeln!(out, "      user {name:<8}password {password}")?;
+            writeln!(out, "      user           {name:<7} password {password}")?;
         }
         writeln!(out, "      domain         {}", self.domain)?;
         writeln!(out, "      outbound proxy {}", self.proxies())?;
@@ -88,7 +88,7 @@ impl Facts<'_> {
                 .chain(APPS.iter().map(|name| (app(name), what(name))))
                 .collect();
         let width = calls.iter().map(|(to, _)| to.len()).max().unwrap_or(0);
-        writeln!(out, " 2. Dial from alice:")?;
+        writeln!(out, "Dial from alice:")?;
         for (to, what) in &calls {
             writeln!(out, "      {to:<width$}   {what}")?;
         }
@@ -102,7 +102,7 @@ impl Facts<'_> {
         };
         write!(
             out,
-            "\n 3. Have the server call alice:\n      \
+            "\nHave the server call alice:\n      \
              curl -u '{project}:{token}' \\\n        \
              'http://{http}/api/laml/2010-04-01/Accounts/{project}/Calls.json' \\\n        \
              -d From=demo --data-urlencode 'To=sip:alice@{domain}' \\\n        \
@@ -116,7 +116,7 @@ impl Facts<'_> {
                 "    TOKEN is the API token: yours ([project] token), or the one the very first start printed."
             )?;
         }
-        writeln!(out, "\n 4. Look at http://{http}/ (user {}, password {token})\n", self.project)?;
+        writeln!(out, "\nLook at http://{http}/ (user {}, password {token})\n", self.project)?;
         if !self.speaks {
             writeln!(out, "    The speech engine is not installed: applications play tones instead of speaking.")?;
         }

@@ -279,8 +279,8 @@ fn the_instructions_name_all_that_a_phone_and_a_terminal_need() {
     };
     let text = facts.text();
     for part in [
-        "user alice   password demo-1",
-        "user bob     password (the one",
+        "user           alice   password demo-1",
+        "user           bob     password (the one",
         "outbound proxy 192.0.2.7:5060 (UDP or TCP)",
         "sip:bob@demo-0123456789ab.sip.localhost",
         "sip:me@demo-dial-bob.dapp.localhost",

@@ -78,6 +78,7 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<ExitCode, String> 
             clock,
             env: env.clone(),
             own_address,
+            call_duration_max: Duration::from_secs(config.limits.call_secs_max),
             directory: store.directory(),
             shards: shards.clone(),
             media: media_pool.handle(),

@@ -327,12 +327,14 @@ impl SipShard {
             || admission::is_ours(self.config.transports.listening(), to.host(), to.port());
         if !at_home {
             // On the wire like a wrong password (promises row 10): only the log knows better.
-            tracing::warn!(%source, domain = to.host(), "REGISTER for a domain that is not ours");
+            tracing::warn!(%source, call_id = message.call_id(), "REGISTER for a domain that is not ours");
+            tracing::debug!(domain = to.host(), "the domain asked for");
             return self.challenge(Role::UserAgent, key, &message, source, false);
         }
         let aor = to.user_decoded().unwrap_or_default().to_lowercase();
         if aor != username.to_lowercase() {
-            tracing::warn!(%source, aor, username, "REGISTER for another user");
+            tracing::warn!(%source, call_id = message.call_id(), "REGISTER for another user");
+            tracing::debug!(aor, username, "the users in question");
             return self.reply(key, &message, source, 403, &[]);
         }
         if self.registering >= limits::REGISTRAR_MAILBOX {

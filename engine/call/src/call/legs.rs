@@ -25,6 +25,8 @@ pub(super) struct CallLeg {
     pub encrypted: bool,
     pub stats: Option<LegStats>,
     pub closed: bool,
+    /// Its SIP leg exists. One that REST asks for waits for a lookup first.
+    pub spawned: bool,
     pub callback: Option<StatusTarget>,
 }
 

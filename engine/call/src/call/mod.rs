@@ -44,10 +44,16 @@ pub struct Call {
     dial: Option<Dialling>,
     playing: Option<Playing>,
     plays: u64,
+    /// Lookups so far: an answer names its own, also when it comes after the next run of dialling has begun.
+    tickets: u64,
     /// The caller's side, for what is dialled on its behalf.
     inbound: Option<InboundLeg>,
     offered: Vec<tandem_codecs::CodecId>,
+    /// How the last Dial of the document failed: the final response of a caller whom nothing answered.
+    refusal: Option<(u16, String)>,
     ring_until: Option<Timestamp>,
+    /// The longest call is over then.
+    talk_until: Option<Timestamp>,
     canceled_by_api: bool,
     answering: bool,
     echo_when_answered: bool,
@@ -108,9 +114,12 @@ impl Call {
             dial: None,
             playing: None,
             plays: 0,
+            tickets: 0,
             inbound,
             offered,
+            refusal: None,
             ring_until: None,
+            talk_until: None,
             canceled_by_api: false,
             answering: false,
             echo_when_answered: false,
@@ -165,6 +174,7 @@ impl Call {
     pub fn deadline(&self) -> Option<Timestamp> {
         [
             self.ring_until,
+            self.talk_until,
             self.script.as_ref().and_then(|s| s.deadline()),
             self.dial.as_ref().and_then(Dialling::deadline),
         ]
@@ -175,6 +185,10 @@ impl Call {
 
     pub fn expire(&mut self, now: Timestamp, wall: WallTime) {
         self.clock = (now, wall);
+        if self.talk_until.is_some_and(|at| at <= now) {
+            self.talk_until = None;
+            self.hang_up_all("SIP;cause=200;text=\"Call duration limit\"");
+        }
         if self.ring_until.is_some_and(|at| at <= now) {
             self.ring_until = None;
             self.command(self.primary, LegCommand::Hangup { reason: None });
@@ -255,6 +269,7 @@ impl Call {
             encrypted: false,
             stats: None,
             closed: false,
+            spawned: direction != Direction::OutboundApi,
             callback: None,
         })
     }
@@ -264,8 +279,10 @@ impl Call {
     }
 
     fn leg_report(&mut self, id: LegId, report: LegReport) {
-        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let Some(leg) = self.legs.get_mut(&id).filter(|l| !l.closed) else { return };
         match report {
+            // What was under way when the leg ended.
+            LegReport::Progress { .. } | LegReport::Answered { .. } if leg.end.is_some() => {}
             LegReport::Progress { status, early_media } => {
                 if leg.status == LegStatus::Initiated || leg.status == LegStatus::Queued {
                     leg.status = LegStatus::Ringing;
@@ -323,7 +340,7 @@ impl Call {
 
     /// The machine of a leg is lost: its end is known without it.
     fn leg_crashed(&mut self, id: LegId) {
-        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let Some(leg) = self.legs.get_mut(&id).filter(|l| !l.closed) else { return };
         leg.closed = true;
         let end = LegEnd {
             status: 500,
@@ -353,6 +370,7 @@ impl Call {
 
     fn primary_answered(&mut self) {
         self.ring_until = None;
+        self.talk_until = Some(self.clock.0 + self.env.call_duration_max);
         self.dial_caller_answered();
         self.script_leg_answered();
     }
@@ -360,7 +378,8 @@ impl Call {
     fn primary_ended(&mut self) {
         self.ending = true;
         self.ring_until = None;
-        self.abandon_dial();
+        self.talk_until = None;
+        self.dial = None;
         self.script_input(tandem_laml::instruction::Input::HungUp);
         self.hang_up_all("");
     }
@@ -376,8 +395,11 @@ impl Call {
     fn update(&mut self, update: CallUpdate) {
         match update {
             CallUpdate::Cancel => {
-                self.canceled_by_api = self.legs[&self.primary].is_pending();
-                self.hang_up_all("");
+                // Its answer may have crossed the request.
+                if self.legs.get(&self.primary).is_some_and(|l| l.is_pending()) {
+                    self.canceled_by_api = true;
+                    self.hang_up_all("");
+                }
             }
             CallUpdate::Complete => self.hang_up_all(""),
             CallUpdate::StatusCallback(url, method) => {
@@ -409,6 +431,10 @@ impl Call {
     }
 
     fn command(&mut self, leg: LegId, command: LegCommand) {
+        if self.legs.get(&leg).is_some_and(|l| !l.spawned) {
+            // Nobody would hear the command.
+            return self.primary_unreachable(487, "Request Terminated", EndedBy::Local);
+        }
         self.emit(CallEffect::Leg { leg, command });
     }
 

@@ -167,7 +167,7 @@ impl Leg {
     }
 
     fn take_early_answer(&mut self, body: &[u8]) -> Option<tandem_codecs::CodecId> {
-        match self.take_answer(body) {
+        match self.preview_answer(body) {
             Ok(Some(codec)) => Some(codec),
             Ok(None) | Err(_) => self.current_codec(),
         }
@@ -208,7 +208,11 @@ impl Leg {
             return self.bye(now, talking, None);
         }
         let agreed = match response.body() {
-            [] => Ok(None),
+            // What was agreed early stands.
+            [] => {
+                self.media.forget_offer();
+                Ok(None)
+            }
             body => self.take_answer(body),
         };
         self.facts_from(&response);

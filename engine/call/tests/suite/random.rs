@@ -310,7 +310,7 @@ fn report(kind: u8) -> LegReport {
         6 => LegReport::PlayDone { play: PlayId(1), completed: true },
         7 => LegReport::Ended(end(503)),
         8 => LegReport::Ended(end(486)),
-        _ => LegReport::Closed(Box::new(LegStats::default())),
+        _ => LegReport::Closed(Box::default()),
     }
 }
 
@@ -378,7 +378,7 @@ proptest! {
             }
         }
         for leg in (1..40).map(LegId) {
-            for report in [LegReport::Ended(end(487)), LegReport::Closed(Box::new(LegStats::default()))] {
+            for report in [LegReport::Ended(end(487)), LegReport::Closed(Box::default())] {
                 if settle(&mut call) == 0 {
                     call.handle(now, wall, CallInput::Leg { leg, report });
                 }

@@ -8,7 +8,7 @@ use tandem_call::call::{ApiDocument, Call, CallEffect, CallEnv, CallInput, CallU
 use tandem_call::leg::{Destination, EndedBy, LegEffect, LegEnd, LegReport};
 use tandem_codecs::CodecId;
 use tandem_laml::instruction::{Document, FetchFailure, Method, PromptFailure, PromptId};
-use tandem_media::control::{Clip, LegStats, PlayId};
+use tandem_media::control::{Clip, PlayId};
 use tandem_model::{LegId, SampleRate, SeedEntropy, Sid, Timestamp, WallTime};
 
 use crate::rig::{Rig, spec};

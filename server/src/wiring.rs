@@ -33,16 +33,20 @@ const USER_AGENT: &str = concat!("Tandem/", env!("CARGO_PKG_VERSION"));
 /// Callbacks of the last calls get this long after the drain.
 const LAST_CALLBACKS: Duration = Duration::from_secs(5);
 
-/// Runs the switch until it is told to end.
+/// Runs the switch until it is told to end. `demo` asks for the demo, with its documents served there.
 ///
 /// # Errors
 /// What could not be started, in words for the operator.
-pub async fn serve(config: Config, with_demo: bool) -> Result<ExitCode, String> {
+pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode, String> {
     raise_descriptor_limit();
     let clock = Clock::new();
     let (fatal, mut died) = fatal::channel();
     let store = open_store(&config).await?;
-    let demo = if with_demo { Some(demo::start(&store).await?) } else { None };
+    let speech = EspeakEngine::start(EspeakConfig::default()).await;
+    let demo = match demo {
+        Some(listen) => Some(demo::start(&store, &config, listen, speech.clone()).await?),
+        None => None,
+    };
     orphans(&store).await?;
 
     let arbiters: Vec<Arbiter> = (0..2).map(|_| Arbiter::new()).collect();
@@ -73,7 +77,6 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<ExitCode, String> 
     let own_address = env.sent_by.first().map(|(_, host)| host.clone()).unwrap_or_default();
     let live = LiveCalls::default();
     let (shards, switchboard) = {
-        let speech = EspeakEngine::start(EspeakConfig::default()).await;
         let shards = Shards::default();
         let services = Services {
             clock,
@@ -232,7 +235,7 @@ fn has_port(host: &str) -> bool {
 
 /// The address to name when listening on all of them: the one a packet to the outside would leave from. None when the
 /// address is a real one already.
-fn reachable(ip: IpAddr) -> Option<IpAddr> {
+pub(crate) fn reachable(ip: IpAddr) -> Option<IpAddr> {
     if !ip.is_unspecified() {
         return None;
     }
@@ -296,7 +299,8 @@ fn announce(store: &Store, listening: &[Endpoint], http: &[SocketAddr], demo: Op
     }
     println!("  project id     {}", project.project.id);
     if let Some(token) = &project.new_token {
-        println!("  API token      {token}   (made up now and shown only this once)");
+        let kept = if demo.is_some() { "made up now" } else { "made up now and shown only this once" };
+        println!("  API token      {token}   ({kept})");
         println!("  signing key    {}", project.signing_key);
     }
     if let Some(demo) = demo {

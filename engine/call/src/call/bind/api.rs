@@ -53,6 +53,10 @@ impl Call {
         if routing::normalise(&api.to).is_some() {
             return routing::to_number(directory, &Caller::Application, &api.to);
         }
+        // An endpoint may be named by its username alone, as endpoints name each other.
+        if let Some(endpoint) = directory.endpoint(&api.to) {
+            return Ok(Route::Endpoint(endpoint.clone()));
+        }
         let bare = api.to.split('?').next().unwrap_or_default();
         let uri = Uri::parse(bare).map_err(|_| routing::NoRoute { status: 484, why: "malformed SIP URI" })?;
         routing::route(directory, &Caller::Application, &uri, |_, _| false)
@@ -100,13 +104,7 @@ impl Call {
         let id = self.primary;
         let Some(leg) = self.legs.get_mut(&id).filter(|l| !l.closed) else { return };
         leg.closed = true;
-        let end = LegEnd {
-            status,
-            reason: why.to_owned(),
-            by,
-            call_id: String::new(),
-            headers: vec![],
-        };
+        let end = LegEnd { status, reason: why.to_owned(), by, call_id: String::new(), headers: vec![] };
         self.leg_ended(id, end);
         self.leg_settled(id);
     }
@@ -152,6 +150,9 @@ impl Call {
 
     /// REST gives a live call another document.
     pub(in super::super) fn take_over(&mut self, document: ApiDocument) {
+        if self.ending {
+            return;
+        }
         if self.script.is_some() {
             let input = match document {
                 ApiDocument::Url(url, method) => Input::Redirect { url, method },

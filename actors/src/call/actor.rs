@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use actix::prelude::*;
 use tandem_call::call::{Call, CallInput, LegRow};
 use tandem_call::leg::Leg;
-use tandem_model::{CallSid, LegId, Timestamp, limits};
+use tandem_model::{CallSid, LegId, limits};
 use tandem_sip::transaction::ServerKey;
 
 use super::leg::LegActor;
 use super::message::{CallDied, CallFinished, Fault, FaultAt, FromLegActor, LegDied, RowChanged, ToCall};
 use super::services::{Floor, Services};
 use crate::media::MediaThread;
-use crate::supervision::{DeathWatch, Mailbox, Overflow};
+use crate::supervision::{Alarm, DeathWatch, Mailbox, Overflow};
 
 /// Where a call reports to.
 #[derive(Clone)]
@@ -33,7 +33,7 @@ pub struct CallActor {
     pub(super) legs: BTreeMap<LegId, Addr<LegActor>>,
     /// The leg that rang us, until its actor runs.
     arriving: Option<(Leg, ServerKey)>,
-    timer: Option<(Timestamp, SpawnHandle)>,
+    alarm: Alarm,
     /// The document being fetched.
     pub(super) fetch: Option<SpawnHandle>,
     watch: DeathWatch<CallDied>,
@@ -64,7 +64,7 @@ impl CallActor {
             reports,
             legs: BTreeMap::new(),
             arriving,
-            timer: None,
+            alarm: Alarm::default(),
             fetch: None,
             watch,
             span: tracing::info_span!("call", call = number, sid = %sid),
@@ -119,23 +119,18 @@ impl CallActor {
     }
 
     fn arm(&mut self, ctx: &mut Context<Self>) {
-        let next = self.call.deadline();
-        if self.timer.map(|(at, _)| at) == next {
-            return;
-        }
-        if let Some((_, handle)) = self.timer.take() {
-            ctx.cancel_future(handle);
-        }
-        if let Some(at) = next {
-            let handle = ctx.run_later(self.services.clock.until(at), |actor, ctx| {
-                actor.timer = None;
+        let clock = self.services.clock;
+        self.alarm.set(
+            ctx,
+            self.call.deadline(),
+            |at| clock.until(at),
+            move |actor: &mut Self, ctx| {
+                actor.alarm.rang();
                 let _in = actor.span.clone().entered();
-                let clock = actor.services.clock;
                 actor.call.expire(clock.now(), clock.wall());
                 actor.settle(ctx);
-            });
-            self.timer = Some((at, handle));
-        }
+            },
+        );
     }
 }
 

@@ -2,7 +2,7 @@
 
 use actix::prelude::*;
 use tandem_call::leg::{Leg, LegEffect, LegInput, LegRecord, LegReport, RecordStage};
-use tandem_model::{LegId, Timestamp, limits};
+use tandem_model::{LegId, limits};
 use tandem_sip::transaction::ServerKey;
 
 use super::inbox::{MediaEvents, MediaInbox};
@@ -10,7 +10,7 @@ use super::message::{Fault, FromLegActor, LegDied, ToCall};
 use super::services::{Services, call_number};
 use crate::media::MediaThread;
 use crate::signalling::{FromLeg, SipShard, ToLeg, resolve};
-use crate::supervision::{DeathWatch, Mailbox, Overflow};
+use crate::supervision::{Alarm, DeathWatch, Mailbox, Overflow};
 
 pub struct LegActor {
     leg: Leg,
@@ -23,7 +23,7 @@ pub struct LegActor {
     /// The server transaction of the INVITE that made an incoming leg.
     invite: Option<ServerKey>,
     local_tag: Option<String>,
-    timer: Option<(Timestamp, SpawnHandle)>,
+    alarm: Alarm,
     watch: DeathWatch<LegDied>,
     span: tracing::Span,
 }
@@ -52,7 +52,20 @@ impl LegActor {
         let watch = DeathWatch::new(died, move |died| {
             caretaker.offer(died, Overflow::Warn);
         });
-        LegActor { leg, id, services, media, inbox, shard, call, invite, local_tag: None, timer: None, watch, span }
+        LegActor {
+            leg,
+            id,
+            services,
+            media,
+            inbox,
+            shard,
+            call,
+            invite,
+            local_tag: None,
+            alarm: Alarm::default(),
+            watch,
+            span,
+        }
     }
 
     fn step(&mut self, input: LegInput, ctx: &mut Context<Self>) {
@@ -121,22 +134,18 @@ impl LegActor {
     }
 
     fn arm(&mut self, ctx: &mut Context<Self>) {
-        let next = self.leg.deadline();
-        if self.timer.map(|(at, _)| at) == next {
-            return;
-        }
-        if let Some((_, handle)) = self.timer.take() {
-            ctx.cancel_future(handle);
-        }
-        if let Some(at) = next {
-            let handle = ctx.run_later(self.services.clock.until(at), |actor, ctx| {
-                actor.timer = None;
+        let clock = self.services.clock;
+        self.alarm.set(
+            ctx,
+            self.leg.deadline(),
+            |at| clock.until(at),
+            move |actor: &mut Self, ctx| {
+                actor.alarm.rang();
                 let _in = actor.span.clone().entered();
-                actor.leg.expire(actor.services.clock.now());
+                actor.leg.expire(clock.now());
                 actor.settle(ctx);
-            });
-            self.timer = Some((at, handle));
-        }
+            },
+        );
     }
 }
 

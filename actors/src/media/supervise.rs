@@ -1,17 +1,17 @@
-use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
 
 use crossbeam::channel::bounded;
-use tandem_model::limits::{MEDIA_COMMANDS, RESTART_WINDOW, RESTARTS_PER_SERVICE};
+use tandem_model::limits::MEDIA_COMMANDS;
 
 use super::handle::{MediaHandle, MediaPool, MediaThread};
 use super::metrics::ThreadMetrics;
 use super::poll_loop::Worker;
 use super::port_pool::{PortPool, pairs};
 use super::{EventSink, MediaConfig, StartError};
+use crate::supervision::RestartIntensity;
+use crate::world::Clock;
 
 pub(super) type SinkFactory = Arc<dyn Fn(usize) -> Box<dyn EventSink> + Send + Sync>;
 
@@ -52,7 +52,8 @@ fn supervised(index: usize, cpu: usize, mut worker: Worker, sink: &SinkFactory, 
     if !core_affinity::set_for_current(core_affinity::CoreId { id: cpu }) {
         tracing::warn!(thread = index, cpu, "media thread could not be pinned");
     }
-    let mut failures: VecDeque<Instant> = VecDeque::with_capacity(RESTARTS_PER_SERVICE + 1);
+    let clock = Clock::new();
+    let mut intensity = RestartIntensity::default();
     let mut events = sink(index);
     loop {
         match catch_unwind(AssertUnwindSafe(|| worker.run(&*events))) {
@@ -63,9 +64,7 @@ fn supervised(index: usize, cpu: usize, mut worker: Worker, sink: &SinkFactory, 
         metrics.restarted();
         events = sink(index);
         let settled = catch_unwind(AssertUnwindSafe(|| worker.fail_all(&*events)));
-        failures.push_back(Instant::now());
-        failures.retain(|at| at.elapsed() <= RESTART_WINDOW);
-        if settled.is_err() || failures.len() > RESTARTS_PER_SERVICE {
+        if settled.is_err() || !intensity.may_restart(clock.now()) {
             tracing::error!(thread = index, "media thread fails too often and stays down");
             metrics.died();
             return;

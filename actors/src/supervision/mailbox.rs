@@ -28,11 +28,7 @@ where
     M::Result: Send,
 {
     fn offer(&self, message: M, overflow: Overflow) -> bool {
-        settle(
-            self.try_send(message).map_err(|e| matches!(e, SendError::Full(_))),
-            overflow,
-            std::any::type_name::<M>(),
-        )
+        settle(self.try_send(message), overflow)
     }
 }
 
@@ -42,11 +38,7 @@ where
     M::Result: Send,
 {
     fn offer(&self, message: M, overflow: Overflow) -> bool {
-        settle(
-            self.try_send(message).map_err(|e| matches!(e, SendError::Full(_))),
-            overflow,
-            std::any::type_name::<M>(),
-        )
+        settle(self.try_send(message), overflow)
     }
 }
 
@@ -55,15 +47,14 @@ pub fn overflows() -> u64 {
     OVERFLOWS.load(Ordering::Relaxed)
 }
 
-fn settle(sent: Result<(), bool>, overflow: Overflow, message: &'static str) -> bool {
+fn settle<M>(sent: Result<(), SendError<M>>, overflow: Overflow) -> bool {
     match sent {
         Ok(()) => true,
-        Err(full) => {
-            if full {
-                OVERFLOWS.fetch_add(1, Ordering::Relaxed);
-                if overflow == Overflow::Warn {
-                    tracing::warn!(message, "mailbox full: message lost");
-                }
+        Err(SendError::Closed(_)) => false,
+        Err(SendError::Full(_)) => {
+            OVERFLOWS.fetch_add(1, Ordering::Relaxed);
+            if overflow == Overflow::Warn {
+                tracing::warn!(message = std::any::type_name::<M>(), "mailbox full: message lost");
             }
             false
         }

@@ -3,9 +3,11 @@
 //! actix closes the mailbox of an actor that panics, drops it, and tells nobody: its own Supervisor restarts only after
 //! a regular stop. So each actor that matters carries a [`DeathWatch`], whose drop while unwinding is the report.
 
+mod alarm;
 mod intensity;
 mod mailbox;
 
+pub use alarm::Alarm;
 pub use intensity::RestartIntensity;
 pub use mailbox::{Mailbox, Overflow, overflows};
 

@@ -78,6 +78,7 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<ExitCode, String> 
             clock,
             env: env.clone(),
             own_address,
+            call_duration_max: Duration::from_secs(config.limits.call_secs_max),
             directory: store.directory(),
             shards: shards.clone(),
             media: media_pool.handle(),
@@ -102,6 +103,7 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<ExitCode, String> 
         calls_per_second: config.limits.calls_per_second,
         metrics: metrics.clone(),
         user_agent: USER_AGENT.to_owned(),
+        digest_sha256: config.sip.digest_sha256,
     });
     shards.set(vec![shard.start()]);
     watch_services(&switchboard, &shards, fatal);

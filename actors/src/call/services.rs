@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::prelude::*;
 use tandem_call::directory::Directory;
@@ -22,6 +23,7 @@ pub struct Services {
     pub env: SharedEnv,
     /// `host:port` of the first listener, for calls to this server's own applications.
     pub own_address: String,
+    pub call_duration_max: Duration,
     pub directory: watch::Receiver<Arc<Directory>>,
     pub shards: Shards,
     pub media: MediaHandle,

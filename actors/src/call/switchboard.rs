@@ -79,7 +79,11 @@ impl Switchboard {
     }
 
     fn call_env(&self) -> CallEnv {
-        CallEnv { directory: self.services.directory.borrow().clone(), own_address: self.services.own_address.clone() }
+        CallEnv {
+            directory: self.services.directory.borrow().clone(),
+            own_address: self.services.own_address.clone(),
+            call_duration_max: self.services.call_duration_max,
+        }
     }
 
     fn close(&mut self, number: u64) {

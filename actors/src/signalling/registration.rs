@@ -144,7 +144,7 @@ impl Actor for RegistrarActor {
         ctx.run_interval(Duration::from_secs(5), |actor, _| {
             let mut aors: Vec<String> = Vec::new();
             for BindingKey { aor, .. } in actor.registrar.expire(actor.clock.now()) {
-                tracing::info!(aor, "registration expired");
+                tracing::debug!(aor, "registration expired");
                 aors.push(aor);
             }
             for aor in aors {

@@ -36,6 +36,9 @@ pub struct ShardConfig {
     pub calls_per_second: u32,
     pub metrics: Metrics,
     pub user_agent: String,
+    /// Challenge for SHA-256 too. Clients that know MD5 alone should pass over it (RFC 8760 section 2.4); some in
+    /// wide use give up instead.
+    pub digest_sha256: bool,
 }
 
 pub struct SipShard {
@@ -76,7 +79,10 @@ impl SipShard {
         SipShard {
             own: None,
             layer: TransactionLayer::new(Config::new(tag_secret)),
-            challenger: Challenger::new(&realm, &mut entropy),
+            challenger: Challenger::new(&realm, &mut entropy).accept_own_address({
+                let listening = config.transports.listening().to_vec();
+                move |host, port| admission::is_ours(&listening, host, port)
+            }),
             realm,
             entropy,
             legs: HashMap::new(),
@@ -292,12 +298,15 @@ impl SipShard {
     /// 401 or 407; not repeated by a transaction, since nobody has verified where it goes.
     fn challenge(&mut self, role: Role, key: ServerKey, message: &SipMessage, source: Endpoint, stale: bool) {
         let now = self.now();
-        let values = self.challenger.challenge(now, stale, &mut self.entropy);
+        let [sha256, md5] = self.challenger.challenge(now, stale, &mut self.entropy);
         let mut response = SipMessage::response(message, source.addr, role.status(), None)
             .to_tag(&hex_token(&mut self.entropy, 8))
             .header("Server", &self.config.user_agent);
-        for value in &values {
-            response = response.header(role.challenge_header(), value);
+        // MD5 first: widely used clients that know it alone look at the first challenge and no further. A client takes
+        // any it supports (RFC 8760 section 2.4).
+        response = response.header(role.challenge_header(), &md5);
+        if self.config.digest_sha256 && !gives_up_at_two_challenges(message) {
+            response = response.header(role.challenge_header(), &sha256);
         }
         let response = response.build();
         counts::answered(&self.config.metrics, &response);
@@ -316,12 +325,14 @@ impl SipShard {
             || admission::is_ours(self.config.transports.listening(), to.host(), to.port());
         if !at_home {
             // On the wire like a wrong password (promises row 10): only the log knows better.
-            tracing::warn!(%source, domain = to.host(), "REGISTER for a domain that is not ours");
+            tracing::warn!(%source, call_id = message.call_id(), "REGISTER for a domain that is not ours");
+            tracing::debug!(domain = to.host(), "the domain asked for");
             return self.challenge(Role::UserAgent, key, &message, source, false);
         }
         let aor = to.user_decoded().unwrap_or_default().to_lowercase();
         if aor != username.to_lowercase() {
-            tracing::warn!(%source, aor, username, "REGISTER for another user");
+            tracing::warn!(%source, call_id = message.call_id(), "REGISTER for another user");
+            tracing::debug!(aor, username, "the users in question");
             return self.reply(key, &message, source, 403, &[]);
         }
         if self.registering >= limits::REGISTRAR_MAILBOX {
@@ -459,6 +470,11 @@ impl Handler<FromLeg> for SipShard {
         self.from_leg(msg);
         self.settle(ctx);
     }
+}
+
+/// Clients known to fail when one of several challenges is not MD5, though RFC 8760 section 2.4 has them pass over it.
+fn gives_up_at_two_challenges(message: &SipMessage) -> bool {
+    message.header("User-Agent").is_some_and(|agent| agent.to_ascii_lowercase().starts_with("baresip"))
 }
 
 /// The option tags in Require that this server does not have (RFC 3261 section 8.2.2.3): all of them.

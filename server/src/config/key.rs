@@ -106,6 +106,13 @@ pub const KEYS: &[Key] = &[
         "\"203.0.113.10\"",
         "Host other parties reach this server at, when it is not the listener's own address.",
     ),
+    Key::new(
+        "sip",
+        "digest_sha256",
+        Kind::Boolean,
+        "true",
+        "Challenge phones for SHA-256 beside MD5. Some phones that know MD5 alone give up when both are offered.",
+    ),
     Key::new("media", "address", Kind::Text, "\"0.0.0.0\"", "Address of the RTP sockets."),
     Key::optional(
         "media",

@@ -57,6 +57,8 @@ pub struct Sip {
     pub tcp: Vec<SocketAddr>,
     /// Host written into Via, Contact and Record-Route; None takes the listener's address.
     pub advertise: Option<String>,
+    /// Offer SHA-256 beside MD5 in challenges.
+    pub digest_sha256: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -120,7 +122,7 @@ impl Default for Config {
         Config {
             project: Project { id: None, token: None, signing_key: None, space: "tandem".into() },
             server: Server { domain: "localhost".into() },
-            sip: Sip { udp: vec![any(5060)], tcp: vec![any(5060)], advertise: None },
+            sip: Sip { udp: vec![any(5060)], tcp: vec![any(5060)], advertise: None, digest_sha256: true },
             media: Media {
                 address: Ipv4Addr::UNSPECIFIED.into(),
                 advertise: None,

@@ -125,6 +125,9 @@ impl Reader<'_> {
         self.set_all("sip.udp", &mut c.sip.udp);
         self.set_all("sip.tcp", &mut c.sip.tcp);
         c.sip.advertise = self.parsed::<Host>("sip.advertise").map(|host| host.0);
+        if let Some((Value::Boolean(offered), _)) = self.take("sip.digest_sha256") {
+            c.sip.digest_sha256 = offered;
+        }
         self.set("media.address", &mut c.media.address, parse);
         c.media.advertise = self.parsed("media.advertise");
         self.ports(&mut c.media.ports);

@@ -19,6 +19,8 @@ pub struct CallEnv {
     pub directory: Arc<Directory>,
     /// `host:port` of this server's first UDP listener, where a call to an own application is sent.
     pub own_address: String,
+    /// No call lasts longer once it is answered.
+    pub call_duration_max: Duration,
 }
 
 /// How a call came to be.

@@ -48,6 +48,8 @@ pub struct Call {
     inbound: Option<InboundLeg>,
     offered: Vec<tandem_codecs::CodecId>,
     ring_until: Option<Timestamp>,
+    /// The longest call is over then.
+    talk_until: Option<Timestamp>,
     canceled_by_api: bool,
     answering: bool,
     echo_when_answered: bool,
@@ -111,6 +113,7 @@ impl Call {
             inbound,
             offered,
             ring_until: None,
+            talk_until: None,
             canceled_by_api: false,
             answering: false,
             echo_when_answered: false,
@@ -165,6 +168,7 @@ impl Call {
     pub fn deadline(&self) -> Option<Timestamp> {
         [
             self.ring_until,
+            self.talk_until,
             self.script.as_ref().and_then(|s| s.deadline()),
             self.dial.as_ref().and_then(Dialling::deadline),
         ]
@@ -175,6 +179,10 @@ impl Call {
 
     pub fn expire(&mut self, now: Timestamp, wall: WallTime) {
         self.clock = (now, wall);
+        if self.talk_until.is_some_and(|at| at <= now) {
+            self.talk_until = None;
+            self.hang_up_all("SIP;cause=200;text=\"Call duration limit\"");
+        }
         if self.ring_until.is_some_and(|at| at <= now) {
             self.ring_until = None;
             self.command(self.primary, LegCommand::Hangup { reason: None });
@@ -353,6 +361,7 @@ impl Call {
 
     fn primary_answered(&mut self) {
         self.ring_until = None;
+        self.talk_until = Some(self.clock.0 + self.env.call_duration_max);
         self.dial_caller_answered();
         self.script_leg_answered();
     }
@@ -360,6 +369,7 @@ impl Call {
     fn primary_ended(&mut self) {
         self.ending = true;
         self.ring_until = None;
+        self.talk_until = None;
         self.abandon_dial();
         self.script_input(tandem_laml::instruction::Input::HungUp);
         self.hang_up_all("");

@@ -28,6 +28,7 @@ pub struct Challenger {
     ledger: NonceLedger,
     /// Stands in for the secret of a user that does not exist.
     dummy: String,
+    is_ours: Box<dyn Fn(&str, Option<u16>) -> bool + Send>,
 }
 
 impl Challenger {
@@ -39,7 +40,24 @@ impl Challenger {
             mint: NonceMint::new(entropy),
             ledger: NonceLedger::new(NONCES_IN_USE_MAX),
             dummy: hex_token(entropy, 32),
+            is_ours: Box::new(|_, _| false),
         }
+    }
+
+    /// Accepts digests made for this server's bare address, told by `is_ours(host, port)`, beside those made for the
+    /// Request-URI: generators and older phones sign `sip:<server>` whatever they request. A digest for any other URI
+    /// stays refused, and the nonce count keeps it from being used twice.
+    pub fn accept_own_address(mut self, is_ours: impl Fn(&str, Option<u16>) -> bool + Send + 'static) -> Self {
+        self.is_ours = Box::new(is_ours);
+        self
+    }
+
+    fn names_us(&self, digest_uri: &str) -> bool {
+        Uri::parse(digest_uri).is_ok_and(|uri| {
+            matches!(uri.scheme(), Scheme::Sip | Scheme::Sips)
+                && uri.user().is_none()
+                && (self.is_ours)(uri.host(), uri.port())
+        })
     }
 
     pub fn realm(&self) -> &str {
@@ -73,7 +91,7 @@ impl Challenger {
     ) -> Result<String, Refusal> {
         let credentials = Credentials::find(request.headers(role.credentials_header()), &self.realm)?;
         let request_uri = request.request_uri().ok_or(Refusal::UriMismatch)?;
-        if !uris_agree(&credentials.uri, &request_uri) {
+        if !uris_agree(&credentials.uri, &request_uri) && !self.names_us(&credentials.uri) {
             return Err(Refusal::UriMismatch);
         }
         let (nonce, issued_for) = self.mint.read(now, &credentials.nonce).ok_or(Refusal::StaleNonce)?;

@@ -400,3 +400,20 @@ fn unknown_users_and_wrong_passwords_look_alike() {
         assert_eq!(world.send(T + limits::NONCE_LIFETIME, &forged), Err(Refusal::StaleNonce), "{stale_first}");
     }
 }
+
+#[test]
+fn a_digest_made_for_the_servers_own_address_is_taken_and_no_other() {
+    let mut world = World::new();
+    world.challenger = world.challenger.accept_own_address(|host, port| host == "192.0.2.1" && port == Some(5060));
+    let attempts = [
+        ("sip:192.0.2.1:5060", Ok(ALICE.username.to_owned())),
+        ("sip:bob@192.0.2.1:5060", Err(Refusal::UriMismatch)),
+        ("sip:192.0.2.2:5060", Err(Refusal::UriMismatch)),
+        ("tel:+15551234", Err(Refusal::UriMismatch)),
+    ];
+    for (uri, verdict) in attempts {
+        let mut forge = world.honest(T);
+        forge.uri = uri.into();
+        assert_eq!(world.send(T, &forge), verdict, "{uri}");
+    }
+}

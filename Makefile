@@ -1,0 +1,33 @@
+# The two commands of this project. Each installs what it needs first.
+
+CARGO ?= cargo
+SHELL := /bin/bash
+
+.PHONY: help run test e2e load bench clean
+
+help: ## Show the targets
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: ## Build and serve a demo: two phones, three applications
+	@tools/setup.sh run
+	@tools/run.sh
+
+test: ## Format check, lints and every test
+	@tools/setup.sh test
+	@tools/test.sh
+
+e2e: ## Only the tests with real clients
+	@tools/setup.sh test
+	$(CARGO) test --locked -p tandem --test e2e
+
+load: ## The load figures of docs/performance.md (takes minutes, wants an idle machine)
+	@tools/setup.sh test
+	@loadtest/run.sh
+
+bench: ## Micro-benchmarks
+	@tools/setup.sh run
+	$(CARGO) bench --locked -p tandem-benches
+
+clean: ## Remove what was built and the demo's data
+	$(CARGO) clean
+	rm -rf data

@@ -1,0 +1,66 @@
+"""Drives the REST API with a published client library, as a customer's program does.
+
+Usage: calls.py twilio|signalwire STEP < arguments as JSON > result as JSON
+Steps: create, finish (fetch, list, complete), validate (callback signatures).
+"""
+
+import json
+import sys
+
+
+def client(library, a):
+    if library == "twilio":
+        from twilio.rest import Client
+
+        c = Client(a["project"], a["token"])
+        c.api.base_url = a["base"]
+    else:
+        from signalwire.rest import Client
+
+        c = Client(a["project"], a["token"], signalwire_space_url=a["base"])
+        c._api.base_url = a["base"]
+    return c
+
+
+def create(library, a):
+    call = client(library, a).calls.create(**a["call"])
+    return {"sid": call.sid, "status": call.status, "to": call.to, "direction": call.direction}
+
+
+def finish(library, a):
+    c = client(library, a)
+    fetched = c.calls(a["sid"]).fetch()
+    listed = [call.sid for call in c.calls.list(limit=20)]
+    running = [call.sid for call in c.calls.list(status="in-progress", limit=20)]
+    ended = c.calls(a["sid"]).update(status="completed")
+    return {
+        "fetched": {"sid": fetched.sid, "status": fetched.status, "to": fetched.to},
+        "listed": listed,
+        "running": running,
+        "ended": ended.sid,
+    }
+
+
+def validate(library, a):
+    if library == "twilio":
+        from twilio.request_validator import RequestValidator
+    else:
+        from signalwire.request_validator import RequestValidator
+    validator = RequestValidator(a["key"])
+    return [bool(validator.validate(r["url"], r["params"], r["signature"])) for r in a["requests"]]
+
+
+def refused(library, a):
+    """What a program sees of an error: its code and HTTP status."""
+    from twilio.base.exceptions import TwilioRestException as Refusal
+
+    try:
+        client(library, a).calls.create(**a["call"])
+    except Refusal as e:
+        return {"code": e.code, "status": e.status}
+    return {}
+
+
+if __name__ == "__main__":
+    step = {"create": create, "finish": finish, "validate": validate, "refused": refused}[sys.argv[2]]
+    json.dump(step(sys.argv[1], json.load(sys.stdin)), sys.stdout)

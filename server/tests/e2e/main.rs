@@ -1,0 +1,11 @@
+//! The server from outside: real processes, real sockets, real clients.
+
+mod carrier;
+mod common;
+mod domain_app;
+mod endpoints;
+mod faults;
+mod operations;
+mod phones;
+mod registration;
+mod rest_clients;

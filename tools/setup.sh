@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Installs what is missing for `make run` or `make test`; does nothing when nothing is.
+# Usage: tools/setup.sh run|test
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+goal=${1:-test}
+
+# What building needs (libopus is compiled with cmake), and speech.
+packages=(build-essential cmake pkg-config espeak-ng)
+if [[ $goal == test ]]; then
+    # The real clients of the tests.
+    packages+=(sip-tester baresip-core sox iproute2 procps python3 python3-venv)
+fi
+
+say() { printf '%s\n' "$*" >&2; }
+
+as_root() {
+    if [[ $(id -u) -eq 0 ]]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        say "cannot install packages: neither root nor sudo. Please install: ${missing[*]}"
+        exit 1
+    fi
+}
+
+installed() {
+    [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null || true) == installed ]]
+}
+
+missing=()
+if command -v dpkg-query >/dev/null; then
+    for package in "${packages[@]}"; do
+        installed "$package" || missing+=("$package")
+    done
+    if ((${#missing[@]})); then
+        say "installing: ${missing[*]}"
+        export DEBIAN_FRONTEND=noninteractive
+        install=(env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}")
+        # Package lists may be absent or too old to fetch by: then bring them up to date and try once more.
+        as_root "${install[@]}" >/dev/null 2>&1 </dev/null || {
+            as_root apt-get update -q </dev/null >&2
+            as_root "${install[@]}" </dev/null >&2
+        }
+    fi
+else
+    for tool in cmake cc pkg-config; do
+        command -v "$tool" >/dev/null || { say "this is not Debian: please install $tool"; exit 1; }
+    done
+fi
+
+if ! command -v cargo >/dev/null; then
+    say "Rust is missing: install it from https://rustup.rs and try again"
+    exit 1
+fi
+
+# The published client libraries, in environments of their own: one pins an old version of the other.
+python_client() {
+    local name=$1 version=$2 home=target/venv/$1
+    if [[ -f $home/.installed-$version ]]; then return; fi
+    say "installing the Python client $name $version"
+    rm -rf "$home"
+    mkdir -p target/venv
+    /usr/bin/python3 -m venv "$home"
+    "$home/bin/pip" install --quiet --disable-pip-version-check --no-input "$name==$version" </dev/null >&2
+    touch "$home/.installed-$version"
+}
+
+if [[ $goal == test ]]; then
+    python_client twilio 9.13.0
+    python_client signalwire 2.1.1
+fi

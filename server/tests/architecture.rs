@@ -119,6 +119,16 @@ fn imports_point_one_way_and_pure_crates_stay_pure() {
 }
 
 #[test]
+fn every_direct_dependency_has_its_reason_on_the_page() {
+    let page = include_str!("../../docs/dependencies.md");
+    let packages = packages();
+    let own: BTreeSet<&str> = packages.iter().map(|p| p.name.as_str()).collect();
+    let all: BTreeSet<&str> = packages.iter().flat_map(|p| p.dependencies.iter().map(String::as_str)).collect();
+    let silent: Vec<&&str> = all.iter().filter(|d| !own.contains(**d) && !page.contains(&format!("`{d}`"))).collect();
+    assert!(silent.is_empty(), "docs/dependencies.md says nothing of {silent:?}");
+}
+
+#[test]
 fn a_wrong_edge_an_impure_engine_and_a_stranger_are_found() {
     let package = |name: &str, folder: &str, dependencies: &[&str]| Package {
         name: name.into(),

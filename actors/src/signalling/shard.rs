@@ -202,6 +202,8 @@ impl SipShard {
                     if self.config.gate.draining.load(std::sync::atomic::Ordering::Relaxed) { 503 } else { 200 };
                 self.reply(key, &message, source, status, &[("Allow", ALLOW), ("Accept", "application/sdp")]);
             }
+            // Of a dialog that never was (RFC 3261 section 15.1.2).
+            Method::Bye => self.reply(key, &message, source, 481, &[]),
             _ => self.reply(key, &message, source, 405, &[("Allow", ALLOW)]),
         }
     }
@@ -386,7 +388,7 @@ impl SipShard {
         self.layer.respond(now, key, &response);
     }
 
-    fn from_leg(&mut self, message: FromLeg) {
+    fn handle_leg(&mut self, message: FromLeg) {
         let now = self.now();
         match message {
             FromLeg::Bind { leg: _, local_tag, invite, owner } => {
@@ -467,7 +469,7 @@ impl Handler<FromLeg> for SipShard {
     type Result = ();
 
     fn handle(&mut self, msg: FromLeg, ctx: &mut Self::Context) {
-        self.from_leg(msg);
+        self.handle_leg(msg);
         self.settle(ctx);
     }
 }

@@ -42,8 +42,10 @@ fn two_phones_talk_and_hear_what_the_other_says() {
     assert_eq!(bob.hang_up(&mut rung).status(), 200);
     alice.hung_up(&call);
 
+    // What the media did follows the end.
     let inbound =
-        tandem.wait_call("alice's leg is over", |c| c["direction"] == "inbound" && c["status"] == "completed");
+        tandem.wait_call("alice's leg is over", |c| c["direction"] == "inbound" && c["audio_in_mos"].is_number());
+    assert_eq!(inbound["status"], "completed");
     assert!(inbound["from"].as_str().is_some_and(|f| f.contains("alice")), "{inbound}");
     assert_eq!(inbound["sip_result_code"], json!("200"));
     assert!(inbound["duration"].as_u64().is_some_and(|d| (3..15).contains(&d)), "{inbound}");

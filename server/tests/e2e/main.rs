@@ -2,6 +2,7 @@
 
 mod carrier;
 mod common;
+mod demo;
 mod domain_app;
 mod endpoints;
 mod faults;

@@ -26,7 +26,6 @@ pub(super) struct Dialling {
     pub caller: Caller,
     attempts: Vec<Attempt>,
     lookups: Vec<(u64, usize, Arc<SipEndpoint>)>,
-    tickets: u64,
     phase: Phase,
     worst: Option<Failure>,
     early: Option<LegId>,
@@ -165,7 +164,6 @@ impl Call {
             caller,
             attempts: vec![],
             lookups: vec![],
-            tickets: self.created_legs << 16,
             phase: Phase::Ringing { until },
             worst: None,
             early: None,
@@ -190,8 +188,8 @@ impl Call {
         match route {
             Route::Endpoint(endpoint) => {
                 let Some(d) = &mut self.dial else { return };
-                d.tickets += 1;
-                let ticket = d.tickets;
+                self.tickets += 1;
+                let ticket = self.tickets;
                 d.lookups.push((ticket, target, endpoint.clone()));
                 let aor = endpoint.username.to_ascii_lowercase();
                 self.emit(CallEffect::Lookup { ticket, aor });
@@ -264,24 +262,30 @@ impl Call {
     /// A dialled leg rings or speaks early.
     pub(super) fn dialled_progress(&mut self, id: LegId, _status: u16, early_media: Option<CodecId>) {
         let Some(d) = &mut self.dial else { return };
-        if !d.is_ringing() || !d.attempts.iter().any(|a| a.leg == id) || !self.legs[&self.primary].is_pending() {
+        if !d.is_ringing() || d.cancelled.is_some() || !d.attempts.iter().any(|a| a.leg == id) {
             return;
         }
+        let a = self.primary;
+        let pending = self.legs[&a].is_pending();
         match early_media {
             // The first to speak is heard; the others only ring.
             Some(codec) if d.early.is_none() => {
                 d.early = Some(id);
-                let a = self.primary;
-                self.command(a, LegCommand::EarlyMedia { prefer: Some(codec) });
+                if pending {
+                    self.command(a, LegCommand::EarlyMedia { prefer: Some(codec) });
+                }
                 self.emit(CallEffect::Media(Command::Bridge { a, b: id }));
             }
-            _ => self.command(self.primary, LegCommand::Ring),
+            _ if pending => self.command(a, LegCommand::Ring),
+            _ => {}
         }
     }
 
     pub(super) fn dialled_answered(&mut self, id: LegId) {
         let Some(d) = &mut self.dial else { return self.command(id, LegCommand::Hangup { reason: None }) };
-        let Some(attempt) = d.attempts.iter().find(|a| a.leg == id) else { return };
+        let Some(attempt) = d.attempts.iter().find(|a| a.leg == id) else {
+            return self.command(id, LegCommand::Hangup { reason: None });
+        };
         let digits = d.dial.targets.get(attempt.target).and_then(|t| t.send_digits.clone());
         if !d.is_ringing() || d.cancelled.is_some() {
             // Two answered at once: the second is let go (RFC 3261 section 16.7 leaves it to us).
@@ -375,6 +379,8 @@ impl Call {
                 d.lookups.clear();
                 d.worst = None;
                 self.hang_up_dialled();
+                // With nothing but a lookup under way there is no leg whose end would settle the run.
+                self.dial_settled();
             }
             Phase::Bridged { leg, until, .. } if *until <= now => {
                 *until = now + Duration::from_secs(86_400);
@@ -420,9 +426,11 @@ impl Call {
         let status = match (&d.cancelled, d.connected()) {
             (_, Some(_)) => DialStatus::Completed,
             (Some(status), None) => *status,
+            // REST ended the leg that says most before it was answered (laml.md 1.3).
+            (None, None) if self.was_canceled(d.worst.as_ref()) => DialStatus::Canceled,
             (None, None) => match d.worst.as_ref().map(|w| w.status) {
                 Some(486 | 600) => DialStatus::Busy,
-                Some(408 | 480) => DialStatus::NoAnswer,
+                Some(408 | 480 | 487) => DialStatus::NoAnswer,
                 _ => DialStatus::Failed,
             },
         };
@@ -431,9 +439,14 @@ impl Call {
             Driver::Document { .. } => {
                 let leg = d.connected().or(d.worst.as_ref().and_then(|w| w.leg)).or(d.last);
                 let outcome = self.outcome(&d, leg, status, bridged);
+                self.refusal = (status != DialStatus::Completed).then(|| refusal(d.worst.as_ref()));
                 self.script_input(Input::DialEnded(outcome));
             }
         }
+    }
+
+    fn was_canceled(&self, failure: Option<&Failure>) -> bool {
+        failure.and_then(|f| f.leg).and_then(|id| self.legs.get(&id)).is_some_and(|l| l.canceled)
     }
 
     fn connect_over(&mut self, d: &Dialling, status: DialStatus) {
@@ -442,10 +455,8 @@ impl Call {
         }
         let (code, reason) = match (status, &d.worst) {
             (DialStatus::NoAnswer, None) => (408, "No answer".to_owned()),
-            (_, Some(w)) => (towards_caller(w.status), w.reason.clone()),
-            (_, None) => (480, "No answer".to_owned()),
+            (_, worst) => refusal(worst.as_ref()),
         };
-        let reason = if reason.is_empty() { reason_phrase(code).to_owned() } else { reason };
         let command = LegCommand::Reject { status: code, reason: Some(reason), headers: vec![] };
         self.command(self.primary, command);
     }
@@ -466,6 +477,18 @@ impl Call {
             sip,
         }
     }
+}
+
+/// What an unanswered caller is refused with when nobody answered.
+fn refusal(worst: Option<&Failure>) -> (u16, String) {
+    let Some(worst) = worst else { return (480, "No answer".to_owned()) };
+    let status = towards_caller(worst.status);
+    let reason = if worst.reason.is_empty() || status != worst.status {
+        reason_phrase(status).to_owned()
+    } else {
+        worst.reason.clone()
+    };
+    (status, reason)
 }
 
 /// What a caller is told of a callee's response: challenges and redirections are between us and the callee.

@@ -25,7 +25,18 @@ pub(super) struct CallLeg {
     pub encrypted: bool,
     pub stats: Option<LegStats>,
     pub closed: bool,
+    /// REST ended it before it was answered.
+    pub canceled: bool,
+    /// Its SIP leg exists. One that REST asks for waits for a lookup first.
+    pub spawned: bool,
     pub callback: Option<StatusTarget>,
+}
+
+/// One status callback to send.
+pub(super) struct StatusNotice {
+    pub url: String,
+    pub method: Method,
+    pub params: Vec<(String, String)>,
 }
 
 /// Where a leg's status goes.
@@ -116,12 +127,7 @@ impl CallLeg {
     }
 
     /// A status callback's parameters (laml.md 2.4), and where they go; None when nobody asked for this event.
-    pub fn status_notice(
-        &mut self,
-        account_sid: &str,
-        now: Timestamp,
-        wall: WallTime,
-    ) -> Option<(String, Method, Vec<(String, String)>)> {
+    pub fn status_notice(&mut self, account_sid: &str, now: Timestamp, wall: WallTime) -> Option<StatusNotice> {
         let wanted = self.callback.as_ref().is_some_and(|c| match self.status {
             LegStatus::Queued => false,
             LegStatus::Initiated => c.events.initiated,
@@ -156,17 +162,17 @@ impl CallLeg {
         let callback = self.callback.as_mut()?;
         p.push(("SequenceNumber".into(), callback.sequence.to_string()));
         callback.sequence += 1;
-        Some((callback.url.clone(), callback.method, p))
+        Some(StatusNotice { url: callback.url.clone(), method: callback.method, params: p })
     }
 }
 
 /// The status a leg has once it ended (laml.md 1.3 and 1.13).
-pub(super) fn final_status(leg: &CallLeg, end: &LegEnd, canceled_by_api: bool) -> LegStatus {
+pub(super) fn final_status(leg: &CallLeg, end: &LegEnd) -> LegStatus {
     if leg.answered_at.is_some() {
         return LegStatus::Completed;
     }
     match (end.status, end.by) {
-        _ if canceled_by_api => LegStatus::Canceled,
+        _ if leg.canceled => LegStatus::Canceled,
         (486 | 600, _) => LegStatus::Busy,
         (487 | 408 | 480, _) => LegStatus::NoAnswer,
         // `<Reject>`: answered 404, and told as no-answer.

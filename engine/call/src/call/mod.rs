@@ -26,7 +26,7 @@ use tandem_model::{CallSid, Entropy, LegId, Sid, Timestamp, WallTime};
 
 use bind::Playing;
 use dial::Dialling;
-use legs::{CallLeg, StatusTarget, final_status};
+use legs::{CallLeg, StatusNotice, StatusTarget, final_status};
 
 use crate::leg::{EndedBy, LegCommand, LegEnd, LegReport};
 
@@ -44,13 +44,16 @@ pub struct Call {
     dial: Option<Dialling>,
     playing: Option<Playing>,
     plays: u64,
+    /// Lookups so far: an answer names its own, also when it comes after the next run of dialling has begun.
+    tickets: u64,
     /// The caller's side, for what is dialled on its behalf.
     inbound: Option<InboundLeg>,
     offered: Vec<tandem_codecs::CodecId>,
+    /// How the last Dial of the document failed: the final response of a caller whom nothing answered.
+    refusal: Option<(u16, String)>,
     ring_until: Option<Timestamp>,
     /// The longest call is over then.
     talk_until: Option<Timestamp>,
-    canceled_by_api: bool,
     answering: bool,
     echo_when_answered: bool,
     hang_up_when_answered: bool,
@@ -94,7 +97,7 @@ impl Call {
                     Plan::App { app } => Driver::Document { source: source_of(&app.handler) },
                     Plan::Handler { endpoint } => Driver::Document { source: source_of(&endpoint.handler) },
                 };
-                (Some(leg), driver, offered)
+                (Some(*leg), driver, offered)
             }
             Origin::Api(api) => (None, Driver::Document { source: DocumentSource::Api(api) }, Vec::new()),
         };
@@ -110,11 +113,12 @@ impl Call {
             dial: None,
             playing: None,
             plays: 0,
+            tickets: 0,
             inbound,
             offered,
+            refusal: None,
             ring_until: None,
             talk_until: None,
-            canceled_by_api: false,
             answering: false,
             echo_when_answered: false,
             hang_up_when_answered: false,
@@ -142,6 +146,9 @@ impl Call {
     }
 
     pub fn handle(&mut self, now: Timestamp, wall: WallTime, input: CallInput) {
+        if self.finished {
+            return;
+        }
         self.clock = (now, wall);
         match input {
             CallInput::Leg { leg, report } => self.leg_report(leg, report),
@@ -152,7 +159,9 @@ impl Call {
             CallInput::Contacts { ticket, contacts } => self.contacts_found(ticket, &contacts),
             CallInput::Update(update) => self.update(update),
             CallInput::EndLeg { sid } => {
-                if let Some(id) = self.legs.values().find(|l| l.sid == sid).map(|l| l.id) {
+                if let Some(leg) = self.legs.values_mut().find(|l| l.sid == sid) {
+                    leg.canceled = leg.is_pending();
+                    let id = leg.id;
                     self.command(id, LegCommand::Hangup { reason: None });
                 }
             }
@@ -263,6 +272,8 @@ impl Call {
             encrypted: false,
             stats: None,
             closed: false,
+            canceled: false,
+            spawned: direction != Direction::OutboundApi,
             callback: None,
         })
     }
@@ -272,8 +283,10 @@ impl Call {
     }
 
     fn leg_report(&mut self, id: LegId, report: LegReport) {
-        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let Some(leg) = self.legs.get_mut(&id).filter(|l| !l.closed) else { return };
         match report {
+            // What was under way when the leg ended.
+            LegReport::Progress { .. } | LegReport::Answered { .. } if leg.end.is_some() => {}
             LegReport::Progress { status, early_media } => {
                 if leg.status == LegStatus::Initiated || leg.status == LegStatus::Queued {
                     leg.status = LegStatus::Ringing;
@@ -312,7 +325,7 @@ impl Call {
             return;
         }
         leg.ended_at = Some(self.clock);
-        leg.status = final_status(leg, &end, self.canceled_by_api && id == self.primary);
+        leg.status = final_status(leg, &end);
         leg.end = Some(end.clone());
         self.record(id);
         if id == self.primary { self.primary_ended() } else { self.dialled_ended(id, &end) }
@@ -331,7 +344,7 @@ impl Call {
 
     /// The machine of a leg is lost: its end is known without it.
     fn leg_crashed(&mut self, id: LegId) {
-        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let Some(leg) = self.legs.get_mut(&id).filter(|l| !l.closed) else { return };
         leg.closed = true;
         let end = LegEnd {
             status: 500,
@@ -349,7 +362,7 @@ impl Call {
         let (now, wall) = self.clock;
         let account = self.env.directory.project.id.clone();
         let Some(leg) = self.legs.get_mut(&id) else { return };
-        if let Some((url, method, params)) = leg.status_notice(&account, now, wall) {
+        if let Some(StatusNotice { url, method, params }) = leg.status_notice(&account, now, wall) {
             self.emit(CallEffect::Notify { url, method, params });
         }
     }
@@ -370,7 +383,7 @@ impl Call {
         self.ending = true;
         self.ring_until = None;
         self.talk_until = None;
-        self.abandon_dial();
+        self.dial = None;
         self.script_input(tandem_laml::instruction::Input::HungUp);
         self.hang_up_all("");
     }
@@ -386,8 +399,11 @@ impl Call {
     fn update(&mut self, update: CallUpdate) {
         match update {
             CallUpdate::Cancel => {
-                self.canceled_by_api = self.legs[&self.primary].is_pending();
-                self.hang_up_all("");
+                // Its answer may have crossed the request.
+                if let Some(leg) = self.legs.get_mut(&self.primary).filter(|l| l.is_pending()) {
+                    leg.canceled = true;
+                    self.hang_up_all("");
+                }
             }
             CallUpdate::Complete => self.hang_up_all(""),
             CallUpdate::StatusCallback(url, method) => {
@@ -419,6 +435,10 @@ impl Call {
     }
 
     fn command(&mut self, leg: LegId, command: LegCommand) {
+        if self.legs.get(&leg).is_some_and(|l| !l.spawned) {
+            // Nobody would hear the command.
+            return self.primary_unreachable(487, "Request Terminated", EndedBy::Local);
+        }
         self.emit(CallEffect::Leg { leg, command });
     }
 

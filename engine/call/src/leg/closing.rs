@@ -4,6 +4,7 @@ use tandem_media::control::{Command, LegStats};
 use tandem_model::Timestamp;
 
 use super::contract::{LegEffect, LegInput, LegReport, RequestId};
+use super::talking::Talking;
 use super::{Leg, State};
 
 /// How long media may take to give its port back before the leg goes without its statistics.
@@ -14,6 +15,8 @@ const BYE_ANSWER: Duration = Duration::from_secs(33);
 /// The talk is over; media and the last transaction are being settled.
 pub(super) struct Closing {
     bye: Option<RequestId>,
+    /// The dialog our BYE ends: a 2xx of its INVITE may still come, again or from another fork.
+    talk: Option<Box<Talking>>,
     media_closed: bool,
     until: Timestamp,
 }
@@ -27,18 +30,19 @@ impl Closing {
 impl Leg {
     /// Ends with no transaction of ours open.
     pub(super) fn close(&mut self, now: Timestamp) {
-        self.close_after(now, None);
+        self.close_after(now, None, None);
     }
 
     /// Ends once the BYE is answered, or given up, and the port is back.
-    pub(super) fn close_after(&mut self, now: Timestamp, bye: Option<RequestId>) {
+    pub(super) fn close_after(&mut self, now: Timestamp, bye: Option<RequestId>, talk: Option<Box<Talking>>) {
         let media_closed = self.media.begin_close();
         if !media_closed {
             self.emit(LegEffect::Media(Command::Close { leg: self.id }));
         }
         let wait = if bye.is_some() { BYE_ANSWER } else { MEDIA_CLOSE };
-        self.settle(Closing { bye, media_closed, until: now + wait });
+        // Within a step the state is taken out, which records as over; nothing may follow the `Stop` of settling.
         self.record();
+        self.settle(Closing { bye, talk, media_closed, until: now + wait });
     }
 
     pub(super) fn step_closing(&mut self, _now: Timestamp, mut s: Closing, input: LegInput) {
@@ -47,6 +51,8 @@ impl Leg {
             LegInput::Response { id, message, .. } => {
                 if s.bye == Some(id) && message.status().is_some_and(|c| c >= 200) {
                     s.bye = None;
+                } else if let Some(talk) = s.talk.as_deref_mut().filter(|t| t.is_accepted_by(id, &message)) {
+                    self.repeated_2xx(talk, &message);
                 }
             }
             LegInput::RequestFailed { id, .. } => {

@@ -36,6 +36,10 @@ impl Incoming {
                 Some(description)
             }
         };
+        // Without a Contact there is no dialog to make (RFC 3261 section 8.1.1.8); any tag will do to find out.
+        if Dialog::uas(&invite.message, "t").is_err() {
+            return Err(Refused { status: 400, why: "no usable Contact".into() });
+        }
         Ok(Incoming {
             key: invite.key,
             invite: invite.message,
@@ -48,6 +52,11 @@ impl Incoming {
 
     pub(super) fn call_id(&self) -> &str {
         self.invite.call_id()
+    }
+
+    /// Whether a request comes from whoever sent the INVITE (RFC 3261 section 12.2.2): our tag alone proves nothing.
+    fn is_of_caller(&self, request: &Message) -> bool {
+        request.call_id() == self.invite.call_id() && request.from_tag() == self.invite.from_tag()
     }
 
     pub(super) fn offered_codecs(&self) -> Vec<CodecId> {
@@ -66,14 +75,14 @@ impl Incoming {
     pub(super) fn stage(&self, local_tag: &str) -> RecordStage {
         RecordStage::Incoming {
             key: self.key,
-            invite: self.invite.clone(),
+            invite: Box::new(self.invite.clone()),
             source: self.source,
             local_tag: local_tag.to_owned(),
         }
     }
 }
 
-fn is_sdp(content_type: &str) -> bool {
+pub(super) fn is_sdp(content_type: &str) -> bool {
     content_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/sdp")
 }
 
@@ -96,15 +105,21 @@ impl Leg {
                 self.end(503, "No media port", EndedBy::Failure, vec![]);
                 return self.close(now);
             }
+            LegInput::Request { key, message, source } if !s.is_of_caller(&message) => {
+                self.respond(key, &message, source, 481, None, &[]);
+            }
             LegInput::Request { key, message, source } => match message.method() {
                 Method::Bye => {
                     // A caller may end an early dialog with BYE (RFC 3261 section 15).
                     self.respond(key, &message, source, 200, None, &[]);
                     return self.step_incoming(now, s, LegInput::Cancelled);
                 }
-                Method::Invite => self.respond(key, &message, source, 500, None, &[("Retry-After", "3")]),
+                // Not before the first INVITE has its answer (RFC 3261 section 14.2, RFC 3311 section 5.2).
+                Method::Invite | Method::Update => {
+                    self.respond(key, &message, source, 500, None, &[("Retry-After", "3")]);
+                }
                 Method::Options | Method::Info => self.respond(key, &message, source, 200, None, &[]),
-                _ => self.respond(key, &message, source, 405, None, &[("Allow", super::ALLOW)]),
+                _ => self.respond(key, &message, source, 405, None, &[]),
             },
             // The server transaction could not deliver or gave up; whoever called is gone.
             LegInput::RequestFailed { .. } => {
@@ -126,7 +141,8 @@ impl Leg {
             }
             LegCommand::EarlyMedia { prefer } => {
                 if self.media.is_opening() {
-                    s.pending = Some(command);
+                    // An answer that waits already says more.
+                    s.pending.get_or_insert(command);
                 } else if s.progress < 183 {
                     return self.early_media(now, s, prefer);
                 }
@@ -178,11 +194,10 @@ impl Leg {
             },
             (None, _) => (self.make_offer(prefer), None),
         };
-        let response = self.respond_in_dialog(s.key, &s.invite, s.source, 200, None, &[], Some(sdp));
-        let dialog = match Dialog::uas(&s.invite, &self.local_tag) {
-            Ok(dialog) => dialog,
-            Err(_) => return self.not_acceptable(now, s, Refused { status: 400, why: "no usable Contact".into() }),
+        let Ok(dialog) = Dialog::uas(&s.invite, &self.local_tag) else {
+            return self.not_acceptable(now, s, Refused { status: 400, why: "no usable Contact".into() });
         };
+        let response = self.respond_in_dialog(s.key, &s.invite, s.source, 200, None, &[], Some(sdp));
         let talking = Talking::answered(dialog, s.source, s.key, response, now);
         self.state = State::Talking(Box::new(talking));
         self.record();

@@ -93,6 +93,15 @@ impl LegMedia {
         self.agreement.is_some()
     }
 
+    /// Whether an offer of ours waits for its answer.
+    pub(super) fn has_offer(&self) -> bool {
+        self.offer.is_some()
+    }
+
+    pub(super) fn forget_offer(&mut self) {
+        self.offer = None;
+    }
+
     pub(super) fn is_encrypted(&self) -> bool {
         self.agreement.as_ref().is_some_and(|a| a.srtp.is_some())
     }
@@ -155,10 +164,21 @@ impl Leg {
     /// Takes the answer to our offer and configures media. Ok(None): there was no offer to answer.
     pub(super) fn take_answer(&mut self, body: &[u8]) -> Result<Option<CodecId>, Refused> {
         let Some(offer) = self.media.offer.take() else { return Ok(None) };
+        self.accept_answer(&offer, body).map(Some)
+    }
+
+    /// An answer in a provisional response: media may start with it, but the 2xx, of this fork or another, has the
+    /// final say (RFC 3261 section 13.2.1), so the offer stays open.
+    pub(super) fn preview_answer(&mut self, body: &[u8]) -> Result<Option<CodecId>, Refused> {
+        let Some(offer) = self.media.offer.clone() else { return Ok(None) };
+        self.accept_answer(&offer, body).map(Some)
+    }
+
+    fn accept_answer(&mut self, offer: &Offer, body: &[u8]) -> Result<CodecId, Refused> {
         let description = parse(body)?;
-        let agreement = tandem_sdp::accept_answer(&offer, &description)
+        let agreement = tandem_sdp::accept_answer(offer, &description)
             .map_err(|r| Refused { status: r.status, why: r.why.to_owned() })?;
-        self.configure(agreement).map(Some)
+        self.configure(agreement)
     }
 
     /// Answers their offer and configures media. The codec named is taken when it is common, else their first.

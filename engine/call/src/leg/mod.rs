@@ -172,6 +172,10 @@ impl Leg {
 
     /// Everything that happens to a leg comes through here.
     pub fn handle(&mut self, now: Timestamp, input: LegInput) {
+        if self.is_over() && matches!(input, LegInput::Media(_)) {
+            // `Closed` was the last report.
+            return;
+        }
         if let LegInput::Media(event) = &input
             && self.common_media_event(now, event)
         {

@@ -6,6 +6,7 @@ use tandem_sip::message::{Message, Method};
 use tandem_sip::transaction::ServerKey;
 
 use super::contract::{EndedBy, LegCommand, LegEffect, LegInput, LegReport, RecordStage, RequestId};
+use super::incoming::is_sdp;
 use super::media::parse;
 use super::{Leg, State};
 
@@ -47,6 +48,12 @@ impl Talking {
         Talking { dialog, flow, invite: Some(invite), ack: None, unacked: None, hangup: None }
     }
 
+    /// Whether this is a 2xx to our INVITE.
+    pub(super) fn is_accepted_by(&self, id: RequestId, response: &Message) -> bool {
+        self.invite.as_ref().is_some_and(|(i, _)| *i == id)
+            && response.status().is_some_and(|c| (200..300).contains(&c))
+    }
+
     pub(super) fn deadline(&self) -> Option<Timestamp> {
         self.unacked.as_ref().and_then(|u| u.timer.deadline())
     }
@@ -74,9 +81,7 @@ impl Leg {
             LegInput::Ack(ack) => return self.ack_received(now, s, ack),
             LegInput::Response { id, message, .. } => {
                 // A 2xx again: the ACK was lost (RFC 3261 section 13.2.2.4). From another fork: not wanted.
-                if s.invite.as_ref().is_some_and(|(i, _)| *i == id)
-                    && message.status().is_some_and(|c| (200..300).contains(&c))
-                {
+                if s.is_accepted_by(id, &message) {
                     self.repeated_2xx(&mut s, &message);
                 }
             }
@@ -88,6 +93,10 @@ impl Leg {
                 self.end(200, "Media failed", EndedBy::Failure, vec![]);
                 return self.hang_up(now, s, Some("SIP;cause=500;text=\"Media failed\"".into()));
             }
+            // A refusal that crossed the answer ends the leg as a hang-up does.
+            LegInput::Command(LegCommand::Reject { .. }) => {
+                return self.step_talking(now, s, LegInput::Command(LegCommand::Hangup { reason: None }));
+            }
             LegInput::Command(LegCommand::Hangup { reason }) => {
                 let headers = std::mem::take(&mut self.final_headers);
                 self.end(200, "OK", EndedBy::Local, headers);
@@ -97,12 +106,7 @@ impl Leg {
             | LegInput::RequestFailed { .. }
             | LegInput::Resolved { .. }
             | LegInput::Media(_)
-            | LegInput::Command(
-                LegCommand::Ring
-                | LegCommand::EarlyMedia { .. }
-                | LegCommand::Answer { .. }
-                | LegCommand::Reject { .. },
-            ) => {}
+            | LegInput::Command(LegCommand::Ring | LegCommand::EarlyMedia { .. } | LegCommand::Answer { .. }) => {}
         }
         self.state = State::Talking(s);
     }
@@ -159,8 +163,12 @@ impl Leg {
     /// re-INVITE and UPDATE: hold, resume, another address or codec (RFC 3261 section 14.2, RFC 3311).
     fn renegotiate(&mut self, now: Timestamp, s: &mut Talking, key: ServerKey, request: &Message, source: Endpoint) {
         let invite = request.method() == Method::Invite;
-        if invite && s.unacked.is_some() {
+        let offers = !request.body().is_empty();
+        if (invite && s.unacked.is_some()) || (offers && self.media.has_offer()) {
             return self.respond(key, request, source, 491, None, &[]);
+        }
+        if offers && !request.content_type().is_some_and(is_sdp) {
+            return self.respond(key, request, source, 415, None, &[("Accept", "application/sdp")]);
         }
         let answer = match request.body() {
             [] if invite => Ok(Some((self.make_offer(self.current_codec()), None))),
@@ -219,7 +227,7 @@ impl Leg {
         }
     }
 
-    fn repeated_2xx(&mut self, s: &mut Talking, response: &Message) {
+    pub(super) fn repeated_2xx(&mut self, s: &mut Talking, response: &Message) {
         if response.to_tag() == Some(s.dialog.id().remote_tag.as_str()) {
             if let Some((message, destination)) = s.ack.clone() {
                 self.emit(LegEffect::SendAck { message, destination });
@@ -254,7 +262,7 @@ impl Leg {
 
     pub(super) fn bye(&mut self, now: Timestamp, mut s: Talking, reason: Option<&str>) {
         let id = self.send_bye(&mut s, reason);
-        self.close_after(now, Some(id));
+        self.close_after(now, Some(id), Some(Box::new(s)));
     }
 
     fn send_bye(&mut self, s: &mut Talking, reason: Option<&str>) -> RequestId {

@@ -29,6 +29,8 @@ pub struct Options {
     pub sip: String,
     /// Makes the switch for injected faults available.
     pub faults: bool,
+    /// With the demo's endpoints and applications.
+    pub demo: bool,
 }
 
 pub struct Tandem {
@@ -38,6 +40,7 @@ pub struct Tandem {
     pub project: String,
     dir: PathBuf,
     faults: bool,
+    demo: bool,
     child: Option<Child>,
 }
 
@@ -71,7 +74,8 @@ impl Tandem {
             options.config
         );
         std::fs::write(dir.join("tandem.toml"), config).expect("to write the configuration");
-        let mut tandem = Tandem { ip, sip, http, project, dir, faults: options.faults, child: None };
+        let mut tandem =
+            Tandem { ip, sip, http, project, dir, faults: options.faults, demo: options.demo, child: None };
         tandem.launch();
         tandem
     }
@@ -88,6 +92,9 @@ impl Tandem {
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("the log twice"))
             .stderr(log);
+        if self.demo {
+            command.arg("--demo");
+        }
         if self.faults {
             command.env("TANDEM_FAULTS", "1");
         }

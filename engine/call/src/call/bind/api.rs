@@ -10,6 +10,7 @@ use super::super::DocumentSource;
 use super::super::contract::{ApiCall, ApiDocument, CallEffect, RegisteredContact};
 use super::super::invite::ApiTarget;
 use super::super::{Call, Direction, Driver, LegStatus};
+use crate::leg::{EndedBy, LegEnd};
 use crate::routing::{self, Caller, Route};
 
 /// The lookup ticket of an API call's own target; dialling counts from elsewhere.
@@ -43,7 +44,7 @@ impl Call {
                 let spec = self.api_spec(&api, ApiTarget::App(&app));
                 self.call_primary(Some(spec));
             }
-            Err(no) => self.primary_unreachable(no.status, no.why),
+            Err(no) => self.primary_unreachable(no.status, no.why, EndedBy::Failure),
         }
     }
 
@@ -52,12 +53,20 @@ impl Call {
         if routing::normalise(&api.to).is_some() {
             return routing::to_number(directory, &Caller::Application, &api.to);
         }
+        // An endpoint may be named by its username alone, as endpoints name each other.
+        if let Some(endpoint) = directory.endpoint(&api.to) {
+            return Ok(Route::Endpoint(endpoint.clone()));
+        }
         let bare = api.to.split('?').next().unwrap_or_default();
         let uri = Uri::parse(bare).map_err(|_| routing::NoRoute { status: 484, why: "malformed SIP URI" })?;
         routing::route(directory, &Caller::Application, &uri, |_, _| false)
     }
 
     pub(in super::super) fn contacts_for_api(&mut self, contacts: &[RegisteredContact]) {
+        if self.legs.get(&self.primary).is_none_or(|l| l.spawned || l.end.is_some()) {
+            // Answered twice, or too late: the call was ended meanwhile.
+            return;
+        }
         let Driver::Document { source: DocumentSource::Api(api) } = &self.driver else { return };
         let api = api.clone();
         let Ok(Route::Endpoint(endpoint)) = self.api_route(&api) else { return };
@@ -69,7 +78,7 @@ impl Call {
             None => {
                 let message = format!("endpoint {} is not registered", endpoint.username);
                 self.emit(CallEffect::Warn { code: 32009, message, line: None });
-                self.primary_unreachable(480, "not registered");
+                self.primary_unreachable(480, "not registered", EndedBy::Failure);
             }
         }
     }
@@ -79,28 +88,23 @@ impl Call {
     }
 
     fn call_primary(&mut self, spec: Option<crate::leg::InviteSpec>) {
-        let Some(mut spec) = spec else { return self.primary_unreachable(404, "no carrier") };
+        let Some(mut spec) = spec else { return self.primary_unreachable(404, "no carrier", EndedBy::Failure) };
         let Driver::Document { source: DocumentSource::Api(api) } = &self.driver else { return };
         spec.headers.extend(uri_headers(&api.to));
         let leg = self.primary;
-        let sid = self.legs[&leg].sid;
+        let Some(row) = self.legs.get_mut(&leg) else { return };
+        row.spawned = true;
+        let sid = row.sid;
         self.identify(&mut spec, sid);
         self.emit(CallEffect::CreateLeg { leg, sid, spec: Box::new(spec) });
     }
 
     /// The call ends before it had a leg in SIP.
-    fn primary_unreachable(&mut self, status: u16, why: &str) {
+    pub(in super::super) fn primary_unreachable(&mut self, status: u16, why: &str, by: EndedBy) {
         let id = self.primary;
-        if let Some(leg) = self.legs.get_mut(&id) {
-            leg.closed = true;
-        }
-        let end = crate::leg::LegEnd {
-            status,
-            reason: why.to_owned(),
-            by: crate::leg::EndedBy::Failure,
-            call_id: String::new(),
-            headers: vec![],
-        };
+        let Some(leg) = self.legs.get_mut(&id).filter(|l| !l.closed) else { return };
+        leg.closed = true;
+        let end = LegEnd { status, reason: why.to_owned(), by, call_id: String::new(), headers: vec![] };
         self.leg_ended(id, end);
         self.leg_settled(id);
     }
@@ -146,6 +150,9 @@ impl Call {
 
     /// REST gives a live call another document.
     pub(in super::super) fn take_over(&mut self, document: ApiDocument) {
+        if self.ending {
+            return;
+        }
         if self.script.is_some() {
             let input = match document {
                 ApiDocument::Url(url, method) => Input::Redirect { url, method },
@@ -160,6 +167,7 @@ impl Call {
         // An endpoint's own call: the caller stays, the dialled party is let go, the document goes on with the caller.
         self.driver = Driver::Document { source: DocumentSource::Running };
         self.abandon_dial();
+        self.emit(CallEffect::Media(Command::Unbridge { leg: self.primary }));
         self.start_document(document, None);
     }
 

@@ -62,7 +62,8 @@ impl Call {
                 };
                 self.command(self.primary, LegCommand::Reject { status, reason: None, headers: vec![] });
             }
-            Instruction::Hangup | Instruction::Finished => self.hang_up_primary(),
+            Instruction::Hangup => self.hang_up_primary(),
+            Instruction::Finished => self.out_of_verbs(),
             Instruction::Warn { code, message, line } => self.emit(CallEffect::Warn { code, message, line }),
         }
     }
@@ -81,6 +82,18 @@ impl Call {
             return;
         }
         self.command(self.primary, LegCommand::Hangup { reason: None });
+    }
+
+    /// A document that rang through (`answerOnBridge`) and ended unanswered: the caller is told what its Dial came to.
+    fn out_of_verbs(&mut self) {
+        let unanswered = !self.answering && self.legs.get(&self.primary).is_some_and(|l| l.is_pending());
+        match self.refusal.take().filter(|_| unanswered) {
+            Some((status, reason)) => {
+                let command = LegCommand::Reject { status, reason: Some(reason), headers: vec![] };
+                self.command(self.primary, command);
+            }
+            None => self.hang_up_primary(),
+        }
     }
 
     fn echo(&mut self, on: bool) {

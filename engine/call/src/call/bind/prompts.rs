@@ -45,7 +45,10 @@ impl Call {
                 Stage::Loading
             }
         };
-        self.playing = Some(Playing { id, repeat, stage });
+        // One that was stopped and is still dying away ends here: its `PlayDone` would find its successor.
+        if let Some(stopped) = self.playing.replace(Playing { id, repeat, stage }) {
+            self.script_input(Input::PromptEnded { id: stopped.id, result: Ok(()) });
+        }
         self.play_when_answered();
     }
 

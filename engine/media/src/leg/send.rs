@@ -20,9 +20,6 @@ const FIFO_SAMPLES_MAX: usize = 48 * (PTIME_MS_MAX as usize + 20);
 const SPURT_GAP: Duration = Duration::from_millis(60);
 /// Encoder effort: near transparent at a third of the cost of the highest.
 const COMPLEXITY: u8 = 5;
-/// The same for telephone bandwidth: what comes as G.711 has more noise in it than the finer search takes away, and the
-/// search is most of what a transcoded call costs.
-const COMPLEXITY_NARROWBAND: u8 = 2;
 
 /// What goes out: one continuous stream, whatever it is made of.
 pub(super) struct Sender {
@@ -155,7 +152,7 @@ impl Leg {
         }
         let ptime = spec_ptime(spec);
         if self.sender.encoder.as_ref().is_none_or(|(at, _)| *at != rate) {
-            let settings = EncoderSettings { rate, ptime, fmtp: &spec.fmtp, complexity: complexity(rate) };
+            let settings = EncoderSettings { rate, ptime, fmtp: &spec.fmtp, complexity: COMPLEXITY };
             self.sender.encoder = (CodecSpec::by_id(spec.codec).encoder)(&settings).ok().map(|e| (rate, e));
             self.sender.fifo.clear();
             self.sender.fifo.reserve_exact(FIFO_SAMPLES_MAX);
@@ -263,10 +260,6 @@ pub(super) fn encoder_rate(codec: CodecId, wanted: SampleRate) -> SampleRate {
             _ => 48_000,
         }),
     }
-}
-
-fn complexity(rate: SampleRate) -> u8 {
-    if rate <= SampleRate::HZ_8000 { COMPLEXITY_NARROWBAND } else { COMPLEXITY }
 }
 
 /// The packet time to send with: what was agreed where we can, else 20 ms.

@@ -1,16 +1,13 @@
 #!/usr/bin/env bash
-# Every figure of docs/performance.md. The machine should do nothing else; the server has CPU 1, the generators CPU 0.
+# Every figure of docs/performance.md, one after the other. Wants an idle machine; takes about five minutes.
 set -euo pipefail
-cd "$(dirname "$0")/.."
-
-cargo build --locked --release -p tandem -p tandem-loadtest
-bin=${CARGO_TARGET_DIR:-target}/release
-ulimit -n 20000 2>/dev/null || true
-relay() { taskset -c 0 "$bin/tandem-loadtest" --tandem "$bin/tandem" --cpu 1 relay "$@"; }
-
-printf '\n## 100 calls a second for 60 s\n\n'
-loadtest/calls.sh 100 60
-printf '\n## 500 relayed calls\n\n'
-relay --calls 500 --seconds 30
-printf '\n## 20 transcoded calls, Opus and PCMU\n\n'
-relay --calls 20 --seconds 30 --callee opus
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$here/.."
+${CARGO:-cargo} build --locked --release -p tandem -p tandem-loadtest
+status=0
+step() { echo; echo "== $*"; "$@" || status=1; }
+step loadtest/call-rate.sh
+RATE=300 SECS=20 MEDIA=0 step loadtest/call-rate.sh
+for calls in 100 300 500; do step loadtest/media.sh relay --calls "$calls" --secs 20; done
+step loadtest/media.sh transcode --calls 20 --secs 20 --peer-percent 4.1
+exit "$status"

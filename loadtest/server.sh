@@ -1,0 +1,80 @@
+# Sourced by the other scripts: starts a server with a configuration of its own and makes the two endpoints.
+# Gives $work, $server (its process), $SIP_PORT, rest, metrics, delta NAME, cpu_ticks.
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+BIN=${BIN:-$here/../target/release/tandem}
+SIP_PORT=${SIP_PORT:-15060} HTTP_PORT=${HTTP_PORT:-18080}
+PROJECT=00000000-0000-4000-8000-000000000001 TOKEN=PT-load
+work=$(mktemp -d)
+pids=()
+
+finish() {
+    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+    wait 2>/dev/null || true
+    if [ "${KEEP:-0}" = 1 ]; then echo "left: $work"; else rm -rf "$work"; fi
+}
+trap finish EXIT
+
+# pin CPU COMMAND...: an empty CPU pins nothing.
+pin() { local cpu=$1; shift; if [ -n "$cpu" ]; then exec taskset -c "$cpu" "$@"; else exec "$@"; fi; }
+rest() { curl -sf -u "$PROJECT:$TOKEN" "$@"; }
+metrics() { curl -sf "http://127.0.0.1:$HTTP_PORT/metrics"; }
+cpu_ticks() { awk '{ sub(/^.*\) /, ""); print $12 + $13 }' "/proc/$server/stat"; }
+value() { awk -v name="$1" '$1 == name || index($1, name "{") == 1 { sum += $2 } END { printf "%d", sum }' "$2"; }
+delta() { echo $(($(value "$1" "$work/after.txt") - $(value "$1" "$work/before.txt"))); }
+
+# start_server CALLER_CODEC CALLEE_CODEC
+start_server() {
+    # RTP of the server lies below the system's range for outgoing connections (32768 up), SIPp's own in between.
+    cat > "$work/tandem.toml" <<T
+[project]
+id = "$PROJECT"
+token = "$TOKEN"
+[sip]
+udp = ["127.0.0.1:$SIP_PORT"]
+tcp = ["127.0.0.1:$SIP_PORT"]
+[media]
+address = "127.0.0.1"
+ports = [18200, 27999]
+cpus = [${MEDIA_CPU:-1}]
+[http]
+listen = "127.0.0.1:$HTTP_PORT"
+[store]
+url = "sqlite:$work/tandem.db"
+[limits]
+calls_max = 10000
+calls_per_second = 10000
+drain_secs = 2
+[log]
+level = "${LOG:-info}"
+T
+    # shellcheck disable=SC2086
+    (pin "${SERVER_CPU:-}" ${PROFILE:-} "$BIN" serve --config "$work/tandem.toml") > "$work/server.out" 2> "$work/server.log" &
+    server=$!
+    pids+=("$server")
+    for _ in $(seq 300); do
+        metrics > /dev/null 2>&1 && break
+        kill -0 "$server" 2>/dev/null || break
+        sleep 0.1
+    done
+    metrics > /dev/null || { cat "$work/server.log" >&2; exit 2; }
+    endpoint caller "$1"
+    endpoint callee "$2"
+}
+
+endpoint() {
+    rest -H 'Content-Type: application/json' "http://127.0.0.1:$HTTP_PORT/api/relay/rest/endpoints/sip" \
+        -d "{\"username\":\"$1\",\"password\":\"load-$1\",\"codecs\":[\"$2\"]}" > /dev/null
+}
+
+# What the server itself counted, between before.txt and after.txt.
+server_counts() {
+    for name in media_packets_in media_packets_out media_packets_dropped media_ticks_skipped media_events_lost \
+        mailbox_messages_lost mailbox_overflows sip_messages_refused sip_send_failed; do
+        printf '  %-24s %s\n' "$name" "$(delta "tandem_${name}_total")"
+    done
+    if grep -qE ' (WARN|ERROR) ' "$work/server.log"; then
+        echo "log: $(grep -cE ' (WARN|ERROR) ' "$work/server.log") warnings and errors, the first:"
+        grep -E ' (WARN|ERROR) ' "$work/server.log" | head -3
+    fi
+}

@@ -1,38 +1,26 @@
 //! The path of an RTP packet, step by step and whole. A bench bears the name of the step it measures.
 
 use std::hint::black_box;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use tandem_benches::{MediaPath, addr, rtp_packet};
 use tandem_codecs::{CodecId, CodecSpec, EncoderSettings};
-use tandem_media::control::{Command, LegSpec, SrtpPair};
+use tandem_media::control::SrtpPair;
 use tandem_media::jitter::{JitterBuffer, JitterConfig};
 use tandem_media::rtcp::{Compound, OwnReport, SenderInfo, write_compound};
 use tandem_media::rtp::{RtpHeader, RtpView, classify, write_header};
-use tandem_media::shard::{Batch, Component, Shard, ShardConfig, Slot};
 use tandem_media::source::SourcePolicy;
 use tandem_media::srtp::{Protector, Unprotector};
 use tandem_media::stats::StreamAccount;
-use tandem_model::{LegId, Ptime, RtpTime, SampleRate, SeedEntropy, SeqNo, SrtpKey, SrtpSuite, Timestamp, WallTime};
+use tandem_model::{Ptime, RtpTime, SampleRate, SeqNo, SrtpKey, SrtpSuite, Timestamp};
+use webrtc_srtp::context::Context;
+use webrtc_srtp::protection_profile::ProtectionProfile;
 
 const TICK: Duration = Duration::from_millis(20);
 
-fn addr(last: u8) -> SocketAddr {
-    SocketAddr::from(([192, 0, 2, last], 4_000))
-}
-
-fn packet(seq: u16, payload_type: u8, units: u32, payload: &[u8]) -> Vec<u8> {
-    let timestamp = RtpTime(u32::from(seq).wrapping_mul(units));
-    let header = RtpHeader { marker: false, payload_type, sequence: SeqNo(seq), timestamp, ssrc: 7 };
-    let mut packet = vec![0; 12];
-    write_header(&mut packet, header);
-    packet.extend(payload);
-    packet
-}
-
 fn steps(c: &mut Criterion) {
-    let wire = packet(1, 0, 160, &[0x55; 160]);
+    let wire = rtp_packet(1, 0, 160, &[0x55; 160]);
     c.bench_function("rtp/classify", |b| b.iter(|| classify(black_box(&wire))));
     c.bench_function("rtp/parse", |b| b.iter(|| RtpView::parse(black_box(&wire)).map(|v| v.payload().len())));
     c.bench_function("rtp/admit", |b| {
@@ -91,58 +79,27 @@ fn steps(c: &mut Criterion) {
                 unprotector.unprotect_rtp(&mut buf, len)
             });
         });
+        c.bench_function(&format!("srtp/protect and unprotect {} by webrtc-srtp", suite.as_str()), |b| {
+            let (mut protector, mut unprotector) = (by_package(&key), by_package(&key));
+            let mut plain = wire.clone();
+            let mut seq = SeqNo(0);
+            b.iter(|| {
+                seq = seq.next();
+                plain[2..4].copy_from_slice(&seq.0.to_be_bytes());
+                let protected = protector.encrypt_rtp(black_box(&plain)).expect("fits its suite");
+                unprotector.decrypt_rtp(&protected)
+            });
+        });
     }
 }
 
-struct Path {
-    shard: Shard,
-    batch: Batch,
-    now: Timestamp,
-    from: Slot,
-}
-
-fn spec(codec: CodecId, remote: SocketAddr, srtp: Option<SrtpPair>) -> LegSpec {
-    let payload_type = CodecSpec::by_id(codec).default_payload_type;
-    LegSpec {
-        remote_rtp: Some(remote),
-        remote_rtcp: None,
-        rtcp_mux: true,
-        codec,
-        payload_type_send: payload_type,
-        payload_type_receive: payload_type,
-        fmtp: String::new(),
-        ptime: Ptime(20),
-        dtmf: None,
-        send: true,
-        receive: true,
-        srtp,
-    }
-}
-
-impl Path {
-    fn new(from: CodecId, to: CodecId, srtp: Option<SrtpPair>) -> Self {
-        let mut shard = Shard::new(ShardConfig { legs_max: 2, wall_at_zero: WallTime::from_unix_millis(0) });
-        let (mut batch, mut entropy, now) = (Batch::with_capacity(64), SeedEntropy::new(1), Timestamp::from_secs(1));
-        let (a, b) = (LegId(1), LegId(2));
-        let slot = shard.open(now, a, 10_000, &mut entropy).expect("room");
-        shard.open(now, b, 10_002, &mut entropy).expect("room");
-        for (leg, spec) in [(a, spec(from, addr(1), None)), (b, spec(to, addr(2), srtp))] {
-            shard.handle_command(now, Command::Configure { leg, spec: Box::new(spec) }, &mut batch);
-        }
-        shard.handle_command(now, Command::Bridge { a, b }, &mut batch);
-        Path { shard, batch, now, from: slot }
-    }
-
-    /// One packet in, one tick of time; the packets sent.
-    fn frame(&mut self, wire: &mut [u8]) -> usize {
-        self.shard.handle_packet(self.now, self.from, Component::Rtp, addr(1), wire, &mut self.batch);
-        self.now = self.now + TICK;
-        while self.shard.tick(self.now, &mut self.batch) {}
-        while self.shard.poll_event().is_some() {}
-        let sent = self.batch.len();
-        self.batch.clear();
-        sent
-    }
+/// The package's own context, to compare with.
+fn by_package(key: &SrtpKey) -> Context {
+    let profile = match key.suite {
+        SrtpSuite::AeadAes128Gcm => ProtectionProfile::AeadAes128Gcm,
+        _ => ProtectionProfile::Aes128CmHmacSha1_80,
+    };
+    Context::new(key.master_key(), key.master_salt(), profile, None, None).expect("fits its suite")
 }
 
 fn paths(c: &mut Criterion) {
@@ -168,14 +125,14 @@ fn paths(c: &mut Criterion) {
             })
             .collect();
         let srtp = secure.then(|| SrtpPair { outbound: key(1), inbound: key(2) });
-        let mut path = Path::new(from, to, srtp);
+        let mut path = MediaPath::new(from, to, srtp);
         let mut seq = 0u16;
         c.bench_function(&format!("path/{name}"), |b| {
             b.iter_batched(
                 || {
                     seq = seq.wrapping_add(1);
                     let payload = &payloads[usize::from(seq) % payloads.len()];
-                    packet(seq, codec.default_payload_type, codec.clock_hz / 50, payload)
+                    rtp_packet(seq, codec.default_payload_type, codec.clock_hz / 50, payload)
                 },
                 |mut wire| path.frame(&mut wire),
                 BatchSize::SmallInput,

@@ -1,1 +1,7 @@
-//! tandem-benches
+//! What benches and instruction counts measure with: the same messages and the same pair of legs in both.
+//! It measures nothing itself. Start at [`fixtures`] for signalling, at [`MediaPath`] for packets.
+
+pub mod fixtures;
+mod media_path;
+
+pub use media_path::{MediaPath, addr, rtp_packet};

@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -5,7 +6,7 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{self, Config, LogFormat};
-use crate::wiring;
+use crate::{demo, wiring};
 
 /// Tandem: a programmable voice switch.
 ///
@@ -31,6 +32,9 @@ enum Command {
         /// Seed two demo endpoints and the demo applications echo, hello and dial-bob, and print how to call them.
         #[arg(long)]
         demo: bool,
+        /// Where the demo serves its applications' documents; when the port is taken, a free one is used.
+        #[arg(long, value_name = "ADDRESS", default_value_t = demo::LISTEN_DEFAULT, requires = "demo")]
+        demo_listen: SocketAddr,
     },
     /// Read a configuration file and say what is wrong with it: file, line, key and reason of each problem.
     CheckConfig {
@@ -43,8 +47,8 @@ enum Command {
 
 pub fn run() -> ExitCode {
     match Cli::parse().command {
-        Command::Serve { config, demo } => match config::load(config.as_deref()) {
-            Ok(config) => serve(config, demo),
+        Command::Serve { config, demo, demo_listen } => match config::load(config.as_deref()) {
+            Ok(config) => serve(config, demo.then_some(demo_listen)),
             Err(problems) => report(&problems),
         },
         Command::CheckConfig { config } => {
@@ -69,7 +73,7 @@ fn report(problems: &[config::Problem]) -> ExitCode {
     ExitCode::from(2)
 }
 
-fn serve(config: Config, demo: bool) -> ExitCode {
+fn serve(config: Config, demo: Option<SocketAddr>) -> ExitCode {
     if let Err(problem) = start_log(&config) {
         eprintln!("[log] level: {problem}");
         return ExitCode::from(2);

@@ -33,15 +33,20 @@ const USER_AGENT: &str = concat!("Tandem/", env!("CARGO_PKG_VERSION"));
 /// Callbacks of the last calls get this long after the drain.
 const LAST_CALLBACKS: Duration = Duration::from_secs(5);
 
-/// Runs the switch until it is told to end.
+/// Runs the switch until it is told to end. `demo` asks for the demo, with its documents served there.
 ///
 /// # Errors
 /// What could not be started, in words for the operator.
-pub async fn serve(config: Config, with_demo: bool) -> Result<ExitCode, String> {
+pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode, String> {
+    raise_descriptor_limit();
     let clock = Clock::new();
     let (fatal, mut died) = fatal::channel();
     let store = open_store(&config).await?;
-    let demo = if with_demo { Some(demo::start(&store).await?) } else { None };
+    let speech = EspeakEngine::start(EspeakConfig::default()).await;
+    let demo = match demo {
+        Some(listen) => Some(demo::start(&store, &config, listen, speech.clone()).await?),
+        None => None,
+    };
     orphans(&store).await?;
 
     let arbiters: Vec<Arbiter> = (0..2).map(|_| Arbiter::new()).collect();
@@ -72,7 +77,6 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<ExitCode, String> 
     let own_address = env.sent_by.first().map(|(_, host)| host.clone()).unwrap_or_default();
     let live = LiveCalls::default();
     let (shards, switchboard) = {
-        let speech = EspeakEngine::start(EspeakConfig::default()).await;
         let shards = Shards::default();
         let services = Services {
             clock,
@@ -96,7 +100,7 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<ExitCode, String> 
         clock,
         directory: store.directory(),
         transports: transports.clone(),
-        registrar,
+        registrar: registrar.clone(),
         switchboard: switchboard.clone().recipient(),
         gate: gate.clone(),
         calls_max: config.limits.calls_max,
@@ -106,7 +110,7 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<ExitCode, String> 
         digest_sha256: config.sip.digest_sha256,
     });
     shards.set(vec![shard.start()]);
-    watch_services(&switchboard, &shards, fatal);
+    watch_services(&switchboard, &registrar, &shards, fatal);
 
     let control = SwitchboardControl::new(switchboard.clone(), live, gate);
     let faults =
@@ -149,6 +153,16 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<ExitCode, String> 
     Ok(code)
 }
 
+/// A call takes four sockets; shells hand out 1,024 descriptors. What the system allows is taken.
+fn raise_descriptor_limit() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(soft, hard)| if soft < hard { setrlimit(Resource::RLIMIT_NOFILE, hard, hard) } else { Ok(()) });
+    if let Err(error) = raised {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+}
+
 async fn open_store(config: &Config) -> Result<Store, String> {
     let settings = ProjectSettings {
         id: config.project.id.clone(),
@@ -179,7 +193,11 @@ async fn floors(arbiters: &[Arbiter]) -> Result<Vec<Floor>, String> {
 }
 
 fn start_media(config: &Config, router: MediaRouter) -> Result<media::MediaPool, String> {
-    let cpus = if config.media.cpus.is_empty() { vec![0] } else { config.media.cpus.clone() };
+    let cpus = if config.media.cpus.is_empty() {
+        (0..std::thread::available_parallelism().map_or(1, std::num::NonZero::get)).collect()
+    } else {
+        config.media.cpus.clone()
+    };
     let settings = MediaConfig {
         address: config.media.address,
         advertise: config.media.advertise.or_else(|| reachable(config.media.address)),
@@ -217,7 +235,7 @@ fn has_port(host: &str) -> bool {
 
 /// The address to name when listening on all of them: the one a packet to the outside would leave from. None when the
 /// address is a real one already.
-fn reachable(ip: IpAddr) -> Option<IpAddr> {
+pub(crate) fn reachable(ip: IpAddr) -> Option<IpAddr> {
     if !ip.is_unspecified() {
         return None;
     }
@@ -240,12 +258,20 @@ fn webhook_client(config: &Config, store: &Store, demo: Option<IpAddr>) -> Resul
 }
 
 /// The services a process cannot go on without: actix says nothing when one dies, so they are asked.
-fn watch_services(switchboard: &Addr<Switchboard>, shards: &Shards, fatal: fatal::Fatal) {
-    let (switchboard, shards) = (switchboard.clone(), shards.clone());
+fn watch_services(
+    switchboard: &Addr<Switchboard>,
+    registrar: &Addr<RegistrarActor>,
+    shards: &Shards,
+    fatal: fatal::Fatal,
+) {
+    let (switchboard, registrar, shards) = (switchboard.clone(), registrar.clone(), shards.clone());
     actix::spawn(async move {
         let mut every = tokio::time::interval(Duration::from_millis(500));
         loop {
             every.tick().await;
+            if !registrar.connected() {
+                fatal.service_died("registrar");
+            }
             if !switchboard.connected() {
                 fatal.service_died("switchboard");
             }
@@ -273,7 +299,8 @@ fn announce(store: &Store, listening: &[Endpoint], http: &[SocketAddr], demo: Op
     }
     println!("  project id     {}", project.project.id);
     if let Some(token) = &project.new_token {
-        println!("  API token      {token}   (made up now and shown only this once)");
+        let kept = if demo.is_some() { "made up now" } else { "made up now and shown only this once" };
+        println!("  API token      {token}   ({kept})");
         println!("  signing key    {}", project.signing_key);
     }
     if let Some(demo) = demo {

@@ -160,7 +160,7 @@ impl Handler<OfferCall> for Switchboard {
         inbound.sid = sid;
         inbound.offered = leg.offered_codecs();
         tracing::info!(call = number, %sid, %source, call_id = inbound.call_id, "call begins");
-        let origin = Origin::Inbound { leg: inbound, plan };
+        let origin = Origin::Inbound { leg: Box::new(inbound), plan };
         let call = Call::new(self.call_env(), base, origin, SystemEntropy::boxed());
         self.open(number, sid, call, Some((leg, key)));
     }

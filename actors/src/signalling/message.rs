@@ -10,6 +10,7 @@ use tandem_sip::transaction::ServerKey;
 /// From the transports.
 #[derive(Message)]
 #[rtype(result = "()")]
+#[expect(clippy::large_enum_variant, reason = "nearly all are the large one; a box would only add an allocation")]
 pub enum SipInbound {
     Message { message: SipMessage, source: Endpoint, local: Endpoint },
     Unreachable { peer: Endpoint },

@@ -54,19 +54,25 @@ pub struct Lookup {
 pub struct Contacts(pub Vec<RegisteredContact>);
 
 /// What REST sees of registrations: a copy that the registrar alone writes.
-#[derive(Clone, Default)]
-pub struct RegistrationView(Arc<RwLock<HashMap<String, Vec<(ContactView, Timestamp)>>>>, Option<Clock>);
+#[derive(Clone)]
+pub struct RegistrationView {
+    contacts: Arc<RwLock<ContactsByAor>>,
+    clock: Clock,
+}
+
+/// Each contact with the moment its registration ends.
+type ContactsByAor = HashMap<String, Vec<(ContactView, Timestamp)>>;
 
 impl RegistrationView {
     pub fn new(clock: Clock) -> Self {
-        RegistrationView(Arc::default(), Some(clock))
+        RegistrationView { contacts: Arc::default(), clock }
     }
 }
 
 impl Registrations for RegistrationView {
     fn contacts(&self, username: &str) -> Vec<ContactView> {
-        let now = self.1.map_or(Timestamp::ZERO, |c| c.now());
-        let Ok(all) = self.0.read() else { return Vec::new() };
+        let now = self.clock.now();
+        let Ok(all) = self.contacts.read() else { return Vec::new() };
         let live = all.get(username).into_iter().flatten().filter(|(_, expires)| *expires > now);
         live.map(|(view, expires)| ContactView { expires_secs: expires.since(now).as_secs(), ..view.clone() }).collect()
     }
@@ -115,7 +121,7 @@ impl RegistrarActor {
             })
             .collect();
         self.metrics.registrations(self.registrar.len());
-        if let Ok(mut all) = self.view.0.write() {
+        if let Ok(mut all) = self.view.contacts.write() {
             if contacts.is_empty() {
                 all.remove(aor);
             } else {

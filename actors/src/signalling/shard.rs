@@ -388,7 +388,7 @@ impl SipShard {
         self.layer.respond(now, key, &response);
     }
 
-    fn from_leg(&mut self, message: FromLeg) {
+    fn handle_leg(&mut self, message: FromLeg) {
         let now = self.now();
         match message {
             FromLeg::Bind { leg: _, local_tag, invite, owner } => {
@@ -469,7 +469,7 @@ impl Handler<FromLeg> for SipShard {
     type Result = ();
 
     fn handle(&mut self, msg: FromLeg, ctx: &mut Self::Context) {
-        self.from_leg(msg);
+        self.handle_leg(msg);
         self.settle(ctx);
     }
 }

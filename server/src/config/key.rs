@@ -133,7 +133,7 @@ pub const KEYS: &[Key] = &[
         "cpus",
         Kind::Integers(0, 4095),
         "[]",
-        "CPUs to pin one media thread to each. Empty: the program chooses.",
+        "CPUs to pin one media thread to each. Empty: one on every CPU of the machine.",
     ),
     Key::new(
         "http",
@@ -158,8 +158,8 @@ pub const KEYS: &[Key] = &[
         "[]",
         "Private networks webhooks may reach, as CIDR ranges. All other private addresses are refused.",
     ),
-    Key::new("limits", "calls_max", Kind::Integer(1, 1_000_000), "1000", "Calls at a time; more get 503."),
-    Key::new("limits", "calls_per_second", Kind::Integer(1, 100_000), "50", "New calls a second; more get 503."),
+    Key::new("limits", "calls_max", Kind::Integer(1, 1_000_000), "4000", "Calls at a time; more get 503."),
+    Key::new("limits", "calls_per_second", Kind::Integer(1, 100_000), "500", "New calls a second; more get 503."),
     Key::new(
         "limits",
         "drain_secs",

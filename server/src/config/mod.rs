@@ -132,7 +132,7 @@ impl Default for Config {
             http: Http { listen: (Ipv4Addr::LOCALHOST, 8080).into(), workers: 1, metrics_public: true },
             store: Store { url: "sqlite:tandem.db".into() },
             webhook: Webhook { allow: Vec::new() },
-            limits: Limits { calls_max: 1_000, calls_per_second: 50, drain_secs: 300, call_secs_max: 14_400 },
+            limits: Limits { calls_max: 4_000, calls_per_second: 500, drain_secs: 300, call_secs_max: 14_400 },
             log: Log { level: "info".into(), format: LogFormat::Text },
         }
     }

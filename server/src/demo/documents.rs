@@ -1,93 +1,124 @@
-use std::f64::consts::TAU;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::process::{Command, Stdio};
+use std::fmt::Write;
 
-use actix_web::{App, HttpResponse, HttpServer, web};
-use tandem_actors::store::Store;
+use super::tone;
 
-/// What the pages need.
-struct Pages {
-    store: Store,
-    /// Whether this machine can speak.
-    speaks: bool,
+/// The applications: their names are their identifiers and the paths of their first documents.
+pub(super) const APPS: [&str; 3] = ["echo", "hello", "dial-bob"];
+
+/// What a request for a document knows of its call, and whether it can be spoken to.
+pub(super) struct Caller<'a> {
+    pub params: &'a [(String, String)],
+    /// Where bob is.
+    pub domain: &'a str,
+    /// Without speech the caller hears tones.
+    pub speaks: bool,
 }
 
-/// Serves the demo's documents at a loopback port until the process ends.
-pub(super) fn serve(store: Store) -> Result<SocketAddr, String> {
-    let pages = web::Data::new(Pages { store, speaks: speaks() });
-    let server = HttpServer::new(move || {
-        App::new()
-            .app_data(pages.clone())
-            .route("/echo", web::to(echo))
-            .route("/hello", web::to(hello))
-            .route("/dial-bob", web::to(dial_bob))
-            .route("/tune.wav", web::to(tune))
-    })
-    .workers(1)
-    .disable_signals()
-    .shutdown_timeout(1)
-    .bind((Ipv4Addr::LOCALHOST, 0))
-    .map_err(|e| format!("demo: cannot listen: {e}"))?;
-    let address = server.addrs().first().copied().ok_or("demo: no address to listen at")?;
-    actix::spawn(server.run());
-    Ok(address)
+/// The LaML document at `path`; None where there is none.
+pub(super) fn document(path: &str, caller: &Caller<'_>) -> Option<String> {
+    let body = match path {
+        "/echo" => caller.says("greeting", "Speak, and you hear yourself. Hang up to end.") + "<Echo timeout=\"120\"/>",
+        "/hello" => hello(caller),
+        "/hello/key" => key(caller),
+        "/dial-bob" => {
+            format!("<Dial timeout=\"20\" action=\"/dial-bob/after\"><Sip>sip:bob@{}</Sip></Dial>", Xml(caller.domain))
+        }
+        "/dial-bob/after" => after(caller),
+        _ => return None,
+    };
+    Some(format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response>{body}</Response>\n"))
 }
 
-async fn echo() -> HttpResponse {
-    document("<Echo/>")
+fn hello(caller: &Caller<'_>) -> String {
+    let greeting = match user_of(caller.param("From")) {
+        Some(user) => format!("Hello, {user}. This is Tandem."),
+        None => "Hello. This is Tandem.".to_owned(),
+    };
+    let mut out = caller.says("greeting", &greeting);
+    out += "<Gather action=\"/hello/key\" numDigits=\"1\" finishOnKey=\"\" timeout=\"4\">";
+    out += &caller.says("question", "Press a key.");
+    out += "</Gather>";
+    out += &caller.says("goodbye", "You pressed no key. Goodbye.");
+    out + "<Hangup/>"
 }
 
-async fn hello(pages: web::Data<Pages>) -> HttpResponse {
-    if pages.speaks {
-        document("<Say>Hello from Tandem. Your call works. Good bye.</Say>")
-    } else {
-        document("<Play>/tune.wav</Play>")
+fn key(caller: &Caller<'_>) -> String {
+    let key = caller.param("Digits").and_then(|d| d.chars().next()).filter(|k| tone::of_key(*k).is_some());
+    let mut out = match key {
+        Some(key) => {
+            let spoken = match key {
+                '*' => "star".to_owned(),
+                '#' => "pound".to_owned(),
+                key => key.to_string(),
+            };
+            let tone = tone::of_key(key).unwrap_or_default();
+            caller.says(&tone, &format!("You pressed {spoken}."))
+        }
+        None => caller.says("question", "I did not hear which key that was."),
+    };
+    out += &caller.says("goodbye", "Goodbye.");
+    out + "<Hangup/>"
+}
+
+fn after(caller: &Caller<'_>) -> String {
+    let (tone, text) = match caller.param("DialCallStatus") {
+        Some("completed") => ("completed", "Bob hung up."),
+        Some("busy") => ("busy", "Bob is busy."),
+        Some("no-answer") => ("no-answer", "Bob does not answer."),
+        Some("canceled") => ("canceled", "The call to Bob was given up."),
+        _ => ("failed", "Bob cannot be reached. Is his phone registered?"),
+    };
+    // The tone tells the outcomes apart, so it is heard in any case.
+    let mut out = play(tone);
+    if caller.speaks {
+        out += &say(text);
+    }
+    out + "<Hangup/>"
+}
+
+impl Caller<'_> {
+    fn param(&self, name: &str) -> Option<&str> {
+        self.params.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The text, or the tone where nothing speaks.
+    fn says(&self, tone: &str, text: &str) -> String {
+        if self.speaks { say(text) } else { play(tone) }
     }
 }
 
-async fn dial_bob(pages: web::Data<Pages>) -> HttpResponse {
-    let domain = pages.store.directory().borrow().profile_domain();
-    document(&format!("<Dial timeout=\"30\"><Sip>sip:bob@{domain}</Sip></Dial>"))
+fn say(text: &str) -> String {
+    format!("<Say>{}</Say>", Xml(text))
 }
 
-async fn tune() -> HttpResponse {
-    HttpResponse::Ok().content_type("audio/wav").body(wav(&notes()))
+fn play(tone: &str) -> String {
+    format!("<Play>/tones/{}.wav</Play>", Xml(tone))
 }
 
-fn document(verbs: &str) -> HttpResponse {
-    let text = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response>{verbs}</Response>\n");
-    HttpResponse::Ok().content_type("application/xml").body(text)
+/// The user part of a SIP URI, or a number as it is, as far as it can be read out.
+fn user_of(from: Option<&str>) -> Option<String> {
+    let from = from?;
+    let bare = from.strip_prefix("sip:").or_else(|| from.strip_prefix("sips:")).unwrap_or(from);
+    let user = bare.split_once('@').map_or(bare, |(user, _)| user);
+    let user: String = user.chars().filter(|c| c.is_alphanumeric() || "+-_. ".contains(*c)).take(64).collect();
+    (!user.trim().is_empty()).then_some(user)
 }
 
-fn speaks() -> bool {
-    let mut command = Command::new("espeak-ng");
-    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|s| s.success())
-}
+/// Text as it stands in XML.
+struct Xml<'a>(&'a str);
 
-/// Three notes, for machines that cannot speak: 16-bit mono at 8 kHz.
-fn notes() -> Vec<i16> {
-    const RATE: f64 = 8_000.0;
-    let note = |hz: f64| {
-        // 0.4 s each, with soft edges.
-        (0..3_200u32).map(move |i| {
-            let edge = f64::from(i.min(3_200 - i).min(400)) / 400.0;
-            ((TAU * hz * f64::from(i) / RATE).sin() * edge * 9_000.0) as i16
-        })
-    };
-    [523.25, 659.25, 783.99].into_iter().flat_map(note).collect()
-}
-
-fn wav(samples: &[i16]) -> Vec<u8> {
-    let bytes = u32::try_from(samples.len() * 2).unwrap_or(0);
-    let mut out = Vec::with_capacity(samples.len() * 2 + 44);
-    out.extend(b"RIFF");
-    out.extend((36 + bytes).to_le_bytes());
-    out.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
-    out.extend(8_000u32.to_le_bytes());
-    out.extend(16_000u32.to_le_bytes());
-    out.extend(b"\x02\0\x10\0data");
-    out.extend(bytes.to_le_bytes());
-    out.extend(samples.iter().flat_map(|s| s.to_le_bytes()));
-    out
+impl std::fmt::Display for Xml<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for c in self.0.chars() {
+            match c {
+                '&' => f.write_str("&amp;")?,
+                '<' => f.write_str("&lt;")?,
+                '>' => f.write_str("&gt;")?,
+                '"' => f.write_str("&quot;")?,
+                c if c.is_control() => f.write_char(' ')?,
+                c => f.write_char(c)?,
+            }
+        }
+        Ok(())
+    }
 }

@@ -1,86 +1,78 @@
-use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tandem_actors::store::{
-    DomainAppRecord, EndpointRecord, HandlerFields, Store, StoreError, digest_secrets, random_sid,
+    Catalog, DomainAppRecord, EndpointRecord, HandlerFields, Store, StoreError, digest_secrets, random_sid,
 };
 use tandem_model::WallTime;
 
-const PHONES: [&str; 2] = ["alice", "bob"];
+use super::documents::APPS;
+use super::keepsake::Keepsake;
 
-/// Identifiers, and what a caller finds there.
-pub(super) const APPLICATIONS: [(&str, &str); 3] =
-    [("echo", "hear yourself"), ("hello", "a greeting"), ("dial-bob", "rings bob's phone")];
-
-/// Makes the endpoints, or gives them their passwords back if those were changed.
-pub(super) async fn phones(store: &Store) -> Result<Vec<(&'static str, String)>, String> {
-    let project = store.project();
-    let realm = &project.project.realm;
-    let mut phones = Vec::new();
-    for name in PHONES {
-        let password = password(name, &project.signing_key);
-        let secrets = digest_secrets(name, realm, &password);
-        let stored = store.catalog().endpoint_by_username(name).map(|e| EndpointRecord::clone(e));
-        let record = match stored {
-            Some(record) if record.secrets == secrets => None,
-            Some(record) => Some(EndpointRecord { secrets, ..record }),
-            None => Some(EndpointRecord::new(random_sid().map_err(words)?, name.to_owned(), secrets, now())),
-        };
-        if let Some(record) = record {
-            store.put_endpoint(record).await.map_err(words)?;
+/// Adds what is missing. What is there stays as it is, but for the address in applications that still name the
+/// one of the last start.
+pub(super) async fn seed(store: &Store, keepsake: &Keepsake, base: &str) -> Result<(), String> {
+    for (name, password) in keepsake.phones() {
+        if store.catalog().endpoint_by_username(name).is_none() {
+            let secrets = digest_secrets(name, &store.project().project.realm, password);
+            let record = EndpointRecord::new(random_sid().map_err(failed)?, name.to_owned(), secrets, wall_now());
+            store.put_endpoint(record).await.map_err(failed)?;
         }
-        phones.push((name, password));
     }
-    Ok(phones)
-}
-
-/// The same at each start, kept nowhere, and known only to who knows the project's signing key.
-fn password(name: &str, signing_key: &str) -> String {
-    let mut hex = digest_secrets(name, "demo", signing_key).sha256;
-    hex.truncate(16);
-    hex
-}
-
-/// Makes the applications, or points them at where the documents are now.
-pub(super) async fn applications(store: &Store, documents: SocketAddr) -> Result<(), String> {
-    for (identifier, _) in APPLICATIONS {
+    for name in APPS {
+        let url = format!("{base}/{name}");
         let catalog = store.catalog();
-        let stored = catalog.domain_apps.newest_first().find(|a| a.identifier == identifier && a.user == "*");
-        let mut record = match stored {
-            Some(record) => DomainAppRecord::clone(record),
-            None => blank(identifier, store)?,
-        };
-        record.handler.call_handler = Some("laml_webhooks".into());
-        record.handler.call_request_url = Some(format!("http://{documents}/{identifier}"));
-        store.put_domain_app(record).await.map_err(words)?;
+        let found = catalog.domain_apps.newest_first().find(|app| app.identifier.eq_ignore_ascii_case(name));
+        match found {
+            None => drop(store.put_domain_app(app(name, url, &catalog)?).await.map_err(failed)?),
+            Some(app) => {
+                let last = keepsake.base.as_ref().map(|base| format!("{base}/{name}"));
+                if last.is_some() && app.handler.call_request_url == last && last.as_ref() != Some(&url) {
+                    let mut moved = DomainAppRecord::clone(app);
+                    moved.handler.call_request_url = Some(url);
+                    moved.updated = wall_now();
+                    store.put_domain_app(moved).await.map_err(failed)?;
+                }
+            }
+        }
     }
     Ok(())
 }
 
-fn blank(identifier: &str, store: &Store) -> Result<DomainAppRecord, String> {
-    let now = now();
+impl Keepsake {
+    pub(super) fn phones(&self) -> [(&'static str, &str); 2] {
+        [("alice", &self.alice), ("bob", &self.bob)]
+    }
+}
+
+fn app(name: &str, url: String, catalog: &Catalog) -> Result<DomainAppRecord, String> {
+    let now = wall_now();
     Ok(DomainAppRecord {
-        id: random_sid().map_err(words)?,
+        id: random_sid().map_err(failed)?,
         revision: 0,
-        name: format!("Demo: {identifier}"),
-        identifier: identifier.to_owned(),
+        name: name.to_owned(),
+        identifier: name.to_owned(),
         user: "*".into(),
         ip_auth_enabled: false,
         ip_auth: Vec::new(),
-        handler: HandlerFields::default(),
+        handler: HandlerFields {
+            call_handler: Some("laml_webhooks".into()),
+            call_request_url: Some(url),
+            call_request_method: Some("POST".into()),
+            ..HandlerFields::default()
+        },
         encryption: "optional".into(),
-        codecs: ["OPUS", "PCMU", "PCMA"].map(str::to_owned).to_vec(),
-        ciphers: store.catalog().profile.default_ciphers.clone(),
+        codecs: catalog.profile.default_codecs.clone(),
+        ciphers: catalog.profile.default_ciphers.clone(),
         created: now,
         updated: now,
     })
 }
 
-fn now() -> WallTime {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    WallTime(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+fn failed(error: StoreError) -> String {
+    format!("[demo] {error}")
 }
 
-fn words(error: StoreError) -> String {
-    format!("demo: {error}")
+fn wall_now() -> WallTime {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    WallTime(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

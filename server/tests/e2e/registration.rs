@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::common::tandem::PASSWORD;
-use crate::common::{Options, Phone, Tandem, digest, eventually};
+use crate::common::{Phone, Tandem, digest, eventually};
 
 fn registered(tandem: &Tandem, id: &Value) -> Value {
     let path = format!("/api/relay/rest/endpoints/sip/{}", id.as_str().expect("an id"));

@@ -7,7 +7,11 @@ const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;ma
 h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse;width:100%}\
 th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #d8dee4;vertical-align:top}\
 th{font-weight:600;color:#57606a}.on{color:#116329}.off{color:#82071e}.problem{background:#ffebe9;padding:.5rem .8rem}\
-form{display:inline}input{padding:.3rem;margin-right:.5rem}code{overflow-wrap:anywhere}";
+form{display:inline}input{padding:.3rem;margin-right:.5rem}code,td{overflow-wrap:anywhere}.short{white-space:nowrap}\
+.none{color:#57606a}.scroll{overflow-x:auto}";
+
+const TABLE: &str = "<div class=\"scroll\"><table>";
+const TABLE_END: &str = "</table></div>";
 
 /// The page. Every text that comes from outside goes through [`Text`].
 pub(super) fn page(
@@ -44,50 +48,10 @@ fn write_page(
     }
     endpoints(out, catalog, contacts, endpoints_max)?;
 
-    write!(out, "<h2>Domain applications</h2><table><tr><th>Name<th>Address<th>Handler<th>Allowed from</tr>")?;
-    for app in catalog.domain_apps.newest_first() {
-        write!(
-            out,
-            "<tr><td>{}<td><code>{}@{}-{}.dapp.{}</code><td>{}<td>{}</tr>",
-            Text(&app.name),
-            Text(&app.user),
-            Text(&catalog.project.space),
-            Text(&app.identifier),
-            Text(&catalog.project.domain),
-            Text(app.handler.call_request_url.as_deref().or(app.handler.call_handler.as_deref()).unwrap_or("none")),
-            Text(&if app.ip_auth_enabled { app.ip_auth.join(", ") } else { "anywhere".into() }),
-        )?;
-    }
-    write!(out, "</table><h2>Carriers</h2><table><tr><th>Name<th>Address<th>Numbers<th>Priority</tr>")?;
-    for carrier in catalog.carriers.newest_first() {
-        write!(
-            out,
-            "<tr><td>{}<td><code>{}</code><td>{}<td>{}</tr>",
-            Text(&carrier.name),
-            Text(&carrier.uri),
-            Text(&carrier.patterns.join(", ")),
-            carrier.priority,
-        )?;
-    }
-    write!(
-        out,
-        "</table><h2>Recent calls</h2><table><tr><th>Begun<th>From<th>To<th>Direction<th>Status<th>Seconds<th>SIP</tr>"
-    )?;
-    for call in calls {
-        write!(
-            out,
-            "<tr><td>{}<td>{}<td>{}<td>{}<td>{}<td>{}<td>{} {}</tr>",
-            call.created.rfc3339(),
-            Text(&call.from),
-            Text(&call.to),
-            call.direction.as_str(),
-            call.status.as_str(),
-            call.duration_secs,
-            call.sip_code.map(|c| c.to_string()).unwrap_or_default(),
-            Text(call.sip_reason.as_deref().unwrap_or("")),
-        )?;
-    }
-    write!(out, "</table></body></html>")
+    domain_applications(out, catalog)?;
+    carriers(out, catalog)?;
+    recent_calls(out, calls)?;
+    write!(out, "</body></html>")
 }
 
 fn endpoints(
@@ -101,7 +65,11 @@ fn endpoints(
     if total > endpoints_max {
         write!(out, "<p>The newest {endpoints_max} are shown; REST lists all.</p>")?;
     }
-    write!(out, "<table><tr><th>User<th>Address<th>Caller ID<th>Registered<th></tr>")?;
+    if total == 0 {
+        none(out, "No endpoint yet. Make one below and register a phone with its user and password.")?;
+    } else {
+        write!(out, "{TABLE}<tr><th>User<th>Address<th>Caller ID<th>Registered from<th></tr>")?;
+    }
     for endpoint in catalog.endpoints.newest_first().take(endpoints_max) {
         write!(
             out,
@@ -113,7 +81,7 @@ fn endpoints(
         )?;
         let contacts = contacts(&endpoint.username);
         if contacts.is_empty() {
-            write!(out, "<span class=\"off\">no</span>")?;
+            write!(out, "<span class=\"off\">not registered</span>")?;
         }
         for c in &contacts {
             let agent = c.user_agent.as_deref().unwrap_or("");
@@ -125,14 +93,92 @@ fn endpoints(
             endpoint.id
         )?;
     }
+    if total > 0 {
+        write!(out, "{TABLE_END}")?;
+    }
     write!(
         out,
-        "</table><h2>New endpoint</h2><form method=\"post\" action=\"/dashboard/endpoints\" autocomplete=\"off\">\
+        "<h2>New endpoint</h2><form method=\"post\" action=\"/dashboard/endpoints\" autocomplete=\"off\">\
          <input name=\"username\" placeholder=\"User\" aria-label=\"User\" required>\
          <input name=\"password\" type=\"password\" placeholder=\"Password\" aria-label=\"Password\" required \
-         autocomplete=\"new-password\"><input name=\"caller_id\" placeholder=\"Caller ID\" aria-label=\"Caller ID\">\
+         autocomplete=\"new-password\"><input name=\"caller_id\" placeholder=\"Caller ID (optional)\" aria-label=\"Caller ID\">\
          <button>Create</button></form>"
     )
+}
+
+fn domain_applications(out: &mut String, catalog: &Catalog) -> std::fmt::Result {
+    let total = catalog.domain_apps.len();
+    write!(out, "<h2>Domain applications ({total})</h2>")?;
+    if total == 0 {
+        return none(out, "No application yet. Make one by REST: POST /api/relay/rest/domain_applications");
+    }
+    write!(out, "{TABLE}<tr><th>Name<th>Address<th>Calls run<th>Allowed from</tr>")?;
+    for app in catalog.domain_apps.newest_first() {
+        // As REST names it: any user part reaches it.
+        let user = if app.user == "*" { "anything" } else { &app.user };
+        write!(
+            out,
+            "<tr><td>{}<td><code>sip:{}@{}-{}.dapp.{}</code><td>{}<td>{}</tr>",
+            Text(&app.name),
+            Text(user),
+            Text(&catalog.project.space.to_ascii_lowercase()),
+            Text(&app.identifier.to_ascii_lowercase()),
+            Text(&catalog.project.domain),
+            Text(app.handler.call_request_url.as_deref().or(app.handler.call_handler.as_deref()).unwrap_or("nothing")),
+            Text(&if app.ip_auth_enabled { app.ip_auth.join(", ") } else { "anywhere".into() }),
+        )?;
+    }
+    write!(out, "{TABLE_END}")
+}
+
+fn carriers(out: &mut String, catalog: &Catalog) -> std::fmt::Result {
+    let total = catalog.carriers.len();
+    write!(out, "<h2>Carriers ({total})</h2>")?;
+    if total == 0 {
+        return none(
+            out,
+            "No carrier yet, so phone numbers cannot be called. Make one by REST: POST /api/tandem/carriers",
+        );
+    }
+    write!(out, "{TABLE}<tr><th>Name<th>Address<th>Numbers<th>Priority</tr>")?;
+    for carrier in catalog.carriers.newest_first() {
+        write!(
+            out,
+            "<tr><td>{}<td><code>{}</code><td>{}<td>{}</tr>",
+            Text(&carrier.name),
+            Text(&carrier.uri),
+            Text(&carrier.patterns.join(", ")),
+            carrier.priority,
+        )?;
+    }
+    write!(out, "{TABLE_END}")
+}
+
+fn recent_calls(out: &mut String, calls: &[CallView]) -> std::fmt::Result {
+    write!(out, "<h2>Recent calls</h2>")?;
+    if calls.is_empty() {
+        return none(out, "No call yet.");
+    }
+    write!(out, "{TABLE}<tr><th>Begun (UTC)<th>From<th>To<th>Direction<th>Status<th>Seconds<th>SIP answer</tr>")?;
+    for call in calls {
+        write!(
+            out,
+            "<tr><td class=\"short\">{}<td>{}<td>{}<td class=\"short\">{}<td class=\"short\">{}<td>{}<td>{} {}</tr>",
+            call.created.rfc3339().trim_end_matches('Z').replace('T', " "),
+            Text(&call.from),
+            Text(&call.to),
+            call.direction.as_str(),
+            call.status.as_str(),
+            call.duration_secs,
+            call.sip_code.map(|c| c.to_string()).unwrap_or_default(),
+            Text(call.sip_reason.as_deref().unwrap_or("")),
+        )?;
+    }
+    write!(out, "{TABLE_END}")
+}
+
+fn none(out: &mut String, text: &str) -> std::fmt::Result {
+    write!(out, "<p class=\"none\">{}</p>", Text(text))
 }
 
 /// Text as HTML shows it, in content and in quoted attributes.

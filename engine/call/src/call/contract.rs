@@ -26,7 +26,7 @@ pub struct CallEnv {
 /// How a call came to be.
 pub enum Origin {
     /// Somebody rang us.
-    Inbound { leg: InboundLeg, plan: Plan },
+    Inbound { leg: Box<InboundLeg>, plan: Plan },
     /// The REST API asked for it.
     Api(Box<ApiCall>),
 }

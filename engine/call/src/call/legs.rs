@@ -30,6 +30,13 @@ pub(super) struct CallLeg {
     pub callback: Option<StatusTarget>,
 }
 
+/// One status callback to send.
+pub(super) struct StatusNotice {
+    pub url: String,
+    pub method: Method,
+    pub params: Vec<(String, String)>,
+}
+
 /// Where a leg's status goes.
 pub(super) struct StatusTarget {
     pub url: String,
@@ -118,12 +125,7 @@ impl CallLeg {
     }
 
     /// A status callback's parameters (laml.md 2.4), and where they go; None when nobody asked for this event.
-    pub fn status_notice(
-        &mut self,
-        account_sid: &str,
-        now: Timestamp,
-        wall: WallTime,
-    ) -> Option<(String, Method, Vec<(String, String)>)> {
+    pub fn status_notice(&mut self, account_sid: &str, now: Timestamp, wall: WallTime) -> Option<StatusNotice> {
         let wanted = self.callback.as_ref().is_some_and(|c| match self.status {
             LegStatus::Queued => false,
             LegStatus::Initiated => c.events.initiated,
@@ -158,7 +160,7 @@ impl CallLeg {
         let callback = self.callback.as_mut()?;
         p.push(("SequenceNumber".into(), callback.sequence.to_string()));
         callback.sequence += 1;
-        Some((callback.url.clone(), callback.method, p))
+        Some(StatusNotice { url: callback.url.clone(), method: callback.method, params: p })
     }
 }
 

@@ -26,7 +26,7 @@ use tandem_model::{CallSid, Entropy, LegId, Sid, Timestamp, WallTime};
 
 use bind::Playing;
 use dial::Dialling;
-use legs::{CallLeg, StatusTarget, final_status};
+use legs::{CallLeg, StatusNotice, StatusTarget, final_status};
 
 use crate::leg::{EndedBy, LegCommand, LegEnd, LegReport};
 
@@ -98,7 +98,7 @@ impl Call {
                     Plan::App { app } => Driver::Document { source: source_of(&app.handler) },
                     Plan::Handler { endpoint } => Driver::Document { source: source_of(&endpoint.handler) },
                 };
-                (Some(leg), driver, offered)
+                (Some(*leg), driver, offered)
             }
             Origin::Api(api) => (None, Driver::Document { source: DocumentSource::Api(api) }, Vec::new()),
         };
@@ -148,6 +148,9 @@ impl Call {
     }
 
     pub fn handle(&mut self, now: Timestamp, wall: WallTime, input: CallInput) {
+        if self.finished {
+            return;
+        }
         self.clock = (now, wall);
         match input {
             CallInput::Leg { leg, report } => self.leg_report(leg, report),
@@ -358,7 +361,7 @@ impl Call {
         let (now, wall) = self.clock;
         let account = self.env.directory.project.id.clone();
         let Some(leg) = self.legs.get_mut(&id) else { return };
-        if let Some((url, method, params)) = leg.status_notice(&account, now, wall) {
+        if let Some(StatusNotice { url, method, params }) = leg.status_notice(&account, now, wall) {
             self.emit(CallEffect::Notify { url, method, params });
         }
     }

@@ -40,8 +40,9 @@ impl Leg {
             self.emit(LegEffect::Media(Command::Close { leg: self.id }));
         }
         let wait = if bye.is_some() { BYE_ANSWER } else { MEDIA_CLOSE };
-        self.settle(Closing { bye, talk, media_closed, until: now + wait });
+        // Within a step the state is taken out, which records as over; nothing may follow the `Stop` of settling.
         self.record();
+        self.settle(Closing { bye, talk, media_closed, until: now + wait });
     }
 
     pub(super) fn step_closing(&mut self, _now: Timestamp, mut s: Closing, input: LegInput) {

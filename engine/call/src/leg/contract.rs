@@ -187,7 +187,7 @@ pub enum RecordStage {
     /// An INVITE we have not answered finally.
     Incoming {
         key: ServerKey,
-        invite: Message,
+        invite: Box<Message>,
         source: Endpoint,
         local_tag: String,
     },

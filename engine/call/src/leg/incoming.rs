@@ -75,7 +75,7 @@ impl Incoming {
     pub(super) fn stage(&self, local_tag: &str) -> RecordStage {
         RecordStage::Incoming {
             key: self.key,
-            invite: self.invite.clone(),
+            invite: Box::new(self.invite.clone()),
             source: self.source,
             local_tag: local_tag.to_owned(),
         }

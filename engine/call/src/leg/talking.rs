@@ -106,9 +106,7 @@ impl Leg {
             | LegInput::RequestFailed { .. }
             | LegInput::Resolved { .. }
             | LegInput::Media(_)
-            | LegInput::Command(
-                LegCommand::Ring | LegCommand::EarlyMedia { .. } | LegCommand::Answer { .. },
-            ) => {}
+            | LegInput::Command(LegCommand::Ring | LegCommand::EarlyMedia { .. } | LegCommand::Answer { .. }) => {}
         }
         self.state = State::Talking(s);
     }

@@ -17,6 +17,9 @@ pub struct Secrets<'a> {
     pub sha256: &'a str,
 }
 
+/// Whether a host and port name this server.
+type IsOurs = Box<dyn Fn(&str, Option<u16>) -> bool + Send>;
+
 /// The server's side for one realm.
 ///
 /// One for each shard: replay is judged from its own memory, so a nonce of one shard is `stale` at another.
@@ -28,7 +31,7 @@ pub struct Challenger {
     ledger: NonceLedger,
     /// Stands in for the secret of a user that does not exist.
     dummy: String,
-    is_ours: Box<dyn Fn(&str, Option<u16>) -> bool + Send>,
+    is_ours: IsOurs,
 }
 
 impl Challenger {

@@ -30,7 +30,7 @@ pub fn rtp_pair(ip: IpAddr) -> (UdpSocket, UdpSocket) {
     for _ in 0..200 {
         let rtp = UdpSocket::bind((ip, 0)).expect("a UDP port");
         let port = rtp.local_addr().expect("its address").port();
-        if port % 2 == 0
+        if port.is_multiple_of(2)
             && port < u16::MAX
             && let Ok(rtcp) = UdpSocket::bind((ip, port + 1))
         {

@@ -100,13 +100,7 @@ impl Call {
         let id = self.primary;
         let Some(leg) = self.legs.get_mut(&id).filter(|l| !l.closed) else { return };
         leg.closed = true;
-        let end = LegEnd {
-            status,
-            reason: why.to_owned(),
-            by,
-            call_id: String::new(),
-            headers: vec![],
-        };
+        let end = LegEnd { status, reason: why.to_owned(), by, call_id: String::new(), headers: vec![] };
         self.leg_ended(id, end);
         self.leg_settled(id);
     }
@@ -152,6 +146,9 @@ impl Call {
 
     /// REST gives a live call another document.
     pub(in super::super) fn take_over(&mut self, document: ApiDocument) {
+        if self.ending {
+            return;
+        }
         if self.script.is_some() {
             let input = match document {
                 ApiDocument::Url(url, method) => Input::Redirect { url, method },

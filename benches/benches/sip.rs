@@ -1,0 +1,145 @@
+//! Signalling, step by step. A bench bears the name of the step it measures.
+
+use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
+
+use bytes::Bytes;
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use tandem_benches::{addr, fixtures};
+use tandem_laml::{Script, ScriptConfig};
+use tandem_model::{SeedEntropy, SrtpSuite, Timestamp};
+use tandem_sdp::{Capabilities, CodecOffer, Encryption, LocalMedia, Preference};
+use tandem_sip::auth::{Account, Challenge, Challenger, Role, Secrets, ha1_pair};
+use tandem_sip::message::Message;
+
+const NOW: Timestamp = Timestamp::ZERO;
+
+/// What every request's handling looks at: the topmost Via, identity, sequence, target and what the body is.
+fn base_headers(message: &Message) -> usize {
+    let text = |s: Option<&str>| s.map_or(0, str::len);
+    text(message.via().branch())
+        + text(message.request_uri().map(|u| u.host()))
+        + text(message.from_tag())
+        + text(message.to_tag())
+        + message.to().uri().map_or(0, |u| u.host().len())
+        + message.call_id().len()
+        + message.cseq().number as usize
+        + usize::from(message.max_forwards().unwrap_or(0))
+        + message.contacts().count()
+        + message.routes().count()
+        + message.record_routes().count()
+        + text(message.content_type())
+        + message.body().len()
+}
+
+fn messages(c: &mut Criterion) {
+    let bytes = fixtures::invite();
+    c.bench_function("sip/parse INVITE", |b| b.iter(|| Message::parse(black_box(bytes.clone()))));
+    c.bench_function("sip/parse INVITE and base headers", |b| {
+        b.iter(|| Message::parse(black_box(bytes.clone())).map(|m| base_headers(&m)));
+    });
+    let invite = Message::parse(bytes).expect("well-formed");
+    c.bench_function("sip/write 200 response", |b| {
+        b.iter(|| {
+            Message::response(black_box(&invite), addr(10), 200, None)
+                .to_tag("8d41f2a09b3c7e65")
+                .header("Contact", "<sip:192.0.2.1:5060>")
+                .header("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO")
+                .header("Server", "Tandem/0.1.0")
+                .body("application/sdp", fixtures::OFFER)
+                .build()
+        });
+    });
+    c.bench_function("sip/write INVITE request", |b| {
+        b.iter(|| {
+            Message::request("INVITE", black_box("sip:bob@192.0.2.20:5060;transport=udp"))
+                .header("Via", "SIP/2.0/UDP 192.0.2.1:5060;rport;branch=z9hG4bK8d41f2a09b3c7e65")
+                .header("Max-Forwards", "69")
+                .name_addr("From", Some("Alice"), "sip:alice@example-main.sip.example.org", ";tag=77ab01cd92ef4410")
+                .name_addr("To", None, "sip:bob@example-main.sip.example.org", "")
+                .header("Call-ID", "5f1e6a1c-8a4e-4b0f-9f43-0d5ce2e0a2b7")
+                .header("CSeq", "1 INVITE")
+                .header("Contact", "<sip:192.0.2.1:5060>")
+                .header("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO")
+                .header("User-Agent", "Tandem/0.1.0")
+                .body("application/sdp", fixtures::OFFER)
+                .build()
+        });
+    });
+}
+
+fn digest(c: &mut Criterion) {
+    let (realm, user, password) = ("example.org", "alice", "correct horse");
+    let (md5, sha256) = ha1_pair(user, realm, password);
+    let secrets = Secrets { md5: &md5, sha256: &sha256 };
+    let invite = Message::parse(fixtures::invite()).expect("well-formed");
+    let uri = invite.request_uri().expect("has one").as_str().to_owned();
+    for algorithm in ["SHA-256", "MD5"] {
+        let mut entropy = SeedEntropy::new(1);
+        let mut challenger = Challenger::new(realm, &mut entropy);
+        let values = challenger.challenge(NOW, false, &mut entropy);
+        let wanted = format!("algorithm={algorithm},");
+        let offered = values.iter().map(String::as_str).filter(|v| v.contains(&wanted));
+        let challenge = Challenge::strongest(Role::Proxy, offered).expect("both are offered");
+        let mut count = 0;
+        c.bench_function(&format!("sip/digest verify {algorithm}"), |b| {
+            b.iter_batched(
+                || {
+                    // Each answer is good once.
+                    count += 1;
+                    let account = Account { username: user, password };
+                    let (name, value) = challenge.answer("INVITE", &uri, account, count, &mut entropy);
+                    let line = format!("{name}: {value}\r\nMax-Forwards:");
+                    let text = String::from_utf8_lossy(invite.bytes()).replacen("Max-Forwards:", &line, 1);
+                    Message::parse(Bytes::from(text)).expect("well-formed")
+                },
+                |request| challenger.verify(NOW, Role::Proxy, &request, |_| Some(secrets)).expect("right password"),
+                BatchSize::SmallInput,
+            );
+        });
+    }
+}
+
+fn sdp(c: &mut Criterion) {
+    let offer = fixtures::OFFER.as_bytes();
+    c.bench_function("sdp/parse offer", |b| b.iter(|| tandem_sdp::parse(black_box(offer))));
+    let codec = |name: &str, clock_hz, channels, payload_type| CodecOffer {
+        name: name.to_owned(),
+        clock_hz,
+        channels,
+        payload_type,
+        fmtp: String::new(),
+    };
+    let capabilities = Capabilities {
+        codecs: vec![codec("PCMU", 8_000, 1, 0), codec("PCMA", 8_000, 1, 8), codec("opus", 48_000, 2, 96)],
+        dtmf: true,
+        ptime_ms: 20,
+        encryption: Encryption::Optional,
+        suites: SrtpSuite::ALL.to_vec(),
+        rtcp_mux: true,
+        pins: Vec::new(),
+    };
+    let local = LocalMedia::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 16_384, 1);
+    let remote = tandem_sdp::parse(offer).expect("well-formed");
+    let mut entropy = SeedEntropy::new(1);
+    c.bench_function("sdp/answer", |b| {
+        b.iter(|| {
+            tandem_sdp::answer(&capabilities, &local, black_box(&remote), Preference::Offered, &mut entropy)
+                .expect("a codec in common")
+        });
+    });
+}
+
+/// The document, and what it says before it waits for the first prompt to end.
+fn laml(c: &mut Criterion) {
+    c.bench_function("laml/document and first instructions", |b| {
+        b.iter(|| {
+            let mut script = Script::new(ScriptConfig::default());
+            script.start_document(NOW, black_box(fixtures::DOCUMENT));
+            std::iter::from_fn(|| script.poll()).count()
+        });
+    });
+}
+
+criterion_group!(benches, messages, digest, sdp, laml);
+criterion_main!(benches);

@@ -1,0 +1,15 @@
+//! The leg and call machines from outside: text in, text out. No actor, socket or clock.
+//!
+//! `peer` is the far end of one leg, `world` a call with its legs and a media engine that always does as it is told.
+
+mod call_api;
+mod call_connect;
+mod call_dial;
+mod call_script;
+mod leg_incoming;
+mod leg_outgoing;
+mod leg_talking;
+mod peer;
+mod random;
+mod rig;
+mod world;

@@ -1,0 +1,330 @@
+//! The far end of a leg: says SIP from short words, and turns what it hears into short words.
+
+use bytes::Bytes;
+use tandem_call::leg::{EndedBy, LegCommand, LegEffect, LegInput, LegReport, RecordStage, RequestFailure, RequestId};
+use tandem_media::control::{Command, Event, LegStats, OpenFailed, PlayId};
+use tandem_model::{Endpoint, LegId, Timestamp, Transport};
+use tandem_sip::message::{Builder, Message};
+use tandem_sip::transaction::{Config, Event as SipEvent, ServerKey, TransactionLayer};
+
+pub fn address() -> Endpoint {
+    Endpoint::new(Transport::Udp, "203.0.113.9:5060".parse().unwrap())
+}
+
+/// Names server transactions, as only a transaction layer can.
+pub struct Keys(TransactionLayer, u32);
+
+impl Keys {
+    pub fn new() -> Self {
+        Keys(TransactionLayer::new(Config::new([1; 16])), 0)
+    }
+
+    pub fn next(&mut self) -> ServerKey {
+        self.1 += 1;
+        let request = Message::request("OPTIONS", "sip:h")
+            .header("Via", &format!("SIP/2.0/UDP 203.0.113.9;branch=z9hG4bKkey{}", self.1))
+            .header("From", "<sip:k@h>;tag=k")
+            .header("To", "<sip:h>")
+            .header("Call-ID", &format!("k{}", self.1))
+            .header("CSeq", "1 OPTIONS")
+            .build();
+        self.0.handle_message(Timestamp::ZERO, request, address(), address());
+        while let Some(event) = self.0.poll_event() {
+            if let SipEvent::Request { key, .. } = event {
+                return key;
+            }
+        }
+        panic!("a request makes a transaction");
+    }
+}
+
+/// A description by name: `sdp` is G.711 at port 4000; the others differ in what their name says.
+pub fn description(name: &str) -> Option<Bytes> {
+    let (host, port, formats, direction) = match name {
+        "sdp" => ("203.0.113.9", 4000, "0 8 101", "sendrecv"),
+        "pcma" => ("203.0.113.9", 4000, "8", "sendrecv"),
+        "fork" => ("203.0.113.77", 7000, "0", "sendrecv"),
+        "hold" => ("203.0.113.9", 4000, "0 8 101", "sendonly"),
+        "inactive" => ("203.0.113.9", 4000, "0 8 101", "inactive"),
+        "g729" => ("203.0.113.9", 4000, "18", "sendrecv"),
+        "junk" => return Some(Bytes::from_static(b"this is no description")),
+        _ => return None,
+    };
+    let text = format!(
+        "v=0\r\no=- 7 7 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\nm=audio {port} RTP/AVP {formats}\r\n\
+         a=rtpmap:101 telephone-event/8000\r\na={direction}\r\n"
+    );
+    Some(text.into())
+}
+
+/// An INVITE from this far end; `words` as in [`Peer::says`].
+pub fn invite(to: &str, words: &str) -> Message {
+    let mut b = Message::request("INVITE", to)
+        .header("Via", "SIP/2.0/UDP 203.0.113.9:5060;branch=z9hG4bKinvite")
+        .header("Max-Forwards", "70")
+        .header("From", "\"Alice\" <sip:alice@acme-main.sip.example.test>;tag=theirs")
+        .header("To", &format!("<{to}>"))
+        .header("Call-ID", "incoming-1")
+        .header("CSeq", "1 INVITE");
+    if !words.contains("nocontact") {
+        b = b.header("Contact", "<sip:alice@203.0.113.9:5060>");
+    }
+    with_words(b, words).build()
+}
+
+pub struct Peer {
+    leg: LegId,
+    keys: Keys,
+    local_tag: String,
+    call_id: String,
+    cseq: u32,
+    /// Of the last INVITE it sent, which its ACK repeats.
+    invite_cseq: u32,
+    /// INVITEs we were sent, and their ids.
+    invites: Vec<(RequestId, Message)>,
+    byes: Vec<(RequestId, Message)>,
+    resolving: Option<RequestId>,
+    pub record: Option<RecordStage>,
+    pub last_response: Option<Message>,
+}
+
+impl Peer {
+    pub fn new(leg: LegId) -> Self {
+        Peer {
+            leg,
+            keys: Keys::new(),
+            local_tag: String::new(),
+            call_id: "incoming-1".into(),
+            cseq: 1,
+            invite_cseq: 1,
+            invites: vec![],
+            byes: vec![],
+            resolving: None,
+            record: None,
+            last_response: None,
+        }
+    }
+
+    pub fn invite(&self) -> &Message {
+        &self.invites.last().expect("an INVITE was sent").1
+    }
+
+    /// `180`, `200 sdp tag=b`, `200 bye`, `401 stale` are responses to the last INVITE or BYE; `BYE`, `INVITE hold`,
+    /// `UPDATE`, `ACK sdp` requests; the rest is media, commands and the transaction layer's reports.
+    pub fn says(&mut self, line: &str) -> LegInput {
+        let mut words = line.split(' ');
+        let first = words.next().unwrap_or_default();
+        let rest = line[first.len()..].trim();
+        if let Ok(status) = first.parse::<u16>() {
+            return self.response(status, rest);
+        }
+        if first.chars().all(|c| c.is_ascii_uppercase()) {
+            return self.request(first, rest);
+        }
+        let (leg, stats) = (self.leg, Box::new(LegStats::default()));
+        let last = |sent: &[(RequestId, Message)]| sent.last().expect("a request was sent").0;
+        match first {
+            "opened" => LegInput::Media(Event::Opened { leg, rtp_port: 20_000 }),
+            "open-failed" => LegInput::Media(Event::OpenFailed { leg, reason: OpenFailed::PortsExhausted }),
+            "closed" => LegInput::Media(Event::Closed { leg, stats }),
+            "failed" => LegInput::Media(Event::Failed { leg, stats }),
+            "rtp-timeout" => LegInput::Media(Event::TimedOut { leg }),
+            "digit" => LegInput::Media(Event::Digit { leg, digit: rest.chars().next().expect("a digit") }),
+            "play-done" => {
+                LegInput::Media(Event::PlayDone { leg, play: PlayId(rest.parse().expect("a number")), completed: true })
+            }
+            "cancelled" => LegInput::Cancelled,
+            "timeout" => LegInput::RequestFailed { id: last(&self.invites), failure: RequestFailure::Timeout },
+            "unreachable" => LegInput::RequestFailed { id: last(&self.invites), failure: RequestFailure::Transport },
+            "bye-timeout" => LegInput::RequestFailed { id: last(&self.byes), failure: RequestFailure::Timeout },
+            "resolved" => LegInput::Resolved { id: self.resolving.expect("a lookup"), hop: Ok(address()) },
+            "unresolved" => {
+                LegInput::Resolved { id: self.resolving.expect("a lookup"), hop: Err("no such host".into()) }
+            }
+            "ring" => LegInput::Command(LegCommand::Ring),
+            "early" => LegInput::Command(LegCommand::EarlyMedia { prefer: None }),
+            "answer" => LegInput::Command(LegCommand::Answer { prefer: None }),
+            "answer-pcma" => LegInput::Command(LegCommand::Answer { prefer: Some(tandem_codecs::CodecId::Pcma) }),
+            "reject" => {
+                let status = rest.parse().expect("a status");
+                LegInput::Command(LegCommand::Reject { status, reason: None, headers: vec![] })
+            }
+            "hangup" => {
+                let reason = (!rest.is_empty()).then(|| rest.to_owned());
+                LegInput::Command(LegCommand::Hangup { reason })
+            }
+            _ => panic!("{line:?} means nothing"),
+        }
+    }
+
+    /// Whether [`Peer::says`] can: what answers a request needs one.
+    pub fn can_say(&self, line: &str) -> bool {
+        let first = line.split(' ').next().unwrap_or_default();
+        match first {
+            "timeout" | "unreachable" => !self.invites.is_empty(),
+            "bye-timeout" => !self.byes.is_empty(),
+            "resolved" | "unresolved" => self.resolving.is_some(),
+            _ if first.parse::<u16>().is_ok() && line.contains("bye") => !self.byes.is_empty(),
+            _ if first.parse::<u16>().is_ok() => !self.invites.is_empty(),
+            _ => true,
+        }
+    }
+
+    fn response(&self, status: u16, words: &str) -> LegInput {
+        let to_bye = words.contains("bye");
+        let nth = if words.contains("first") { 0 } else { self.invites.len().saturating_sub(1) };
+        let (id, request) =
+            if to_bye { self.byes.last().expect("a BYE") } else { self.invites.get(nth).expect("an INVITE") };
+        let tag = words.split(' ').find_map(|w| w.strip_prefix("tag=")).unwrap_or("theirs");
+        let mut b = Message::response(request, address().addr, status, None);
+        if status > 100 && !words.contains("notag") {
+            b = b.to_tag(tag);
+        }
+        if !to_bye && (101..300).contains(&status) {
+            b = b.header("Contact", &format!("<sip:{tag}@203.0.113.9:5060>"));
+        }
+        let stale = if words.contains("stale") { ", stale=true" } else { "" };
+        let challenge = format!("Digest realm=\"there\", nonce=\"n{}\", qop=\"auth\"{stale}", self.invites.len());
+        match status {
+            401 => b = b.header("WWW-Authenticate", &challenge),
+            407 => b = b.header("Proxy-Authenticate", &challenge),
+            _ => {}
+        }
+        LegInput::Response { id: *id, message: with_words(b, words).build(), source: address() }
+    }
+
+    /// Words: a description's name, `cseq=N`, `tag=T`, `call-id=C`, and header fields as `Name:value`.
+    fn request(&mut self, method: &str, words: &str) -> LegInput {
+        let value = |name: &str| words.split(' ').find_map(|w| w.strip_prefix(name));
+        self.cseq += u32::from(method != "ACK");
+        if method == "INVITE" {
+            self.invite_cseq = self.cseq;
+        }
+        let next = if method == "ACK" { self.invite_cseq } else { self.cseq };
+        let cseq = value("cseq=").map_or(next, |n| n.parse().expect("a number"));
+        let b = Message::request(method, "sip:tandem@198.51.100.1:5060")
+            .header("Via", &format!("SIP/2.0/UDP 203.0.113.9:5060;branch=z9hG4bK{method}{cseq}"))
+            .header("Max-Forwards", "70")
+            .header("From", &format!("<sip:alice@h>;tag={}", value("tag=").unwrap_or("theirs")))
+            .header("To", &format!("<sip:tandem@h>;tag={}", self.local_tag))
+            .header("Call-ID", value("call-id=").unwrap_or(&self.call_id))
+            .header("CSeq", &format!("{cseq} {method}"))
+            .header("Contact", "<sip:alice@203.0.113.9:5060>");
+        let message = with_words(b, words).build();
+        if method == "ACK" {
+            return LegInput::Ack(message);
+        }
+        LegInput::Request { key: self.keys.next(), message, source: address() }
+    }
+
+    pub fn key(&mut self) -> ServerKey {
+        self.keys.next()
+    }
+
+    /// What an effect looks like from here; None for bookkeeping.
+    pub fn hears(&mut self, effect: &LegEffect) -> Option<String> {
+        Some(match effect {
+            LegEffect::Bind { local_tag } => {
+                self.local_tag.clone_from(local_tag);
+                return None;
+            }
+            LegEffect::Record(record) => {
+                self.record = Some(record.stage.clone());
+                return None;
+            }
+            LegEffect::Request { id, message, .. } => {
+                let sent = (*id, message.clone());
+                let cseq = message.cseq().number;
+                let auth = ["Authorization", "Proxy-Authorization"].into_iter().find(|n| message.header(n).is_some());
+                let auth = auth.map(|n| format!(" {n}")).unwrap_or_default();
+                let reason = message.header("Reason").map(|r| format!(" [{r}]")).unwrap_or_default();
+                match message.method_str() {
+                    "INVITE" => {
+                        self.call_id = message.call_id().to_owned();
+                        self.invites.push(sent);
+                    }
+                    _ => self.byes.push(sent),
+                }
+                format!("{} {cseq}{auth}{}{reason}", message.method_str(), shape(message.body()))
+            }
+            LegEffect::Cancel { .. } => "CANCEL".into(),
+            LegEffect::SendAck { message, .. } => format!("ACK {}", message.cseq().number),
+            LegEffect::Respond { message, .. } => {
+                self.last_response = Some(message.clone());
+                let reason = message.header("Reason").map(|r| format!(" [{r}]")).unwrap_or_default();
+                format!("{}{}{reason}", message.status().unwrap_or(0), shape(message.body()))
+            }
+            LegEffect::Resolve { id, uri } => {
+                self.resolving = Some(*id);
+                format!("resolve {uri}")
+            }
+            LegEffect::Media(command) => media(command),
+            LegEffect::Report(report) => reported(report),
+            LegEffect::Stop => "stop".into(),
+        })
+    }
+}
+
+/// A media command as text, without the leg's name.
+pub fn media(command: &Command) -> String {
+    match command {
+        Command::Open { .. } => "open".into(),
+        Command::Close { .. } => "close".into(),
+        Command::Configure { spec, .. } => {
+            let to = spec.remote_rtp.map_or("nowhere".into(), |a| a.to_string());
+            let (send, receive) = (if spec.send { 's' } else { '-' }, if spec.receive { 'r' } else { '-' });
+            format!("configure {:?} {to} {send}{receive}", spec.codec)
+        }
+        Command::Bridge { a, b } => format!("bridge {a} {b}"),
+        Command::Unbridge { leg } => format!("unbridge {leg}"),
+        Command::Play { leg, play, .. } => format!("play {leg} {}", play.0),
+        Command::StopPlay { leg, play } => format!("stop-play {leg} {}", play.0),
+        Command::SendDigits { leg, digits, .. } => format!("digits {leg} {digits}"),
+        Command::Echo { leg, on } => format!("echo {leg} {on}"),
+        Command::Query { .. } | Command::InjectPanic { .. } => "unexpected".into(),
+    }
+}
+
+fn reported(report: &LegReport) -> String {
+    match report {
+        LegReport::Progress { status, early_media: None } => format!("progress {status}"),
+        LegReport::Progress { status, early_media: Some(codec) } => format!("progress {status} {codec:?}"),
+        LegReport::Answered { codec, .. } => format!("answered {codec:?}"),
+        LegReport::Renegotiated { codec } => format!("renegotiated {codec:?}"),
+        LegReport::Digit(digit) => format!("digit {digit}"),
+        LegReport::PlayDone { play, .. } => format!("play-done {}", play.0),
+        LegReport::Ended(end) => {
+            let by = match end.by {
+                EndedBy::Remote => "remote",
+                EndedBy::Local => "local",
+                EndedBy::MediaTimeout => "media-timeout",
+                EndedBy::Failure => "failure",
+            };
+            let headers: String = end.headers.iter().map(|(n, v)| format!(" {n}:{v}")).collect();
+            format!("ended {} {by}{headers}", end.status)
+        }
+        LegReport::Closed(_) => "closed".into(),
+    }
+}
+
+fn with_words(mut b: Builder, words: &str) -> Builder {
+    for word in words.split(' ') {
+        if let Some(sdp) = description(word) {
+            let kind = if words.contains("isup") { "application/isup" } else { "application/sdp" };
+            b = b.body(kind, sdp);
+        } else if let Some((name, value)) = word.split_once(':') {
+            b = b.header(name, value);
+        }
+    }
+    b
+}
+
+/// The direction of the description in a body.
+fn shape(body: &[u8]) -> String {
+    if body.is_empty() {
+        return String::new();
+    }
+    let text = String::from_utf8_lossy(body);
+    let direction = ["sendrecv", "sendonly", "recvonly", "inactive"].into_iter().find(|d| text.contains(d));
+    format!(" {}", direction.unwrap_or("sdp"))
+}

@@ -1,0 +1,100 @@
+//! One leg and its far end, run through a table of steps.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tandem_call::leg::{
+    Credentials, Destination, IncomingInvite, InviteSpec, Leg, LegEffect, LegEnv, MediaPolicy, Refused, SharedEnv,
+};
+use tandem_model::{LegId, SeedEntropy, Sid, Timestamp, Transport};
+
+use crate::peer::{self, Peer};
+
+pub fn env() -> SharedEnv {
+    Arc::new(LegEnv {
+        sent_by: vec![(Transport::Udp, "198.51.100.1:5060".into())],
+        media_address: IpAddr::from([198, 51, 100, 1]),
+        user_agent: "Tandem".into(),
+    })
+}
+
+pub fn spec() -> InviteSpec {
+    InviteSpec {
+        request_uri: "sip:bob@203.0.113.9".into(),
+        destination: Destination::Flow(peer::address()),
+        to_uri: "sip:bob@203.0.113.9".into(),
+        from_uri: "sip:alice@acme-main.sip.example.test".into(),
+        from_display: None,
+        max_forwards: 69,
+        headers: vec![("X-Tag".into(), "7".into())],
+        credentials: Some(Credentials { username: "u".into(), password: "p".into() }),
+        media: MediaPolicy::default(),
+    }
+}
+
+pub struct Rig {
+    pub leg: Leg,
+    pub peer: Peer,
+    pub now: Timestamp,
+}
+
+impl Rig {
+    /// Called by the far end, with a description of that name or none.
+    pub fn called(offer: &str) -> Rig {
+        Rig::try_called(offer).unwrap_or_else(|r| panic!("refused: {r:?}"))
+    }
+
+    pub fn try_called(words: &str) -> Result<Rig, Refused> {
+        let mut peer = Peer::new(LegId(1));
+        let message = peer::invite("sip:tandem@198.51.100.1", words);
+        let invite = IncomingInvite { key: peer.key(), message, source: peer::address() };
+        let sid = Sid::from_bytes([1; 16]);
+        let entropy = Box::new(SeedEntropy::new(1));
+        let leg = Leg::new_incoming(LegId(1), sid, env(), MediaPolicy::default(), invite, entropy)?;
+        Ok(Rig { leg, peer, now: Timestamp::from_secs(1) })
+    }
+
+    /// Calls the far end.
+    pub fn calling(spec: InviteSpec) -> Rig {
+        let leg = Leg::new_outgoing(LegId(1), Sid::from_bytes([1; 16]), env(), spec, Box::new(SeedEntropy::new(2)));
+        Rig { leg, peer: Peer::new(LegId(1)), now: Timestamp::from_secs(1) }
+    }
+
+    /// Everything the leg wants done, in short.
+    pub fn effects(&mut self) -> String {
+        let mut out = Vec::new();
+        while let Some(effect) = self.leg.poll() {
+            out.extend(self.peer.hears(&effect));
+            if matches!(effect, LegEffect::Stop) {
+                assert!(self.leg.is_over(), "a leg that stops is over");
+            }
+        }
+        out.join("; ")
+    }
+
+    pub fn step(&mut self, line: &str) -> String {
+        match line.strip_prefix('+') {
+            Some(millis) => {
+                self.now = self.now + Duration::from_millis(millis.parse().expect("milliseconds"));
+                self.leg.expire(self.now);
+            }
+            None => {
+                let input = self.peer.says(line);
+                self.leg.handle(self.now, input);
+            }
+        }
+        self.effects()
+    }
+
+    /// Each step's input, and what must come of it.
+    #[track_caller]
+    pub fn run(mut self, steps: &[(&str, &str)]) -> Rig {
+        self.effects();
+        for (at, (input, want)) in steps.iter().enumerate() {
+            let got = self.step(input);
+            assert_eq!(got, *want, "step {at}: {input:?}");
+        }
+        self
+    }
+}

@@ -1,0 +1,549 @@
+//! A whole call without actors: its machine, its legs, their far ends, a media engine and a clock that tests move.
+//!
+//! What the call wants done and what far ends see is one log of short lines, taken step by step.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tandem_call::call::{
+    ApiCall, ApiDocument, Call, CallEffect, CallEnv, CallInput, InboundLeg, LegRow, Origin, Party, Plan,
+    RegisteredContact,
+};
+use tandem_call::directory::{
+    Carrier, Directory, DomainApp, Encryption, Handler, OutboundPolicy, Project, SipEndpoint, SipProfile, WebhookSet,
+};
+use tandem_call::leg::{IncomingInvite, Leg, LegEffect, LegInput, LegReport, MediaPolicy};
+use tandem_call::routing;
+use tandem_laml::instruction::{Document, FetchFailure, Method, StatusCallback, StatusEvents};
+use tandem_media::control::{Clip, Command, Event, LegStats};
+use tandem_model::{LegId, SampleRate, SeedEntropy, Sid, Timestamp, WallTime};
+use tandem_sip::message::Uri;
+
+use crate::peer::{self, Peer};
+use crate::rig;
+
+pub const DOMAIN: &str = "acme-main.sip.example.test";
+
+struct Side {
+    leg: Leg,
+    peer: Peer,
+    ended: u32,
+    closed: u32,
+    stopped: bool,
+}
+
+pub struct World {
+    pub call: Call,
+    parties: BTreeMap<LegId, Side>,
+    /// Legs without a machine.
+    crashed: Vec<LegId>,
+    now: Timestamp,
+    log: Vec<String>,
+    /// For each leg, media events that come by themselves.
+    media: VecDeque<Event>,
+    /// Plays go on until the test ends them.
+    pub hold_plays: bool,
+    /// Lookups stay unanswered until the test says so.
+    pub hold_lookups: bool,
+    /// Prompts stay unloaded until the test says so.
+    pub hold_prompts: bool,
+    pub rows: BTreeMap<String, LegRow>,
+    pub finished: u32,
+    /// Parameters of the last fetch or notice.
+    pub params: Vec<(String, String)>,
+    pub last_ticket: u64,
+}
+
+pub fn directory() -> Directory {
+    let profile = SipProfile {
+        domain_identifier: "main".into(),
+        default_codecs: vec!["PCMU".into(), "PCMA".into()],
+        default_send_as: Some("+15550001111".into()),
+        default_outbound_policy: OutboundPolicy::Passthrough,
+        ..SipProfile::default()
+    };
+    let project =
+        Project { id: "acc".into(), space: "acme".into(), domain: "example.test".into(), realm: "example.test".into() };
+    let endpoints = ["alice", "bob", "carol"].map(|name| {
+        let endpoint = SipEndpoint {
+            id: Sid::from_bytes([name.len() as u8; 16]),
+            username: name.into(),
+            secrets: Default::default(),
+            caller_id: None,
+            send_as: None,
+            codecs: vec![],
+            ciphers: vec![],
+            encryption: Encryption::Default,
+            outbound_policy: None,
+            handler: Handler::None,
+        };
+        (name.to_owned(), Arc::new(endpoint))
+    });
+    let carriers = ["one", "two"].map(|name| {
+        Arc::new(Carrier {
+            id: Sid::from_bytes([7; 16]),
+            name: name.into(),
+            uri: format!("sip:{name}.carrier.test"),
+            username: None,
+            password: None,
+            patterns: vec!["+1*".into()],
+            priority: 1,
+            allow_from: vec![],
+        })
+    });
+    Directory { project, profile, endpoints: endpoints.into(), domain_apps: vec![], carriers: carriers.into() }
+}
+
+/// An application whose document is fetched.
+pub fn app() -> Arc<DomainApp> {
+    let hooks = WebhookSet {
+        request_url: "https://app.test/start".into(),
+        status_callback_url: Some("https://app.test/status".into()),
+        ..WebhookSet::default()
+    };
+    Arc::new(DomainApp {
+        id: Sid::from_bytes([9; 16]),
+        name: "app".into(),
+        identifier: "app".into(),
+        user: "*".into(),
+        ip_auth_enabled: false,
+        ip_auth: vec![],
+        handler: Handler::LamlWebhooks(hooks),
+        encryption: Encryption::Default,
+        codecs: vec![],
+        ciphers: vec![],
+    })
+}
+
+pub fn api_call(to: &str, document: &str) -> ApiCall {
+    ApiCall {
+        sid: Sid::from_bytes([1; 16]),
+        to: to.into(),
+        from: "+15550001111".into(),
+        caller_id: None,
+        document: ApiDocument::Inline(document.into()),
+        fallback: None,
+        status_callback: Some(StatusCallback {
+            url: "https://app.test/status".into(),
+            method: Method::Post,
+            events: StatusEvents { initiated: true, ringing: true, answered: true, completed: true },
+        }),
+        timeout: Duration::from_secs(60),
+        send_digits: None,
+        credentials: None,
+    }
+}
+
+impl World {
+    /// Alice dials `to`; `offer` as in [`peer::description`].
+    pub fn dials(to: &str, offer: &str) -> World {
+        World::dialling(to, offer, false)
+    }
+
+    /// The registrar takes its time.
+    pub fn dials_looking(to: &str) -> World {
+        World::dialling(to, "sdp", true)
+    }
+
+    fn dialling(to: &str, offer: &str, hold_lookups: bool) -> World {
+        let directory = directory();
+        let alice = directory.endpoints["alice"].clone();
+        let caller = routing::Caller::Endpoint(alice.clone());
+        let route = routing::route(&directory, &caller, &Uri::parse(to).unwrap(), |_, _| false).unwrap();
+        World::inbound(directory, Plan::Connect { caller: Party::Endpoint(alice), route }, offer, hold_lookups)
+    }
+
+    /// Somebody calls the application, which answers with `document`.
+    pub fn app(document: &str) -> World {
+        World::app_offered(document, "sdp")
+    }
+
+    pub fn app_offered(document: &str, offer: &str) -> World {
+        let mut world = World::inbound(directory(), Plan::App { app: app() }, offer, false);
+        assert_eq!(world.take(), "fetch https://app.test/start");
+        world.document(document);
+        world
+    }
+
+    /// What plays does so until the test ends it.
+    pub fn app_playing(document: &str) -> World {
+        let mut world = World::first_request();
+        world.take();
+        world.hold_plays = true;
+        world.document(document);
+        world
+    }
+
+    /// Prompts are loaded when the test says so.
+    pub fn app_without_audio(document: &str) -> World {
+        let mut world = World::first_request();
+        world.hold_prompts = true;
+        world.document(document);
+        world
+    }
+
+    /// The application's document is still being fetched.
+    pub fn first_request() -> World {
+        World::inbound(directory(), Plan::App { app: app() }, "sdp", false)
+    }
+
+    pub fn inbound(directory: Directory, plan: Plan, offer: &str, hold_lookups: bool) -> World {
+        let (id, sid) = (LegId(1), Sid::from_bytes([1; 16]));
+        let mut peer = Peer::new(id);
+        let message = peer::invite("sip:support@acme-app.dapp.example.test", offer);
+        let invite = IncomingInvite { key: peer.key(), message, source: peer::address() };
+        let policy = MediaPolicy::default();
+        let entropy = Box::new(SeedEntropy::new(5));
+        let leg = Leg::new_incoming(id, sid, rig::env(), policy, invite, entropy).expect("a good INVITE");
+        let inbound = InboundLeg {
+            sid,
+            from_uri: format!("sip:alice@{DOMAIN}"),
+            from_display: None,
+            from_user: "alice".into(),
+            to_uri: "sip:support@acme-app.dapp.example.test".into(),
+            request_user: "support".into(),
+            request_host: "acme-app.dapp.example.test".into(),
+            headers: vec![("X-Room".into(), "12".into())],
+            call_id: "incoming-1".into(),
+            source: peer::address(),
+            max_forwards: 10,
+            username: None,
+            offered: leg.offered_codecs(),
+        };
+        let mut world = World::new(directory, Origin::Inbound { leg: Box::new(inbound), plan });
+        world.hold_lookups = hold_lookups;
+        world.parties.insert(id, Side { leg, peer, ended: 0, closed: 0, stopped: false });
+        world.start();
+        world
+    }
+
+    pub fn api(call: ApiCall) -> World {
+        let mut world = World::new(directory(), Origin::Api(Box::new(call)));
+        world.start();
+        world
+    }
+
+    pub fn api_unanswered_lookup(call: ApiCall) -> World {
+        let mut world = World::new(directory(), Origin::Api(Box::new(call)));
+        world.hold_lookups = true;
+        world.start();
+        world
+    }
+
+    fn new(directory: Directory, origin: Origin) -> World {
+        let env = CallEnv {
+            directory: Arc::new(directory),
+            own_address: "198.51.100.1:5060".into(),
+            call_duration_max: Duration::from_secs(14_400),
+        };
+        World {
+            call: Call::new(env, LegId(1), origin, Box::new(SeedEntropy::new(3))),
+            parties: BTreeMap::new(),
+            crashed: vec![],
+            now: Timestamp::from_secs(1),
+            log: vec![],
+            media: VecDeque::new(),
+            hold_plays: false,
+            hold_lookups: false,
+            hold_prompts: false,
+            rows: BTreeMap::new(),
+            finished: 0,
+            params: vec![],
+            last_ticket: 0,
+        }
+    }
+
+    fn start(&mut self) {
+        self.call.start(self.now, self.wall());
+        self.settle();
+    }
+
+    fn wall(&self) -> WallTime {
+        WallTime::from_unix_millis(1_700_000_000_000 + self.now.as_millis() as i64)
+    }
+
+    pub fn input(&mut self, input: CallInput) -> String {
+        self.call.handle(self.now, self.wall(), input);
+        self.settle();
+        self.take()
+    }
+
+    pub fn document(&mut self, xml: &str) {
+        let document = Document {
+            url: "https://app.test/start".into(),
+            content_type: Some("text/xml".into()),
+            body: format!("<Response>{xml}</Response>").into_bytes(),
+        };
+        self.call.handle(self.now, self.wall(), CallInput::Document(Ok(document)));
+        self.settle();
+    }
+
+    pub fn no_document(&mut self) -> String {
+        let failure = FetchFailure { code: 11_200, message: "refused".into() };
+        self.input(CallInput::Document(Err(failure)))
+    }
+
+    pub fn contacts(&mut self, names: &[&str]) -> String {
+        let contacts = names.iter().map(|n| contact(n)).collect();
+        self.input(CallInput::Contacts { ticket: self.last_ticket, contacts })
+    }
+
+    /// `2 180`: the far end of leg 2 says so. `+30`: thirty seconds pass.
+    pub fn step(&mut self, line: &str) -> String {
+        match line.strip_prefix('+') {
+            Some(secs) => self.pass(Duration::from_secs(secs.parse().expect("seconds"))),
+            None => {
+                let (leg, words) = line.split_once(' ').expect("a leg and words");
+                let id = LegId(leg.parse().expect("a leg"));
+                let party = self.parties.get_mut(&id).unwrap_or_else(|| panic!("no leg {id}"));
+                let input = party.peer.says(words);
+                party.leg.handle(self.now, input);
+                self.settle();
+            }
+        }
+        self.take()
+    }
+
+    /// The machine of a leg is lost.
+    pub fn crash(&mut self, id: LegId) {
+        if self.parties.get(&id).is_some_and(|p| !p.stopped) {
+            self.parties.remove(&id);
+            self.crashed.push(id);
+            self.input(CallInput::LegCrashed { leg: id });
+        }
+    }
+
+    /// As [`World::step`], but what cannot be said is left unsaid.
+    pub fn try_step(&mut self, line: &str) {
+        let sayable = line.split_once(' ').is_none_or(|(leg, words)| {
+            let id = LegId(leg.parse().expect("a leg"));
+            self.parties.get(&id).is_some_and(|p| !p.stopped && p.peer.can_say(words))
+        });
+        if sayable && self.finished == 0 {
+            self.step(line);
+        }
+    }
+
+    #[track_caller]
+    pub fn run(&mut self, steps: &[(&str, &str)]) {
+        for (at, (input, want)) in steps.iter().enumerate() {
+            let got = self.step(input);
+            assert_eq!(got, *want, "step {at}: {input:?}");
+        }
+    }
+
+    fn pass(&mut self, time: Duration) {
+        let until = self.now + time;
+        loop {
+            let legs = self.parties.values().filter_map(|p| p.leg.deadline());
+            let Some(at) = legs.chain(self.call.deadline()).min().filter(|at| *at <= until) else { break };
+            self.now = self.now.max(at);
+            for party in self.parties.values_mut() {
+                party.leg.expire(self.now);
+            }
+            self.call.expire(self.now, self.wall());
+            self.settle();
+        }
+        self.now = until;
+    }
+
+    pub fn take(&mut self) -> String {
+        std::mem::take(&mut self.log).join("; ")
+    }
+
+    /// Legs, call and media until nothing moves.
+    fn settle(&mut self) {
+        for _ in 0..10_000 {
+            if let Some(effect) = self.call.poll() {
+                self.call_effect(effect);
+            } else if let Some((id, effect)) = self.leg_effect() {
+                self.carry_out(id, effect);
+            } else if let Some(event) = self.media.pop_front() {
+                let (Event::Opened { leg, .. } | Event::Closed { leg, .. } | Event::PlayDone { leg, .. }) = event
+                else {
+                    continue;
+                };
+                if let Some(party) = self.parties.get_mut(&leg) {
+                    party.leg.handle(self.now, LegInput::Media(event));
+                }
+            } else {
+                return;
+            }
+        }
+        panic!("the call never settles: {:?}", self.log);
+    }
+
+    fn leg_effect(&mut self) -> Option<(LegId, LegEffect)> {
+        self.parties.iter_mut().find_map(|(id, p)| p.leg.poll().map(|e| (*id, e)))
+    }
+
+    fn carry_out(&mut self, id: LegId, effect: LegEffect) {
+        let now = self.now;
+        let Some(party) = self.parties.get_mut(&id) else { return };
+        assert!(!party.stopped, "{effect:?} after Stop");
+        let heard = party.peer.hears(&effect);
+        match effect {
+            LegEffect::Request { message, .. } if message.method_str() == "BYE" => {
+                // Far ends are polite: each BYE has its 200 at once.
+                self.log.push(format!("{id} BYE"));
+                let answer = party.peer.says("200 bye");
+                party.leg.handle(now, answer);
+            }
+            LegEffect::Resolve { .. } => {
+                let found = party.peer.says("resolved");
+                party.leg.handle(now, found);
+            }
+            LegEffect::Request { .. }
+            | LegEffect::Respond { .. }
+            | LegEffect::SendAck { .. }
+            | LegEffect::Cancel { .. } => {
+                self.log.extend(heard.map(|h| format!("{id} {h}")));
+            }
+            LegEffect::Media(command) => self.command(command),
+            LegEffect::Report(report) => {
+                party.ended += u32::from(matches!(report, LegReport::Ended(_)));
+                party.closed += u32::from(matches!(report, LegReport::Closed(_)));
+                self.call.handle(
+                    now,
+                    WallTime::from_unix_millis(1_700_000_000_000 + now.as_millis() as i64),
+                    CallInput::Leg { leg: id, report },
+                );
+            }
+            LegEffect::Stop => party.stopped = true,
+            LegEffect::Bind { .. } | LegEffect::Record(_) => {}
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        match &command {
+            Command::Open { leg } => self.media.push_back(Event::Opened { leg: *leg, rtp_port: 20_000 }),
+            Command::Close { leg } => {
+                self.media.push_back(Event::Closed { leg: *leg, stats: Box::new(LegStats::default()) });
+            }
+            Command::Configure { .. } => {}
+            Command::Play { leg, play, .. } | Command::SendDigits { leg, play, .. } => {
+                self.log.push(peer::media(&command));
+                if !self.hold_plays {
+                    self.media.push_back(Event::PlayDone { leg: *leg, play: *play, completed: true });
+                }
+            }
+            Command::StopPlay { leg, play } => {
+                self.log.push(peer::media(&command));
+                self.media.push_back(Event::PlayDone { leg: *leg, play: *play, completed: false });
+            }
+            Command::Bridge { .. }
+            | Command::Unbridge { .. }
+            | Command::Echo { .. }
+            | Command::Query { .. }
+            | Command::InjectPanic { .. } => {
+                self.log.push(peer::media(&command));
+            }
+        }
+    }
+
+    fn call_effect(&mut self, effect: CallEffect) {
+        assert_eq!(self.finished, 0, "{effect:?} after Finished");
+        match effect {
+            CallEffect::Leg { leg, command } => {
+                if let Some(party) = self.parties.get_mut(&leg) {
+                    party.leg.handle(self.now, LegInput::Command(command));
+                } else {
+                    assert!(self.crashed.contains(&leg), "{command:?} to {leg}, which does not exist");
+                }
+            }
+            CallEffect::CreateLeg { leg, sid, spec } => {
+                self.log
+                    .push(format!("call {leg} {} from {} hops {}", spec.request_uri, spec.from_uri, spec.max_forwards));
+                let entropy = Box::new(SeedEntropy::new(leg.0));
+                let party = Leg::new_outgoing(leg, sid, rig::env(), *spec, entropy);
+                self.parties
+                    .insert(leg, Side { leg: party, peer: Peer::new(leg), ended: 0, closed: 0, stopped: false });
+            }
+            CallEffect::Media(command) => self.command(command),
+            CallEffect::Fetch { url, params, .. } => {
+                let dial: Vec<_> = params
+                    .iter()
+                    .filter(|(n, _)| {
+                        n == "Digits" || n.starts_with("DialCall") && n != "DialCallSid" || n == "DialSipResponseCode"
+                    })
+                    .map(|(n, v)| format!(" {n}={v}"))
+                    .collect();
+                self.log.push(format!("fetch {url}{}", dial.concat()));
+                self.params = params;
+            }
+            CallEffect::CancelFetch => self.log.push("cancel-fetch".into()),
+            CallEffect::LoadPrompt { .. } if self.hold_prompts => {}
+            CallEffect::LoadPrompt { id, .. } => {
+                let clip = Arc::new(Clip { rate: SampleRate(8000), samples: vec![0; 160] });
+                self.call.handle(self.now, self.wall(), CallInput::PromptLoaded { id, result: Ok(clip) });
+            }
+            CallEffect::Lookup { ticket, aor } => {
+                self.log.push(format!("lookup {aor}"));
+                self.last_ticket = ticket;
+                if !self.hold_lookups {
+                    let contacts = if aor == "carol" { vec![] } else { vec![contact(&aor)] };
+                    self.call.handle(self.now, self.wall(), CallInput::Contacts { ticket, contacts });
+                }
+            }
+            CallEffect::Notify { params, .. } => {
+                let value = |name: &str| params.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v);
+                let code = value("SipResultCode");
+                let code = if code.is_empty() { String::new() } else { format!(" {code}") };
+                self.log.push(format!("notify {} {}{code}", value("SequenceNumber"), value("CallStatus")));
+                self.params = params;
+            }
+            CallEffect::Record(row) => {
+                self.rows.insert(format!("{}{}", row.direction.as_str(), row.sid), *row);
+            }
+            CallEffect::Warn { code, .. } => self.log.push(format!("warn {code}")),
+            CallEffect::Finished => {
+                self.log.push("finished".into());
+                self.finished += 1;
+            }
+        }
+    }
+
+    pub fn param(&self, name: &str) -> Option<&str> {
+        let mut values = self.params.iter().filter(|(n, _)| n == name).map(|(_, v)| v.as_str());
+        let value = values.next();
+        assert_eq!(values.next(), None, "{name} comes twice");
+        value
+    }
+
+    /// The call is over, each leg ended and closed once, and the final rows are these: `inbound completed 200 3s`.
+    #[track_caller]
+    pub fn over(&mut self, rows: &[&str]) {
+        assert_eq!(self.final_rows(), rows);
+    }
+
+    #[track_caller]
+    pub fn final_rows(&self) -> Vec<String> {
+        assert_eq!(self.finished, 1, "the call has not finished");
+        for (id, party) in &self.parties {
+            assert_eq!((party.ended, party.closed, party.stopped), (1, 1, true), "{id}");
+        }
+        self.call
+            .rows()
+            .iter()
+            .map(|r| {
+                assert!(r.closed && r.status.is_final());
+                let kept = &self.rows[&format!("{}{}", r.direction.as_str(), r.sid)];
+                assert_eq!((kept.status, kept.closed), (r.status, true), "the last record is the final row");
+                let code = r.sip_code.unwrap_or(0);
+                format!("{} {} {code} {}s", r.direction.as_str(), r.status.as_str(), r.duration_secs)
+            })
+            .collect()
+    }
+}
+
+pub fn contact(name: &str) -> RegisteredContact {
+    RegisteredContact { uri: format!("sip:{name}@203.0.113.9:5060"), source: peer::address() }
+}
+
+/// A child leg's id by its number, for REST.
+pub fn sid_of(world: &World, to: &str) -> Sid {
+    let row = world.call.rows().into_iter().find(|r| r.to.contains(to)).expect("a leg to it");
+    Sid::from_str(&row.sid.to_string()).expect("an id")
+}

@@ -8,7 +8,7 @@ use tandem_call::call::{ApiDocument, Call, CallEffect, CallEnv, CallInput, CallU
 use tandem_call::leg::{Destination, EndedBy, LegEffect, LegEnd, LegReport};
 use tandem_codecs::CodecId;
 use tandem_laml::instruction::{Document, FetchFailure, Method, PromptFailure, PromptId};
-use tandem_media::control::{Clip, LegStats, PlayId};
+use tandem_media::control::{Clip, PlayId};
 use tandem_model::{LegId, SampleRate, SeedEntropy, Sid, Timestamp, WallTime};
 
 use crate::rig::{Rig, spec};
@@ -310,7 +310,7 @@ fn report(kind: u8) -> LegReport {
         6 => LegReport::PlayDone { play: PlayId(1), completed: true },
         7 => LegReport::Ended(end(503)),
         8 => LegReport::Ended(end(486)),
-        _ => LegReport::Closed(Box::new(LegStats::default())),
+        _ => LegReport::Closed(Box::default()),
     }
 }
 
@@ -378,7 +378,7 @@ proptest! {
             }
         }
         for leg in (1..40).map(LegId) {
-            for report in [LegReport::Ended(end(487)), LegReport::Closed(Box::new(LegStats::default()))] {
+            for report in [LegReport::Ended(end(487)), LegReport::Closed(Box::default())] {
                 if settle(&mut call) == 0 {
                     call.handle(now, wall, CallInput::Leg { leg, report });
                 }

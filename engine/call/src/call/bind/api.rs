@@ -53,6 +53,10 @@ impl Call {
         if routing::normalise(&api.to).is_some() {
             return routing::to_number(directory, &Caller::Application, &api.to);
         }
+        // An endpoint may be named by its username alone, as endpoints name each other.
+        if let Some(endpoint) = directory.endpoint(&api.to) {
+            return Ok(Route::Endpoint(endpoint.clone()));
+        }
         let bare = api.to.split('?').next().unwrap_or_default();
         let uri = Uri::parse(bare).map_err(|_| routing::NoRoute { status: 484, why: "malformed SIP URI" })?;
         routing::route(directory, &Caller::Application, &uri, |_, _| false)

@@ -124,8 +124,7 @@ fn every_direct_dependency_has_its_reason_on_the_page() {
     let packages = packages();
     let own: BTreeSet<&str> = packages.iter().map(|p| p.name.as_str()).collect();
     let all: BTreeSet<&str> = packages.iter().flat_map(|p| p.dependencies.iter().map(String::as_str)).collect();
-    let silent: Vec<&&str> =
-        all.iter().filter(|d| !own.contains(**d) && !page.contains(&format!("`{d}`"))).collect();
+    let silent: Vec<&&str> = all.iter().filter(|d| !own.contains(**d) && !page.contains(&format!("`{d}`"))).collect();
     assert!(silent.is_empty(), "docs/dependencies.md says nothing of {silent:?}");
 }
 

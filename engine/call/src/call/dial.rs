@@ -426,6 +426,8 @@ impl Call {
         let status = match (&d.cancelled, d.connected()) {
             (_, Some(_)) => DialStatus::Completed,
             (Some(status), None) => *status,
+            // REST ended the leg that says most before it was answered (laml.md 1.3).
+            (None, None) if self.was_canceled(d.worst.as_ref()) => DialStatus::Canceled,
             (None, None) => match d.worst.as_ref().map(|w| w.status) {
                 Some(486 | 600) => DialStatus::Busy,
                 Some(408 | 480 | 487) => DialStatus::NoAnswer,
@@ -441,6 +443,10 @@ impl Call {
                 self.script_input(Input::DialEnded(outcome));
             }
         }
+    }
+
+    fn was_canceled(&self, failure: Option<&Failure>) -> bool {
+        failure.and_then(|f| f.leg).and_then(|id| self.legs.get(&id)).is_some_and(|l| l.canceled)
     }
 
     fn connect_over(&mut self, d: &Dialling, status: DialStatus) {

@@ -25,6 +25,8 @@ pub(super) struct CallLeg {
     pub encrypted: bool,
     pub stats: Option<LegStats>,
     pub closed: bool,
+    /// REST ended it before it was answered.
+    pub canceled: bool,
     /// Its SIP leg exists. One that REST asks for waits for a lookup first.
     pub spawned: bool,
     pub callback: Option<StatusTarget>,
@@ -165,12 +167,12 @@ impl CallLeg {
 }
 
 /// The status a leg has once it ended (laml.md 1.3 and 1.13).
-pub(super) fn final_status(leg: &CallLeg, end: &LegEnd, canceled_by_api: bool) -> LegStatus {
+pub(super) fn final_status(leg: &CallLeg, end: &LegEnd) -> LegStatus {
     if leg.answered_at.is_some() {
         return LegStatus::Completed;
     }
     match (end.status, end.by) {
-        _ if canceled_by_api => LegStatus::Canceled,
+        _ if leg.canceled => LegStatus::Canceled,
         (486 | 600, _) => LegStatus::Busy,
         (487 | 408 | 480, _) => LegStatus::NoAnswer,
         // `<Reject>`: answered 404, and told as no-answer.

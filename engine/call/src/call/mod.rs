@@ -54,7 +54,6 @@ pub struct Call {
     ring_until: Option<Timestamp>,
     /// The longest call is over then.
     talk_until: Option<Timestamp>,
-    canceled_by_api: bool,
     answering: bool,
     echo_when_answered: bool,
     hang_up_when_answered: bool,
@@ -120,7 +119,6 @@ impl Call {
             refusal: None,
             ring_until: None,
             talk_until: None,
-            canceled_by_api: false,
             answering: false,
             echo_when_answered: false,
             hang_up_when_answered: false,
@@ -161,7 +159,9 @@ impl Call {
             CallInput::Contacts { ticket, contacts } => self.contacts_found(ticket, &contacts),
             CallInput::Update(update) => self.update(update),
             CallInput::EndLeg { sid } => {
-                if let Some(id) = self.legs.values().find(|l| l.sid == sid).map(|l| l.id) {
+                if let Some(leg) = self.legs.values_mut().find(|l| l.sid == sid) {
+                    leg.canceled = leg.is_pending();
+                    let id = leg.id;
                     self.command(id, LegCommand::Hangup { reason: None });
                 }
             }
@@ -272,6 +272,7 @@ impl Call {
             encrypted: false,
             stats: None,
             closed: false,
+            canceled: false,
             spawned: direction != Direction::OutboundApi,
             callback: None,
         })
@@ -324,7 +325,7 @@ impl Call {
             return;
         }
         leg.ended_at = Some(self.clock);
-        leg.status = final_status(leg, &end, self.canceled_by_api && id == self.primary);
+        leg.status = final_status(leg, &end);
         leg.end = Some(end.clone());
         self.record(id);
         if id == self.primary { self.primary_ended() } else { self.dialled_ended(id, &end) }
@@ -399,8 +400,8 @@ impl Call {
         match update {
             CallUpdate::Cancel => {
                 // Its answer may have crossed the request.
-                if self.legs.get(&self.primary).is_some_and(|l| l.is_pending()) {
-                    self.canceled_by_api = true;
+                if let Some(leg) = self.legs.get_mut(&self.primary).filter(|l| l.is_pending()) {
+                    leg.canceled = true;
                     self.hang_up_all("");
                 }
             }

@@ -5,6 +5,7 @@ use tandem_model::{Endpoint, Timestamp};
 use tandem_sip::auth::{Account, Challenge};
 use tandem_sip::dialog::Dialog;
 use tandem_sip::message::{Builder, Message, Method, reason_phrase};
+use tandem_sip::transaction::ServerKey;
 
 use super::contract::{
     Destination, EndedBy, InviteSpec, LegCommand, LegEffect, LegInput, LegReport, RecordStage, RequestFailure,
@@ -84,11 +85,7 @@ impl Leg {
             LegInput::Command(LegCommand::Hangup { .. } | LegCommand::Reject { .. }) => {
                 return self.cancel(now, s);
             }
-            // Early dialogs of ours take no requests but these (100rel and UPDATE are not offered).
-            LegInput::Request { key, message, source } => {
-                let status = if message.method() == Method::Options { 200 } else { 481 };
-                self.respond(key, &message, source, status, None, &[]);
-            }
+            LegInput::Request { key, message, source } => self.request_early(key, &message, source),
             LegInput::Response { .. }
             | LegInput::RequestFailed { .. }
             | LegInput::Resolved { .. }
@@ -98,6 +95,21 @@ impl Leg {
             | LegInput::Command(LegCommand::Ring | LegCommand::EarlyMedia { .. } | LegCommand::Answer { .. }) => {}
         }
         self.state = State::Outgoing(s);
+    }
+
+    /// The callee may speak in its early dialog, if not of media: our offer has no answer it could follow. A 481 would
+    /// tell it that the dialog is gone (RFC 5057 section 5.1).
+    fn request_early(&mut self, key: ServerKey, request: &Message, source: Endpoint) {
+        if request.call_id() != self.facts.call_id {
+            return self.respond(key, request, source, 481, None, &[]);
+        }
+        match request.method() {
+            Method::Options | Method::Info => self.respond(key, request, source, 200, None, &[]),
+            // RFC 3311 section 5.2.
+            Method::Update => self.respond(key, request, source, 491, None, &[]),
+            Method::Bye => self.respond(key, request, source, 481, None, &[]),
+            _ => self.respond(key, request, source, 405, None, &[]),
+        }
     }
 
     pub(super) fn expire_outgoing(&mut self, now: Timestamp, s: Outgoing) {

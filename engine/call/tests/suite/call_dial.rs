@@ -242,7 +242,15 @@ fn rest_ends_one_dialled_leg() {
     w.take();
     let sid = sid_of(&w, "a@far");
     let said = w.input(CallInput::EndLeg { sid });
-    assert!(said.contains("L2 CANCEL") && said.contains("fetch https://app.test/after DialCallStatus="), "{said}");
+    assert_eq!(said, "fetch https://app.test/after DialCallStatus=canceled DialSipResponseCode=487; L2 CANCEL");
+    w.run(&[("2 487", "")]);
+    assert_eq!(w.call.rows()[1].status.as_str(), "canceled");
+    let mut w = World::app(&dial("", &sip("a")));
+    w.take();
+    w.run(&[("1 ACK", ""), ("2 200 sdp", "L2 ACK 1; bridge L1 L2")]);
+    let sid = sid_of(&w, "a@far");
+    let said = w.input(CallInput::EndLeg { sid });
+    assert!(said.contains("DialCallStatus=completed") && said.contains("L2 BYE"), "{said}");
 }
 
 #[test]

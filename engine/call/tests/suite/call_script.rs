@@ -175,3 +175,11 @@ fn silence_ends_the_call() {
     w.run(&[("1 ACK", ""), ("1 rtp-timeout", "L1 BYE; notify 0 completed 200; finished")]);
     assert_eq!(w.param("HangupDirection"), Some("outbound"));
 }
+
+#[test]
+fn the_longest_call_ends_whatever_plays() {
+    let mut w = World::app_playing("<Play loop=\"0\">https://app.test/a.wav</Play>");
+    w.take();
+    w.run(&[("1 ACK", ""), ("+19999", ""), ("+1", "L1 BYE; notify 0 completed 200; finished")]);
+    w.over(&["inbound completed 200 20000s"]);
+}

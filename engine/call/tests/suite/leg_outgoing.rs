@@ -184,6 +184,21 @@ fn the_ends_extension_headers_come_from_the_final_response() {
 }
 
 #[test]
+fn requests_in_an_early_dialog_are_answered_and_change_nothing() {
+    Rig::calling(spec()).run(&[
+        ("opened", "INVITE 1 sendrecv"),
+        ("183 sdp", "configure Pcmu 203.0.113.9:4000 sr; progress 183 Pcmu"),
+        ("INFO", "200"),
+        ("OPTIONS", "200"),
+        ("UPDATE sdp", "491"),
+        ("MESSAGE", "405"),
+        ("BYE", "481"),
+        ("INFO call-id=other", "481"),
+        ("200 sdp", ACCEPTED),
+    ]);
+}
+
+#[test]
 fn the_record_follows_the_invite() {
     let mut rig = Rig::calling(spec());
     rig.effects();

@@ -12,4 +12,5 @@ mod leg_talking;
 mod peer;
 mod random;
 mod rig;
+mod routes;
 mod world;

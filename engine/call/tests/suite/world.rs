@@ -236,7 +236,7 @@ impl World {
         let env = CallEnv {
             directory: Arc::new(directory),
             own_address: "198.51.100.1:5060".into(),
-            call_duration_max: Duration::from_secs(14_400),
+            call_duration_max: Duration::from_secs(20_000),
         };
         World {
             call: Call::new(env, LegId(1), origin, Box::new(SeedEntropy::new(3))),

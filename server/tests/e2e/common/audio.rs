@@ -58,25 +58,31 @@ pub fn wav(samples: &[i16]) -> Vec<u8> {
 }
 
 /// How much of `played` is in `heard`: the mean correlation of its one-second pieces, each found where it fits best
-/// near the place the whole was found at. Silent pieces do not count. 1.0 is all of it.
+/// near the place the whole was found at. Silent pieces do not count, nor does what was played before `heard` begins,
+/// of which there may be a third. 1.0 is all of it.
 pub fn likeness(played: &[i16], heard: &[i16]) -> f64 {
-    let pieces: Vec<(usize, &[i16])> = (0..).map(|i| i * RATE).zip(played.chunks_exact(RATE)).collect();
-    let loud: Vec<_> = pieces.into_iter().filter(|(_, p)| level(p) > 300.0).collect();
-    if loud.is_empty() || heard.len() < RATE {
-        return 0.0;
-    }
-    let Some(start) = place(loud[0].1, heard, 0, heard.len()) else { return 0.0 };
-    let offset = start.0 as i64 - loud[0].0 as i64;
+    let pieces = (0..).map(|i| i * RATE).zip(played.chunks_exact(RATE));
+    let loud: Vec<(usize, &[i16])> = pieces.filter(|(_, p)| level(p) > 300.0).collect();
+    // The piece that is found best says where the whole is.
+    let found = loud.iter().filter_map(|(at, piece)| {
+        let (place, alike) = place(piece, heard, 0, heard.len())?;
+        Some((place as i64 - *at as i64, alike))
+    });
+    let Some((offset, _)) = found.max_by(|a, b| a.1.total_cmp(&b.1)) else { return 0.0 };
     // Jitter buffers and clocks move pieces a little; no farther than this.
     let slack = RATE as i64 / 4;
-    let mut sum = 0.0;
+    let (mut sum, mut count) = (0.0, 0);
     for (at, piece) in &loud {
         let expected = *at as i64 + offset;
-        let from = usize::try_from((expected - slack).max(0)).unwrap_or(0);
-        let to = usize::try_from((expected + slack).max(0)).unwrap_or(0);
-        sum += place(piece, heard, from, to).map_or(0.0, |(_, c)| c);
+        if expected < 0 {
+            continue;
+        }
+        let from = usize::try_from(expected - slack).unwrap_or(0);
+        let to = usize::try_from(expected + slack).unwrap_or(0);
+        sum += place(piece, heard, from, to).map_or(0.0, |(_, alike)| alike);
+        count += 1;
     }
-    sum / loud.len() as f64
+    if count * 3 < loud.len() * 2 { 0.0 } else { sum / f64::from(count as u32) }
 }
 
 /// Where in `heard[from..]`, beginning before `to`, `piece` fits best, and how well.
@@ -90,11 +96,11 @@ fn place(piece: &[i16], heard: &[i16], from: usize, to: usize) -> Option<(usize,
             *best = Some((at, c));
         }
     };
-    // Coarse over every other sample of every other place, then fine around the best few.
+    // Coarse over every eighth sample at every other place, then fine around the best few.
     let mut coarse: Vec<(f64, usize)> =
-        (from..to).step_by(2).map(|at| (correlation(piece, &heard[at..at + piece.len()], 4), at)).collect();
+        (from..to).step_by(2).map(|at| (correlation(piece, &heard[at..at + piece.len()], 8), at)).collect();
     coarse.sort_by(|a, b| b.0.total_cmp(&a.0));
-    for (_, at) in coarse.iter().take(4) {
+    for (_, at) in coarse.iter().take(8) {
         for near in at.saturating_sub(2).max(from)..(at + 3).min(to) {
             try_at(near, &mut best);
         }
@@ -158,4 +164,9 @@ fn a_delayed_copy_with_a_shift_in_the_middle_is_alike_and_another_sound_is_not()
     let coded: Vec<i16> = heard.iter().map(|s| ulaw_decode(ulaw_encode(*s))).collect();
     assert!(likeness(&played, &coded) > 0.95);
     assert!(likeness(&sweep(4.0, 2_500.0, 500.0), &heard) < 0.5);
+    // Half a second of the beginning was missed, which is no fault; a hole in the middle is one.
+    assert!(likeness(&played, &heard[1_234 + 4_000..]) > 0.95);
+    let mut holed = heard.clone();
+    holed[1_234 + RATE..1_234 + 2 * RATE].fill(0);
+    assert!(likeness(&played, &holed) < 0.8);
 }

@@ -192,6 +192,7 @@ impl Leg {
         let compound = Compound::parse(&packet[..plain])?;
         let now_ntp = turn.clock.at(turn.now);
         self.reporter.hear(turn.now, now_ntp, compound, self.sender.cursor.ssrc, self.receiver.current_stream());
+        self.sender.protect_against(self.reporter.protection_percent());
         Ok(())
     }
 }

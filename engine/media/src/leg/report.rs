@@ -23,6 +23,9 @@ pub(super) struct Reporter {
     packets_reported: u64,
     pub round_trip_ms: Option<f32>,
     pub remote_loss: Option<f32>,
+    protection_percent: u8,
+    /// Reports in a row that told of no loss.
+    clean_reports: u8,
 }
 
 impl Reporter {
@@ -35,6 +38,8 @@ impl Reporter {
             packets_reported: 0,
             round_trip_ms: None,
             remote_loss: None,
+            protection_percent: 0,
+            clean_reports: 0,
         };
         // The first report comes after half the interval (RFC 3550 section 6.2).
         reporter.schedule(now, INTERVAL_MS / 2);
@@ -74,9 +79,29 @@ impl Reporter {
         }
     }
 
+    /// The loss that what we send is to be protected against: none until the peer reports some, for redundancy costs
+    /// bits and time; then what it last reported, until some reports in a row told of none.
+    pub fn protection_percent(&self) -> u8 {
+        self.protection_percent
+    }
+
+    fn learn_loss(&mut self, fraction_lost: u8) {
+        const CLEAN_ENOUGH: u8 = 3;
+        if fraction_lost > 0 {
+            self.clean_reports = 0;
+            self.protection_percent = (u32::from(fraction_lost) * 100).div_ceil(256) as u8;
+        } else {
+            self.clean_reports = self.clean_reports.saturating_add(1);
+            if self.clean_reports >= CLEAN_ENOUGH {
+                self.protection_percent = 0;
+            }
+        }
+    }
+
     /// Round trip as in RFC 3550 section 6.4.1.
     fn hear_block(&mut self, now_ntp: u64, block: &ReportBlock) {
         self.remote_loss = Some(f32::from(block.fraction_lost) / 256.0);
+        self.learn_loss(block.fraction_lost);
         if block.last_sr == 0 {
             return;
         }
@@ -132,5 +157,21 @@ impl Leg {
             Some(rtcp) if !moved => Some((Component::Rtcp, rtcp)),
             _ => Some((Component::Rtcp, SocketAddr::new(rtp.ip(), rtp.port().checked_add(1)?))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redundancy_follows_the_peers_reports_and_ends_after_three_clean_ones() {
+        let mut reporter = Reporter::new(Timestamp::ZERO, &mut SeedEntropy::new(1));
+        assert_eq!(reporter.protection_percent(), 0);
+        let mut told = |fraction_lost| {
+            reporter.hear_block(0, &ReportBlock { fraction_lost, ..ReportBlock::default() });
+            reporter.protection_percent()
+        };
+        assert_eq!([0, 13, 0, 0, 255, 0, 0, 0].map(&mut told), [0, 6, 6, 6, 100, 100, 100, 0]);
     }
 }

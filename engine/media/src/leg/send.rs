@@ -58,6 +58,13 @@ impl Sender {
         }
     }
 
+    /// Spends redundancy where it is of use: `loss_percent` is what the peer is known to lose.
+    pub fn protect_against(&mut self, loss_percent: u8) {
+        if let Some((_, encoder)) = &mut self.encoder {
+            encoder.set_expected_loss_percent(loss_percent);
+        }
+    }
+
     pub fn rebuild(&mut self, spec: &LegSpec) {
         let cursor = self.protector.as_ref().map(Protector::cursor);
         self.protector = spec.srtp.as_ref().map(|pair| {
@@ -154,6 +161,7 @@ impl Leg {
         if self.sender.encoder.as_ref().is_none_or(|(at, _)| *at != rate) {
             let settings = EncoderSettings { rate, ptime, fmtp: &spec.fmtp, complexity: COMPLEXITY };
             self.sender.encoder = (CodecSpec::by_id(spec.codec).encoder)(&settings).ok().map(|e| (rate, e));
+            self.sender.protect_against(self.reporter.protection_percent());
             self.sender.fifo.clear();
             self.sender.fifo.reserve_exact(FIFO_SAMPLES_MAX);
         }

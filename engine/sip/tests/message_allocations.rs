@@ -3,7 +3,6 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::hint::black_box;
-use std::time::Instant;
 
 use bytes::Bytes;
 use tandem_sip::message::{Message, Method};
@@ -102,24 +101,4 @@ fn a_response_is_written_into_one_buffer() {
         allocations(|| Message::response(&request, source, 180, None).header("Server", "t").build());
     assert_eq!(response.status(), Some(180));
     assert!(count <= 2, "the buffer and its shared counter, not {count}");
-}
-
-/// For a look by hand, in a release build: the best of many batches, since the machine has other things to do.
-#[test]
-#[ignore = "prints times, decides nothing"]
-#[expect(clippy::disallowed_methods, reason = "measures; the engine itself reads no clock")]
-fn how_long_reading_takes() {
-    const ROUNDS: u32 = 1_000;
-    let bytes = invite();
-    for (what, base) in [("parse", false), ("parse and base headers", true)] {
-        let batch = || {
-            let start = Instant::now();
-            for _ in 0..ROUNDS {
-                let message = Message::parse(black_box(&bytes).clone()).expect("a sound INVITE");
-                black_box(if base { read_base_headers(&message) } else { message.body().len() });
-            }
-            start.elapsed() / ROUNDS
-        };
-        println!("{what}: {:?}", (0..200).map(|_| batch()).min());
-    }
 }

@@ -51,7 +51,7 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
         ("sip.udp", r#"["192.0.2.1:5060", "[2001:db8::1]:5070"]"#, "192.0.2.1:5060,[2001:db8::1]:5070"),
         ("sip.tcp", "[]", ""),
         ("sip.advertise", r#""sip.example.com""#, "sip.example.com"),
-        ("sip.digest_sha256", "true", "true"),
+        ("sip.digest_sha256", "false", "false"),
         ("media.address", r#""192.0.2.1""#, "192.0.2.1"),
         ("media.advertise", r#""203.0.113.1""#, "203.0.113.1"),
         ("media.ports", "[20000, 20999]", "20000,20999"),

@@ -51,8 +51,21 @@ pub(super) fn classify(directory: &Directory, invite: &Message, source: SocketAd
         }
         return Ok(Sender::ToApp(app.clone()));
     }
+    if claims_to_be_endpoint(directory, invite) {
+        return Ok(Sender::Unknown);
+    }
     let carrier = directory.carriers.iter().find(|c| c.allow_from.iter().any(|r| r.contains(source.ip())));
     Ok(carrier.map_or(Sender::Unknown, |c| Sender::Carrier(c.clone())))
+}
+
+/// Phones may share an address with a carrier, as they do behind a proxy: who speaks in an endpoint's name proves it,
+/// wherever it comes from.
+fn claims_to_be_endpoint(directory: &Directory, invite: &Message) -> bool {
+    let in_its_name = invite.from().uri().is_ok_and(|from| {
+        from.host().eq_ignore_ascii_case(&directory.profile_domain())
+            && from.user_decoded().is_some_and(|user| directory.endpoint(&user).is_some())
+    });
+    in_its_name || invite.header("Proxy-Authorization").is_some()
 }
 
 pub(super) fn to_app(app: Arc<DomainApp>) -> Result<Admitted, Refusal> {

@@ -76,3 +76,28 @@ fn a_carrier_is_changed_and_removed_by_rest() {
     assert_eq!(tandem.api("GET", &path, None).status, 404);
     assert_eq!(tandem.api("POST", "/api/tandem/carriers", Some(json!({"name": "x", "uri": "tel:1"}))).status, 422);
 }
+
+#[test]
+fn a_carriers_call_reaches_a_phone_and_a_phone_at_the_same_address_still_calls_as_itself() {
+    let (tandem, mut alice) = caller("passthrough");
+    let carrier = Sipp::start("carrier_answers", own_ip(), None, &[]);
+    let everybody_here = format!("{}/32", own_ip());
+    tandem.carrier("main", carrier.address, json!({"allow_from": [everybody_here]}));
+
+    let mut trunk = Phone::new(&tandem, "+15557654321", "");
+    trunk.domain = "carrier.example".to_owned();
+    let mut call = trunk.invite(&alice.uri());
+    let mut rung = alice.ringing();
+    alice.answer_call(&mut rung);
+    trunk.connected(&mut call);
+    assert_eq!(trunk.hang_up(&mut call).status(), 200);
+    alice.hung_up(&rung);
+
+    let mut out = trunk.invite(&number(&tandem));
+    assert_eq!(trunk.outcome(&mut out).status(), 403, "a carrier may not be used to reach another");
+
+    let mut call = alice.invite(&number(&tandem));
+    alice.connected(&mut call);
+    assert_eq!(alice.hang_up(&mut call).status(), 200);
+    carrier.succeeded();
+}

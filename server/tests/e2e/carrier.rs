@@ -81,8 +81,7 @@ fn a_carrier_is_changed_and_removed_by_rest() {
 fn a_carriers_call_reaches_a_phone_and_a_phone_at_the_same_address_still_calls_as_itself() {
     let (tandem, mut alice) = caller("passthrough");
     let carrier = Sipp::start("carrier_answers", own_ip(), None, &[]);
-    let everybody_here = format!("{}/32", own_ip());
-    tandem.carrier("main", carrier.address, json!({"allow_from": [everybody_here]}));
+    tandem.carrier("main", carrier.address, json!({"allow_from": ["127.0.0.0/8"]}));
 
     let mut trunk = Phone::new(&tandem, "+15557654321", "");
     trunk.domain = "carrier.example".to_owned();

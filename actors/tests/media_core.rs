@@ -7,7 +7,7 @@ use crossbeam::channel::{Receiver, bounded};
 use tandem_actors::media::{self, EventSink, MediaConfig, MediaPool, MediaThread, StartError};
 use tandem_codecs::CodecId;
 use tandem_media::control::{Command, Event, LegSpec, OpenFailed};
-use tandem_model::{DropReason, LegId, Ptime};
+use tandem_model::{DropReason, LegId};
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -58,20 +58,7 @@ impl Core {
 }
 
 fn spec(remote: SocketAddr) -> LegSpec {
-    LegSpec {
-        remote_rtp: Some(remote),
-        remote_rtcp: None,
-        rtcp_mux: false,
-        codec: CodecId::Pcmu,
-        payload_type_send: 0,
-        payload_type_receive: 0,
-        fmtp: String::new(),
-        ptime: Ptime(20),
-        dtmf: None,
-        send: true,
-        receive: true,
-        srtp: None,
-    }
+    LegSpec { rtcp_mux: false, remote_rtcp: None, ..LegSpec::new(CodecId::Pcmu, Some(remote)) }
 }
 
 fn phone() -> UdpSocket {

@@ -1,11 +1,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tandem_codecs::{CodecId, CodecSpec};
+use tandem_codecs::CodecId;
 use tandem_media::control::{Command, LegSpec, SrtpPair};
 use tandem_media::rtp::{RtpHeader, write_header};
 use tandem_media::shard::{Batch, Component, Shard, ShardConfig, Slot};
-use tandem_model::{LegId, Ptime, RtpTime, SeedEntropy, SeqNo, Timestamp, WallTime};
+use tandem_model::{LegId, RtpTime, SeedEntropy, SeqNo, Timestamp, WallTime};
 
 const TICK: Duration = Duration::from_millis(20);
 
@@ -62,19 +62,5 @@ impl MediaPath {
 }
 
 fn spec(codec: CodecId, remote: SocketAddr, srtp: Option<SrtpPair>) -> LegSpec {
-    let payload_type = CodecSpec::by_id(codec).default_payload_type;
-    LegSpec {
-        remote_rtp: Some(remote),
-        remote_rtcp: None,
-        rtcp_mux: true,
-        codec,
-        payload_type_send: payload_type,
-        payload_type_receive: payload_type,
-        fmtp: String::new(),
-        ptime: Ptime(20),
-        dtmf: None,
-        send: true,
-        receive: true,
-        srtp,
-    }
+    LegSpec { srtp, ..LegSpec::new(codec, Some(remote)) }
 }

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tandem_codecs::CodecId;
+use tandem_codecs::{CodecId, CodecSpec};
 use tandem_model::{LegId, Ptime, SampleRate, SrtpKey};
 
 /// Downward: call → media.
@@ -75,6 +75,27 @@ pub struct LegSpec {
     pub receive: bool,
     /// SDES keys; None is plain RTP.
     pub srtp: Option<SrtpPair>,
+}
+
+impl LegSpec {
+    /// Plain RTP both ways, 20 ms packets under the codec's usual payload type, without telephone-events; rtcp-mux at `remote`.
+    pub fn new(codec: CodecId, remote: Option<SocketAddr>) -> Self {
+        let payload_type = CodecSpec::by_id(codec).default_payload_type;
+        LegSpec {
+            remote_rtp: remote,
+            remote_rtcp: remote,
+            rtcp_mux: true,
+            codec,
+            payload_type_send: payload_type,
+            payload_type_receive: payload_type,
+            fmtp: String::new(),
+            ptime: Ptime(20),
+            dtmf: None,
+            send: true,
+            receive: true,
+            srtp: None,
+        }
+    }
 }
 
 /// telephone-event payload types (RFC 4733).

@@ -13,4 +13,5 @@ pub mod shard;
 pub mod source;
 pub mod srtp;
 pub mod stats;
+pub mod tap;
 pub mod tone;

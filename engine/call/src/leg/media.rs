@@ -209,10 +209,8 @@ impl Leg {
         let spec = CodecSpec::by_rtpmap(&format.name, format.clock_hz, format.channels)
             .ok_or_else(|| Refused { status: 488, why: format!("no codec {}", format.name) })?;
         let leg_spec = LegSpec {
-            remote_rtp: agreement.remote_rtp,
             remote_rtcp: agreement.remote_rtcp,
             rtcp_mux: agreement.rtcp_mux,
-            codec: spec.id,
             payload_type_send: format.payload_type_send,
             payload_type_receive: format.payload_type_receive,
             fmtp: format.fmtp.clone(),
@@ -228,6 +226,7 @@ impl Leg {
                 .srtp
                 .as_ref()
                 .map(|s| SrtpPair { outbound: s.outbound.clone(), inbound: s.inbound.clone() }),
+            ..LegSpec::new(spec.id, agreement.remote_rtp)
         };
         self.facts.codec = Some(spec.id);
         self.facts.encrypted = leg_spec.srtp.is_some();

@@ -116,20 +116,11 @@ pub fn addr(last: u8) -> SocketAddr {
 }
 
 pub fn spec(codec: CodecId, remote: SocketAddr) -> LegSpec {
-    let pt = CodecSpec::by_id(codec).default_payload_type;
     LegSpec {
-        remote_rtp: Some(remote),
         remote_rtcp: Some(SocketAddr::new(remote.ip(), remote.port() + 1)),
         rtcp_mux: false,
-        codec,
-        payload_type_send: pt,
-        payload_type_receive: pt,
-        fmtp: String::new(),
-        ptime: Ptime(20),
         dtmf: Some(DtmfFormat { payload_type_send: 101, payload_type_receive: 101, clock_hz: 8_000 }),
-        send: true,
-        receive: true,
-        srtp: None,
+        ..LegSpec::new(codec, Some(remote))
     }
 }
 

@@ -41,7 +41,7 @@ impl Handler<MediaEvents> for MediaInbox {
     fn handle(&mut self, msg: MediaEvents, _: &mut Self::Context) {
         match msg {
             MediaEvents::Event(event) => {
-                if let Some(leg) = self.legs.get(&leg_of(&event)) {
+                if let Some(leg) = self.legs.get(&event.leg()) {
                     leg.offer(ToLeg(LegInput::Media(event)), Overflow::Warn);
                 }
             }
@@ -52,20 +52,6 @@ impl Handler<MediaEvents> for MediaInbox {
                 self.legs.remove(&leg);
             }
         }
-    }
-}
-
-fn leg_of(event: &Event) -> LegId {
-    match event {
-        Event::Opened { leg, .. }
-        | Event::OpenFailed { leg, .. }
-        | Event::Digit { leg, .. }
-        | Event::PlayDone { leg, .. }
-        | Event::Started { leg }
-        | Event::TimedOut { leg }
-        | Event::Failed { leg, .. }
-        | Event::Stats { leg, .. }
-        | Event::Closed { leg, .. } => *leg,
     }
 }
 
@@ -83,7 +69,7 @@ impl MediaRouter {
 
 impl EventSink for MediaRouter {
     fn deliver(&self, event: Event) -> bool {
-        let at = call_number(leg_of(&event)) as usize % self.inboxes.len();
+        let at = call_number(event.leg()) as usize % self.inboxes.len();
         self.inboxes[at].offer(MediaEvents::Event(event), Overflow::Count)
     }
 }

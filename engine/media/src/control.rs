@@ -7,6 +7,8 @@ use std::sync::Arc;
 use tandem_codecs::{CodecId, CodecSpec};
 use tandem_model::{LegId, Ptime, SampleRate, SrtpKey};
 
+use crate::tap::{TapId, TapSink};
+
 /// Downward: call → media.
 #[derive(Clone, Debug)]
 pub enum Command {
@@ -27,6 +29,11 @@ pub enum Command {
     SendDigits { leg: LegId, play: PlayId, digits: String },
     /// Send the leg its own audio back.
     Echo { leg: LegId, on: bool },
+    /// Copy what the leg hears and is told, each tick, at one of [`TAP_RATES`](crate::tap::TAP_RATES), whatever else it does. A
+    /// tap of the same id is replaced; beyond `limits::TAPS_PER_LEG_MAX` the sink is ended at once.
+    Tap { leg: LegId, tap: TapId, rate: SampleRate, sink: Arc<dyn TapSink> },
+    /// Take a tap off: its sink is ended.
+    Untap { leg: LegId, tap: TapId },
     /// Give the ports back. Answered by [`Event::Closed`] with the final statistics.
     Close { leg: LegId },
     /// Report the statistics now: [`Event::Stats`].
@@ -156,6 +163,23 @@ pub enum Event {
         leg: LegId,
         stats: Box<LegStats>,
     },
+}
+
+impl Event {
+    /// The leg it is about.
+    pub fn leg(&self) -> LegId {
+        match self {
+            Event::Opened { leg, .. }
+            | Event::OpenFailed { leg, .. }
+            | Event::Digit { leg, .. }
+            | Event::PlayDone { leg, .. }
+            | Event::Started { leg }
+            | Event::TimedOut { leg }
+            | Event::Failed { leg, .. }
+            | Event::Stats { leg, .. }
+            | Event::Closed { leg, .. } => *leg,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -34,6 +34,8 @@ pub const TICK: Duration = Duration::from_millis(20);
 pub const RTP_PACKET_BYTES_MAX: usize = 1_500;
 /// SSRCs followed on one leg at a time.
 pub const SSRCS_PER_LEG_MAX: usize = 4;
+/// Taps on one leg: a recording, two streams, and one to spare.
+pub const TAPS_PER_LEG_MAX: usize = 4;
 /// Media silence that ends a call.
 pub const RTP_TIMEOUT: Duration = Duration::from_secs(30);
 

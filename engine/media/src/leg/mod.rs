@@ -18,6 +18,7 @@ mod receive;
 mod relay;
 mod report;
 mod send;
+mod taps;
 mod turn;
 
 use std::sync::Arc;
@@ -30,12 +31,14 @@ use tandem_model::{Entropy, LegId, SampleRate, Timestamp};
 use crate::control::{Clip, Event, LegSpec, LegStats, PlayId, Repeat};
 use crate::source::SourcePolicy;
 use crate::stats::{CodecQuality, mean_opinion_score};
+use crate::tap::{TapId, TapSink};
 use play::Player;
 use playback::Playback;
 pub(crate) use receive::Heard;
 use receive::Receiver;
 use report::Reporter;
 use send::Sender;
+use taps::Taps;
 pub(crate) use turn::{NtpClock, Scratch, Turn};
 
 /// What a jitter buffer and the network add on average, for the quality estimate, when nothing better is known.
@@ -49,6 +52,7 @@ pub(crate) struct Leg {
     player: Option<Box<Player>>,
     sender: Sender,
     playback: Playback,
+    taps: Taps,
     reporter: Reporter,
     /// When the silence began that `RTP_TIMEOUT` measures; None when it does not, or was reported.
     silent_since: Option<Timestamp>,
@@ -67,6 +71,16 @@ pub(crate) enum Listener {
     Transcode(SampleRate),
 }
 
+impl Listener {
+    /// The rate to decode to; `observed` is what taps want, who take what the listener takes.
+    fn rate(self, observed: Option<SampleRate>) -> Option<SampleRate> {
+        match self {
+            Listener::Transcode(rate) => Some(rate),
+            Listener::Relay | Listener::Nobody => observed,
+        }
+    }
+}
+
 impl Leg {
     pub fn new(now: Timestamp, id: LegId, entropy: &mut dyn Entropy) -> Self {
         Leg {
@@ -77,6 +91,7 @@ impl Leg {
             player: None,
             sender: Sender::new(entropy),
             playback: Playback::Idle,
+            taps: Taps::default(),
             reporter: Reporter::new(now, entropy),
             silent_since: None,
             concealed: 0,
@@ -111,16 +126,52 @@ impl Leg {
         self.spec = Some(spec);
     }
 
-    /// Says who listens from now on.
-    pub fn set_listener(&mut self, listener: Listener) {
+    /// Says who listens from now on, and at which rate taps on either end of the bridge want what this leg hears.
+    pub fn set_listener(&mut self, listener: Listener, observed: Option<SampleRate>) {
         self.receiver.listener = listener;
-        match (listener, &self.spec) {
-            (Listener::Transcode(rate), Some(spec)) => {
+        self.receiver.observed = observed;
+        match (listener.rate(observed), &self.spec) {
+            (Some(rate), Some(spec)) => {
+                let rate = if listener.rate(None).is_none() { send::encoder_rate(spec.codec, rate) } else { rate };
                 if self.player.as_ref().is_none_or(|p| p.rate() != rate) {
                     self.player = Player::new(spec, rate).map(Box::new);
                 }
             }
             _ => self.player = None,
+        }
+    }
+
+    pub fn listener(&self) -> Listener {
+        self.receiver.listener
+    }
+
+    pub fn tap(&mut self, tap: TapId, rate: SampleRate, sink: Arc<dyn TapSink>) {
+        self.taps.add(tap, rate, sink);
+    }
+
+    pub fn untap(&mut self, tap: TapId) {
+        self.taps.remove(tap);
+    }
+
+    /// What its taps want; None without one.
+    pub fn tap_rate(&self) -> Option<SampleRate> {
+        self.taps.rate()
+    }
+
+    /// The play spine, for the listener and the taps: one tick of what this leg hears into `turn.scratch.tick`.
+    pub fn hear_tick(&mut self, turn: &mut Turn<'_>) -> Option<(usize, SampleRate)> {
+        let heard = self.play_out(turn);
+        if let Some((samples, rate)) = heard {
+            self.taps.inbound(&turn.scratch.tick[..samples], rate);
+        }
+        self.taps.hand_over(turn.now);
+        heard
+    }
+
+    /// What a relayed partner says, for the taps: its packets go to the peer as they are.
+    pub fn overhear(&mut self, pcm: &[i16], rate: SampleRate) {
+        if self.playback.is_idle() && self.spec.as_ref().is_some_and(|s| s.send) {
+            self.taps.outbound(pcm, rate);
         }
     }
 
@@ -180,12 +231,12 @@ impl Leg {
     pub fn rebuild(&mut self) -> Option<Event> {
         let ended = self.stop_playing(None);
         self.player = None;
-        let listener = self.receiver.listener;
+        let (listener, observed) = (self.receiver.listener, self.receiver.observed);
         if let Some(spec) = self.spec.as_deref() {
             self.receiver.rebuild(spec);
             self.sender.rebuild(spec);
         }
-        self.set_listener(listener);
+        self.set_listener(listener, observed);
         ended
     }
 

@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 
 use tandem_model::limits::SSRCS_PER_LEG_MAX;
-use tandem_model::{DropReason, RtpTime, SeqNo, Timestamp};
+use tandem_model::{DropReason, RtpTime, SampleRate, SeqNo, Timestamp};
 
 use super::{Leg, Listener, Turn, clock_hz};
 use crate::control::{Event, LegSpec};
@@ -51,6 +51,8 @@ pub(super) struct Receiver {
     jitter_ms_max_before: f32,
     dtmf: EventReceiver,
     pub listener: Listener,
+    /// The rate at which taps want what is heard.
+    pub observed: Option<SampleRate>,
     pub packets: u64,
     pub bytes: u64,
     pub digits: u64,
@@ -69,6 +71,7 @@ impl Default for Receiver {
             jitter_ms_max_before: 0.0,
             dtmf: EventReceiver::new(),
             listener: Listener::Nobody,
+            observed: None,
             packets: 0,
             bytes: 0,
             digits: 0,

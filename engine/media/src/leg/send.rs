@@ -157,6 +157,7 @@ impl Leg {
             self.sender.fifo.clear();
             return;
         }
+        self.taps.outbound(pcm, rate);
         let ptime = spec_ptime(spec);
         if self.sender.encoder.as_ref().is_none_or(|(at, _)| *at != rate) {
             let settings = EncoderSettings { rate, ptime, fmtp: &spec.fmtp, complexity: COMPLEXITY };

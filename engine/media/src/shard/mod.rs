@@ -135,6 +135,19 @@ impl Shard {
                     self.echo(slot, on, now, batch);
                 }
             }
+            Command::Tap { leg, tap, rate, sink } => match self.slot(leg) {
+                Some(slot) => {
+                    self.contained(slot, now, batch, |leg, _| leg.tap(tap, rate, sink));
+                    self.wire(slot, now, batch);
+                }
+                None => sink.ended(),
+            },
+            Command::Untap { leg, tap } => {
+                if let Some(slot) = self.slot(leg) {
+                    self.contained(slot, now, batch, |leg, _| leg.untap(tap));
+                    self.wire(slot, now, batch);
+                }
+            }
             Command::Close { leg } => {
                 if let Some(slot) = self.slot(leg) {
                     self.close(slot, now, batch);
@@ -256,12 +269,14 @@ impl Shard {
 
     fn tick_leg(&mut self, slot: Slot, now: Timestamp, batch: &mut Batch) {
         self.contained(slot, now, batch, |leg, turn| leg.tick(turn));
-        let Some(partner) = self.partner(slot) else { return };
-        let played = self.contained(slot, now, batch, |leg, turn| leg.play_out(turn)).flatten();
-        if let Some((samples, rate)) = played {
-            let pcm = self.scratch.tick;
-            self.contained(partner, now, batch, |leg, turn| leg.send_partner_pcm(turn, &pcm[..samples], rate));
-        }
+        let heard = self.contained(slot, now, batch, |leg, turn| leg.hear_tick(turn)).flatten();
+        let (Some((samples, rate)), Some(partner)) = (heard, self.partner(slot)) else { return };
+        let transcoded = self.is_transcoded(slot);
+        let pcm = self.scratch.tick;
+        self.contained(partner, now, batch, |leg, turn| match transcoded {
+            true => leg.send_partner_pcm(turn, &pcm[..samples], rate),
+            false => leg.overhear(&pcm[..samples], rate),
+        });
     }
 
     fn close(&mut self, slot: Slot, now: Timestamp, batch: &mut Batch) {

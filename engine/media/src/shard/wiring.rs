@@ -45,8 +45,8 @@ impl Shard {
         let partner = self.partner(slot);
         let ends = [Some(slot), partner.filter(|&p| p != slot)];
         for end in ends.into_iter().flatten() {
-            let listener = self.listener_of(end);
-            self.contained(end, now, batch, |leg, _| leg.set_listener(listener));
+            let (listener, observed) = (self.listener_of(end), self.observed_rate(end));
+            self.contained(end, now, batch, |leg, _| leg.set_listener(listener, observed));
         }
     }
 
@@ -61,7 +61,13 @@ impl Shard {
     }
 
     pub(super) fn is_transcoded(&self, slot: Slot) -> bool {
-        matches!(self.listener_of(slot), Listener::Transcode(_))
+        self.place(slot).is_some_and(|place| matches!(place.leg.listener(), Listener::Transcode(_)))
+    }
+
+    /// What taps want of this leg's audio: its own, and those of the partner it is told to.
+    fn observed_rate(&self, slot: Slot) -> Option<SampleRate> {
+        let wanted = |slot: Slot| self.place(slot).and_then(|place| place.leg.tap_rate());
+        wanted(slot).max(self.partner(slot).and_then(wanted))
     }
 
     fn listener_of(&self, slot: Slot) -> Listener {

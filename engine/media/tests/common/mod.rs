@@ -1,6 +1,8 @@
 //! A shard with emulated far ends: packets in, packets out, tones by ear. No sockets, no sleeps.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod tape;
+
 use std::f32::consts::TAU;
 use std::net::SocketAddr;
 use std::time::Duration;

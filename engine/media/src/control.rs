@@ -29,6 +29,15 @@ pub enum Command {
     SendDigits { leg: LegId, play: PlayId, digits: String },
     /// Send the leg its own audio back.
     Echo { leg: LegId, on: bool },
+    /// Begin to play audio that comes by [`Command::Inject`], at this rate (8 to 48 kHz). A stream plays while nothing else does,
+    /// and lets the partner through while it has nothing; it ends with `StopPlay`, or when another begins.
+    StartStream { leg: LegId, play: PlayId, rate: SampleRate },
+    /// More audio for the stream, if it is this one. What exceeds `limits::STREAM_SECS_MAX` is left out and counted.
+    Inject { leg: LegId, play: PlayId, audio: Vec<i16> },
+    /// Answered by [`Event::Marked`] when all audio before it was played.
+    Mark { leg: LegId, play: PlayId, mark: MarkId },
+    /// Drop what was not played yet. Its marks are answered.
+    ClearStream { leg: LegId, play: PlayId },
     /// Copy what the leg hears and is told, each tick, at one of [`TAP_RATES`](crate::tap::TAP_RATES), whatever else it does. A
     /// tap of the same id is replaced; beyond `limits::TAPS_PER_LEG_MAX` the sink is ended at once.
     Tap { leg: LegId, tap: TapId, rate: SampleRate, sink: Arc<dyn TapSink> },
@@ -45,6 +54,10 @@ pub enum Command {
 /// Names one playback on one leg; chosen by the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PlayId(pub u64);
+
+/// Names a place in a stream; chosen by the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MarkId(pub u64);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repeat {
@@ -142,6 +155,13 @@ pub enum Event {
         play: PlayId,
         completed: bool,
     },
+    /// A mark was reached: `played` when the audio before it was played, not when it was cleared or found no room.
+    Marked {
+        leg: LegId,
+        play: PlayId,
+        mark: MarkId,
+        played: bool,
+    },
     /// First authenticated packet of the leg arrived.
     Started {
         leg: LegId,
@@ -173,6 +193,7 @@ impl Event {
             | Event::OpenFailed { leg, .. }
             | Event::Digit { leg, .. }
             | Event::PlayDone { leg, .. }
+            | Event::Marked { leg, .. }
             | Event::Started { leg }
             | Event::TimedOut { leg }
             | Event::Failed { leg, .. }
@@ -210,6 +231,8 @@ pub struct LegStats {
     pub remote_loss: Option<f32>,
     pub dtmf_received: u64,
     pub dtmf_sent: u64,
+    /// Samples of streams that found no room.
+    pub stream_samples_lost: u64,
     /// E-model estimate (G.107) of what we heard, 1.0..4.5; None with no packet.
     pub mos_in: Option<f32>,
 }

@@ -34,6 +34,10 @@ pub const TICK: Duration = Duration::from_millis(20);
 pub const RTP_PACKET_BYTES_MAX: usize = 1_500;
 /// SSRCs followed on one leg at a time.
 pub const SSRCS_PER_LEG_MAX: usize = 4;
+/// Audio of a stream that waits to be played on one leg, and the pieces and marks it may come in: a minute of speech handed over
+/// at once, as speech engines do, in pieces of 20 ms.
+pub const STREAM_SECS_MAX: u32 = 60;
+pub const STREAM_ITEMS_MAX: usize = 4_096;
 /// Taps on one leg: a recording, two streams, and one to spare.
 pub const TAPS_PER_LEG_MAX: usize = 4;
 /// Media silence that ends a call.

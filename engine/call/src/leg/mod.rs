@@ -224,7 +224,7 @@ impl Leg {
             Event::PlayDone { play, completed, .. } => {
                 self.report(LegReport::PlayDone { play: *play, completed: *completed });
             }
-            Event::Started { .. } | Event::Stats { .. } => {}
+            Event::Started { .. } | Event::Stats { .. } | Event::Marked { .. } => {}
             Event::Opened { rtp_port, .. } => {
                 self.media.opened(*rtp_port);
                 return false;

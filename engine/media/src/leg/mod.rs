@@ -18,6 +18,7 @@ mod receive;
 mod relay;
 mod report;
 mod send;
+mod stream;
 mod taps;
 mod turn;
 
@@ -28,7 +29,7 @@ use tandem_codecs::CodecSpec;
 use tandem_model::limits::{RTP_TIMEOUT, TICK};
 use tandem_model::{Entropy, LegId, SampleRate, Timestamp};
 
-use crate::control::{Clip, Event, LegSpec, LegStats, PlayId, Repeat};
+use crate::control::{Clip, Event, LegSpec, LegStats, MarkId, PlayId, Repeat};
 use crate::source::SourcePolicy;
 use crate::stats::{CodecQuality, mean_opinion_score};
 use crate::tap::{TapId, TapSink};
@@ -38,6 +39,7 @@ pub(crate) use receive::Heard;
 use receive::Receiver;
 use report::Reporter;
 use send::Sender;
+use stream::Stream;
 use taps::Taps;
 pub(crate) use turn::{NtpClock, Scratch, Turn};
 
@@ -52,6 +54,8 @@ pub(crate) struct Leg {
     player: Option<Box<Player>>,
     sender: Sender,
     playback: Playback,
+    stream: Option<Box<Stream>>,
+    stream_samples_lost: u64,
     taps: Taps,
     reporter: Reporter,
     /// When the silence began that `RTP_TIMEOUT` measures; None when it does not, or was reported.
@@ -91,6 +95,8 @@ impl Leg {
             player: None,
             sender: Sender::new(entropy),
             playback: Playback::Idle,
+            stream: None,
+            stream_samples_lost: 0,
             taps: Taps::default(),
             reporter: Reporter::new(now, entropy),
             silent_since: None,
@@ -170,7 +176,7 @@ impl Leg {
 
     /// What a relayed partner says, for the taps: its packets go to the peer as they are.
     pub fn overhear(&mut self, pcm: &[i16], rate: SampleRate) {
-        if self.playback.is_idle() && self.spec.as_ref().is_some_and(|s| s.send) {
+        if !self.is_speaking() && self.spec.as_ref().is_some_and(|s| s.send) {
             self.taps.outbound(pcm, rate);
         }
     }
@@ -222,6 +228,45 @@ impl Leg {
         ended.map(|play| Event::PlayDone { leg: self.id, play, completed: false })
     }
 
+    /// Begins a stream; the one before it ends.
+    pub fn start_stream(&mut self, play: PlayId, rate: SampleRate) -> Option<Event> {
+        let ended = self.end_stream(None);
+        self.stream = Some(Box::new(Stream::new(play, rate)));
+        ended
+    }
+
+    pub fn inject(&mut self, play: PlayId, audio: Vec<i16>) {
+        let samples = audio.len() as u64;
+        if let Some(stream) = self.stream.as_mut().filter(|stream| stream.id() == play)
+            && !stream.push(audio)
+        {
+            self.stream_samples_lost += samples;
+        }
+    }
+
+    /// The event when it is refused: there is no such stream, or no room in it.
+    pub fn mark(&mut self, play: PlayId, mark: MarkId) -> Option<Event> {
+        let taken = self.stream.as_mut().filter(|stream| stream.id() == play).is_some_and(|stream| stream.mark(mark));
+        (!taken).then_some(Event::Marked { leg: self.id, play, mark, played: false })
+    }
+
+    pub fn clear_stream(&mut self, turn: &mut Turn<'_>, play: PlayId) {
+        let Some(stream) = self.stream.as_mut().filter(|stream| stream.id() == play) else { return };
+        for mark in stream.clear() {
+            turn.events.push(Event::Marked { leg: self.id, play, mark, played: false });
+        }
+    }
+
+    /// Ends the stream (if it is `only`, when given); the event tells its owner.
+    pub fn end_stream(&mut self, only: Option<PlayId>) -> Option<Event> {
+        let play = self.stream.as_ref()?.id();
+        if only.is_some_and(|only| only != play) {
+            return None;
+        }
+        self.stream = None;
+        Some(Event::PlayDone { leg: self.id, play, completed: false })
+    }
+
     pub fn inject_panic(&mut self) {
         self.panic_next = true;
     }
@@ -264,6 +309,7 @@ impl Leg {
             remote_loss: self.reporter.remote_loss,
             dtmf_received: self.receiver.digits,
             dtmf_sent: self.sender.digits,
+            stream_samples_lost: self.stream_samples_lost,
             mos_in,
         }
     }
@@ -280,7 +326,16 @@ impl Leg {
         if self.reporter.is_due(turn.now) {
             self.send_report(turn, false);
         }
-        self.advance_playback(turn);
+        if !self.playback.is_idle() {
+            self.advance_playback(turn);
+        } else if self.stream.is_some() {
+            self.advance_stream(turn);
+        }
+    }
+
+    /// Something of our own is played to the peer: the partner is not heard meanwhile.
+    fn is_speaking(&self) -> bool {
+        !self.playback.is_idle() || self.stream.as_ref().is_some_and(|stream| !stream.is_silent())
     }
 
     /// A panic here is the containment tests' (`Command::InjectPanic`).

@@ -98,7 +98,7 @@ impl Leg {
             self.sender.relay = None;
             return;
         }
-        if !self.playback.is_idle() {
+        if self.is_speaking() {
             // A prompt or digits take the stream; the partner's packets are mapped anew behind them.
             self.sender.relay = None;
             if let Content::Event { digit: Some(digit), .. } = heard.content {
@@ -146,7 +146,7 @@ impl Leg {
     /// Audio for the peer at `rate`, of any length up to a tick: a partner's, while nothing of our own plays.
     pub fn send_partner_pcm(&mut self, turn: &mut Turn<'_>, pcm: &[i16], rate: SampleRate) {
         self.fail_point();
-        if self.playback.is_idle() {
+        if !self.is_speaking() {
             self.send_pcm(turn, pcm, rate);
         }
     }

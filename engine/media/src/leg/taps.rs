@@ -5,7 +5,7 @@ use tandem_model::{SampleRate, Timestamp};
 
 use super::tick_samples;
 use super::turn::TICK_SAMPLES_MAX;
-use crate::resample::Resampler;
+use crate::resample::RateFifo;
 use crate::tap::{TAP_RATES, TapFrame, TapId, TapSink};
 
 /// A track may run ahead by so many ticks before its oldest are given up: partners tick in phases of their own.
@@ -25,17 +25,8 @@ struct Tap {
     sink: Arc<dyn TapSink>,
     /// The last frame's number, and when the first was due.
     last: Option<(u64, Timestamp)>,
-    inbound: Track,
-    outbound: Track,
-}
-
-/// One direction on its way to the tap's rate.
-struct Track {
-    rate: SampleRate,
-    source: Option<SampleRate>,
-    resampler: Option<Resampler>,
-    chunk: Vec<i16>,
-    fifo: Vec<i16>,
+    inbound: RateFifo,
+    outbound: RateFifo,
 }
 
 impl Taps {
@@ -46,7 +37,7 @@ impl Taps {
         if self.taps.len() >= TAPS_PER_LEG_MAX || !TAP_RATES.contains(&rate) {
             return sink.ended();
         }
-        self.taps.push(Tap { id, rate, sink, last: None, inbound: Track::new(rate), outbound: Track::new(rate) });
+        self.taps.push(Tap { id, rate, sink, last: None, inbound: track(rate), outbound: track(rate) });
     }
 
     pub fn remove(&mut self, id: TapId) {
@@ -61,11 +52,11 @@ impl Taps {
     }
 
     pub fn inbound(&mut self, pcm: &[i16], rate: SampleRate) {
-        self.taps.iter_mut().for_each(|tap| tap.inbound.gather(pcm, rate));
+        self.taps.iter_mut().for_each(|tap| gather(&mut tap.inbound, pcm, rate));
     }
 
     pub fn outbound(&mut self, pcm: &[i16], rate: SampleRate) {
-        self.taps.iter_mut().for_each(|tap| tap.outbound.gather(pcm, rate));
+        self.taps.iter_mut().for_each(|tap| gather(&mut tap.outbound, pcm, rate));
     }
 
     /// One tick of each track to each sink.
@@ -101,36 +92,12 @@ impl Tap {
     }
 }
 
-impl Track {
-    fn new(rate: SampleRate) -> Self {
-        let fifo = Vec::with_capacity(tick_samples(rate) * (AHEAD_TICKS_MAX + 2));
-        Track { rate, source: None, resampler: None, chunk: Vec::new(), fifo }
-    }
+/// One direction on its way to the tap's rate.
+fn track(rate: SampleRate) -> RateFifo {
+    RateFifo::new(rate, rate, tick_samples(rate) * AHEAD_TICKS_MAX)
+}
 
-    fn gather(&mut self, pcm: &[i16], rate: SampleRate) {
-        if self.source != Some(rate) {
-            self.source = Some(rate);
-            self.resampler = (rate != self.rate).then(|| Resampler::new(rate, self.rate));
-            let room = self.resampler.as_ref().map_or(0, |r| r.output_max(TICK_SAMPLES_MAX));
-            self.chunk.resize(room, 0);
-        }
-        let pcm = match &mut self.resampler {
-            Some(resampler) => {
-                let written = resampler.process(pcm, &mut self.chunk);
-                &self.chunk[..written]
-            }
-            None => pcm,
-        };
-        let most = tick_samples(self.rate) * AHEAD_TICKS_MAX;
-        let surplus = (self.fifo.len() + pcm.len()).saturating_sub(most).min(self.fifo.len());
-        self.fifo.drain(..surplus);
-        self.fifo.extend_from_slice(&pcm[pcm.len().saturating_sub(most)..]);
-    }
-
-    /// Fills `out`, with silence where nothing was gathered.
-    fn take(&mut self, out: &mut [i16]) {
-        let n = self.fifo.len().min(out.len());
-        out[..n].copy_from_slice(&self.fifo[..n]);
-        self.fifo.drain(..n);
-    }
+fn gather(track: &mut RateFifo, pcm: &[i16], rate: SampleRate) {
+    track.set_source(rate);
+    track.push(pcm);
 }

@@ -2,6 +2,8 @@
 //! It is not a clock-drift corrector. Start at [`Resampler`].
 
 mod filter;
+mod rate_fifo;
 mod resampler;
 
+pub use rate_fifo::RateFifo;
 pub use resampler::Resampler;

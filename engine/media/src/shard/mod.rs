@@ -122,7 +122,29 @@ impl Shard {
             }
             Command::StopPlay { leg, play } => {
                 if let Some(slot) = self.slot(leg) {
-                    self.with_events(slot, now, batch, |leg| [leg.stop_playing(Some(play)), None]);
+                    self.with_events(slot, now, batch, |leg| {
+                        [leg.stop_playing(Some(play)), leg.end_stream(Some(play))]
+                    });
+                }
+            }
+            Command::StartStream { leg, play, rate } => {
+                if let Some(slot) = self.slot(leg) {
+                    self.with_events(slot, now, batch, |leg| [leg.start_stream(play, rate), None]);
+                }
+            }
+            Command::Inject { leg, play, audio } => {
+                if let Some(slot) = self.slot(leg) {
+                    self.contained(slot, now, batch, |leg, _| leg.inject(play, audio));
+                }
+            }
+            Command::Mark { leg, play, mark } => {
+                if let Some(slot) = self.slot(leg) {
+                    self.with_events(slot, now, batch, |leg| [leg.mark(play, mark), None]);
+                }
+            }
+            Command::ClearStream { leg, play } => {
+                if let Some(slot) = self.slot(leg) {
+                    self.contained(slot, now, batch, |leg, turn| leg.clear_stream(turn, play));
                 }
             }
             Command::SendDigits { leg, play, digits } => {
@@ -282,9 +304,8 @@ impl Shard {
     fn close(&mut self, slot: Slot, now: Timestamp, batch: &mut Batch) {
         self.unbridge(slot, now, batch);
         self.contained(slot, now, batch, |leg, turn| {
-            if let Some(event) = leg.stop_playing(None) {
-                turn.events.push(event);
-            }
+            let ended = [leg.stop_playing(None), leg.end_stream(None)];
+            ended.into_iter().flatten().for_each(|event| turn.events.push(event));
             leg.send_report(turn, true);
         });
         if let Some(place) = self.remove(slot) {

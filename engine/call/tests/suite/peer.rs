@@ -281,7 +281,7 @@ pub fn media(command: &Command) -> String {
         Command::StopPlay { leg, play } => format!("stop-play {leg} {}", play.0),
         Command::SendDigits { leg, digits, .. } => format!("digits {leg} {digits}"),
         Command::Echo { leg, on } => format!("echo {leg} {on}"),
-        Command::Query { .. } | Command::InjectPanic { .. } => "unexpected".into(),
+        other => format!("unexpected {other:?}"),
     }
 }
 

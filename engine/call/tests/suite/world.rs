@@ -433,13 +433,7 @@ impl World {
                 self.log.push(peer::media(&command));
                 self.media.push_back(Event::PlayDone { leg: *leg, play: *play, completed: false });
             }
-            Command::Bridge { .. }
-            | Command::Unbridge { .. }
-            | Command::Echo { .. }
-            | Command::Query { .. }
-            | Command::InjectPanic { .. } => {
-                self.log.push(peer::media(&command));
-            }
+            _ => self.log.push(peer::media(&command)),
         }
     }
 

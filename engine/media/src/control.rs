@@ -13,42 +13,124 @@ use crate::tap::{TapId, TapSink};
 #[derive(Clone, Debug)]
 pub enum Command {
     /// Take an RTP/RTCP port pair. Answered by [`Event::Opened`] or [`Event::OpenFailed`].
-    Open { leg: LegId },
+    Open {
+        leg: LegId,
+    },
     /// What offer and answer agreed. Sent again after each re-offer; SSRC, sequence and ROC go on.
-    Configure { leg: LegId, spec: Box<LegSpec> },
+    Configure {
+        leg: LegId,
+        spec: Box<LegSpec>,
+    },
     /// Each hears the other; replaces earlier bridges of both. Ends any prompt of either.
-    Bridge { a: LegId, b: LegId },
-    /// Ends the leg's bridge, for both sides.
-    Unbridge { leg: LegId },
+    Bridge {
+        a: LegId,
+        b: LegId,
+    },
+    /// Take a seat in a mix, which begins with its first member, or another seat in the same. Ends the leg's bridge.
+    Join {
+        leg: LegId,
+        mix: MixId,
+        seat: Seat,
+    },
+    /// Play a clip to all members of a mix, over their voices.
+    PlayMix {
+        mix: MixId,
+        play: PlayId,
+        clip: Arc<Clip>,
+        repeat: Repeat,
+    },
+    StopPlayMix {
+        mix: MixId,
+        play: PlayId,
+    },
+    /// Copy the whole mix: the frames' inbound side.
+    TapMix {
+        mix: MixId,
+        tap: TapId,
+        rate: SampleRate,
+        sink: Arc<dyn TapSink>,
+    },
+    UntapMix {
+        mix: MixId,
+        tap: TapId,
+    },
+    /// Ends the leg's bridge, for both sides, or takes it out of its mix, which ends with its last member.
+    Unbridge {
+        leg: LegId,
+    },
     /// Play a clip to the leg (a running one is replaced, its `PlayDone` comes first with `completed: false`).
-    Play { leg: LegId, play: PlayId, clip: Arc<Clip>, repeat: Repeat },
+    Play {
+        leg: LegId,
+        play: PlayId,
+        clip: Arc<Clip>,
+        repeat: Repeat,
+    },
     /// Stop what plays, if it is this one. `PlayDone { completed: false }` follows.
-    StopPlay { leg: LegId, play: PlayId },
+    StopPlay {
+        leg: LegId,
+        play: PlayId,
+    },
     /// Send digits as telephone-events (RFC 4733), or as in-band tones where the leg agreed none.
     /// `0-9 A-D * #`, `w` pauses 500 ms, `W` 1 s. Ends with `PlayDone`.
-    SendDigits { leg: LegId, play: PlayId, digits: String },
+    SendDigits {
+        leg: LegId,
+        play: PlayId,
+        digits: String,
+    },
     /// Send the leg its own audio back.
-    Echo { leg: LegId, on: bool },
+    Echo {
+        leg: LegId,
+        on: bool,
+    },
     /// Begin to play audio that comes by [`Command::Inject`], at this rate (8 to 48 kHz). A stream plays while nothing else does,
     /// and lets the partner through while it has nothing; it ends with `StopPlay`, or when another begins.
-    StartStream { leg: LegId, play: PlayId, rate: SampleRate },
+    StartStream {
+        leg: LegId,
+        play: PlayId,
+        rate: SampleRate,
+    },
     /// More audio for the stream, if it is this one. What exceeds `limits::STREAM_SECS_MAX` is left out and counted.
-    Inject { leg: LegId, play: PlayId, audio: Vec<i16> },
+    Inject {
+        leg: LegId,
+        play: PlayId,
+        audio: Vec<i16>,
+    },
     /// Answered by [`Event::Marked`] when all audio before it was played.
-    Mark { leg: LegId, play: PlayId, mark: MarkId },
+    Mark {
+        leg: LegId,
+        play: PlayId,
+        mark: MarkId,
+    },
     /// Drop what was not played yet. Its marks are answered.
-    ClearStream { leg: LegId, play: PlayId },
+    ClearStream {
+        leg: LegId,
+        play: PlayId,
+    },
     /// Copy what the leg hears and is told, each tick, at one of [`TAP_RATES`](crate::tap::TAP_RATES), whatever else it does. A
     /// tap of the same id is replaced; beyond `limits::TAPS_PER_LEG_MAX` the sink is ended at once.
-    Tap { leg: LegId, tap: TapId, rate: SampleRate, sink: Arc<dyn TapSink> },
+    Tap {
+        leg: LegId,
+        tap: TapId,
+        rate: SampleRate,
+        sink: Arc<dyn TapSink>,
+    },
     /// Take a tap off: its sink is ended.
-    Untap { leg: LegId, tap: TapId },
+    Untap {
+        leg: LegId,
+        tap: TapId,
+    },
     /// Give the ports back. Answered by [`Event::Closed`] with the final statistics.
-    Close { leg: LegId },
+    Close {
+        leg: LegId,
+    },
     /// Report the statistics now: [`Event::Stats`].
-    Query { leg: LegId },
+    Query {
+        leg: LegId,
+    },
     /// Fail-point for the containment tests: the leg's next media step panics.
-    InjectPanic { leg: LegId },
+    InjectPanic {
+        leg: LegId,
+    },
 }
 
 /// Names one playback on one leg; chosen by the caller.
@@ -58,6 +140,26 @@ pub struct PlayId(pub u64);
 /// Names a place in a stream; chosen by the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MarkId(pub u64);
+
+/// Names a mix on one media thread; chosen by the caller. All its legs must be on that thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MixId(pub u64);
+
+/// What a member of a mix may do. Who is on hold neither speaks nor hears, and may be played music by [`Command::Play`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seat {
+    /// Others hear it: not muted.
+    pub speaks: bool,
+    /// It hears others.
+    pub hears: bool,
+    /// Only this member hears it (a whisper); while it is not there, nobody does.
+    pub coaches: Option<LegId>,
+}
+
+impl Seat {
+    /// Speaks to all and hears all.
+    pub const MEMBER: Seat = Seat { speaks: true, hears: true, coaches: None };
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repeat {
@@ -155,6 +257,22 @@ pub enum Event {
         play: PlayId,
         completed: bool,
     },
+    /// The mix has as many members as it may (`limits::MIX_MEMBERS_MAX`); the leg stays as it was.
+    JoinRefused {
+        leg: LegId,
+        mix: MixId,
+    },
+    /// A member of a mix began, or ceased, to speak.
+    Speaking {
+        leg: LegId,
+        mix: MixId,
+        speaking: bool,
+    },
+    /// The floor of a mix passed to this member: it is the loudest speaker for a while now.
+    Floor {
+        leg: LegId,
+        mix: MixId,
+    },
     /// A mark was reached: `played` when the audio before it was played, not when it was cleared or found no room.
     Marked {
         leg: LegId,
@@ -193,6 +311,9 @@ impl Event {
             | Event::OpenFailed { leg, .. }
             | Event::Digit { leg, .. }
             | Event::PlayDone { leg, .. }
+            | Event::JoinRefused { leg, .. }
+            | Event::Speaking { leg, .. }
+            | Event::Floor { leg, .. }
             | Event::Marked { leg, .. }
             | Event::Started { leg }
             | Event::TimedOut { leg }

@@ -6,6 +6,7 @@ pub mod control;
 pub mod dtmf;
 pub mod jitter;
 mod leg;
+pub mod mix;
 pub mod resample;
 pub mod rtcp;
 pub mod rtp;

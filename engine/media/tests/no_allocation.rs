@@ -1,15 +1,22 @@
 //! Counts allocations of the packet path: after construction there are none.
 
+mod common;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use common::{Phone, TICK, World, addr, spec};
+use tandem_codecs::CodecId::{Opus, Pcma, Pcmu};
 use tandem_media::conceal::Concealer;
+use tandem_media::control::{Command, MixId, Seat};
 use tandem_media::dtmf::{EventReceiver, EventSender, Step};
 use tandem_media::jitter::{JitterBuffer, JitterConfig, Pop};
 use tandem_media::resample::Resampler;
+use tandem_media::shard::Component;
 use tandem_media::srtp::{Protector, Unprotector};
+use tandem_media::tap::{TapFrame, TapId, TapSink};
 use tandem_media::tone::DtmfTone;
-use tandem_model::{SampleRate, SrtpKey, SrtpSuite, Timestamp};
+use tandem_model::{LegId, SampleRate, SrtpKey, SrtpSuite, Timestamp};
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
@@ -103,4 +110,55 @@ fn the_frame_path_allocates_nothing() {
     });
     assert_eq!(count, 0);
     assert!(frames > 150 && missing > 15 && digits == 3, "{frames} {missing} {digits}");
+}
+
+/// Takes frames and keeps nothing.
+#[derive(Debug)]
+struct Void;
+
+impl TapSink for Void {
+    fn take(&self, _: TapFrame<'_>) {}
+
+    fn ended(&self) {}
+}
+
+#[test]
+fn bridges_conferences_and_taps_allocate_nothing_per_packet_or_tick() {
+    let mut world = World::new();
+    let codecs = [Pcmu, Pcmu, Pcmu, Opus, Pcmu, Opus, Pcma, Pcmu, Pcmu];
+    let mut phones = Vec::new();
+    for (n, codec) in codecs.into_iter().enumerate() {
+        let at = addr(n as u8 + 1);
+        world.open(n as u64 + 1, spec(codec, at));
+        phones.push(Phone::new(codec, at, 300.0 + 100.0 * n as f32));
+    }
+    world.command(Command::Bridge { a: LegId(1), b: LegId(2) });
+    world.command(Command::Bridge { a: LegId(3), b: LegId(4) });
+    (5..=9).for_each(|n| world.command(Command::Join { leg: LegId(n), mix: MixId(1), seat: Seat::MEMBER }));
+    let sink = std::sync::Arc::new(Void);
+    world.command(Command::Tap { leg: LegId(1), tap: TapId(1), rate: SampleRate::HZ_16000, sink: sink.clone() });
+    world.command(Command::TapMix { mix: MixId(1), tap: TapId(1), rate: SampleRate::HZ_8000, sink });
+    let slots: Vec<_> = (1..=9).map(|n| world.shard.slot(LegId(n)).unwrap()).collect();
+    let mut sent = 0;
+    for tick in 0..100 {
+        let mut packets: Vec<Vec<u8>> = phones.iter_mut().map(Phone::speak).collect();
+        let count = allocations(|| {
+            for ((packet, phone), slot) in packets.iter_mut().zip(&phones).zip(&slots) {
+                world.shard.handle_packet(world.now, *slot, Component::Rtp, phone.addr, packet, &mut world.batch);
+            }
+            world.now = world.now + TICK;
+            loop {
+                let more = world.shard.tick(world.now, &mut world.batch);
+                sent += world.batch.len();
+                world.batch.clear();
+                if !more {
+                    break;
+                }
+            }
+        });
+        while world.shard.poll_event().is_some() {}
+        // The first frames make encoders and let buffers grow to their size.
+        assert!(tick < 20 || count == 0, "{count} allocations in tick {tick}");
+    }
+    assert!(sent > 9 * 80, "{sent}");
 }

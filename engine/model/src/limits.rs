@@ -38,6 +38,10 @@ pub const SSRCS_PER_LEG_MAX: usize = 4;
 /// at once, as speech engines do, in pieces of 20 ms.
 pub const STREAM_SECS_MAX: u32 = 60;
 pub const STREAM_ITEMS_MAX: usize = 4_096;
+/// Members of one mix: what one CPU mixes without a late tick, twice over.
+pub const MIX_MEMBERS_MAX: usize = 250;
+/// Clips played into one mix at a time: an announcement and some beeps.
+pub const MIX_CLIPS_MAX: usize = 4;
 /// Taps on one leg: a recording, two streams, and one to spare.
 pub const TAPS_PER_LEG_MAX: usize = 4;
 /// Media silence that ends a call.

@@ -224,7 +224,12 @@ impl Leg {
             Event::PlayDone { play, completed, .. } => {
                 self.report(LegReport::PlayDone { play: *play, completed: *completed });
             }
-            Event::Started { .. } | Event::Stats { .. } | Event::Marked { .. } => {}
+            Event::Started { .. }
+            | Event::Stats { .. }
+            | Event::Marked { .. }
+            | Event::JoinRefused { .. }
+            | Event::Speaking { .. }
+            | Event::Floor { .. } => {}
             Event::Opened { rtp_port, .. } => {
                 self.media.opened(*rtp_port);
                 return false;

@@ -25,7 +25,7 @@ mod turn;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tandem_codecs::CodecSpec;
+use tandem_codecs::{CodecId, CodecSpec};
 use tandem_model::limits::{RTP_TIMEOUT, TICK};
 use tandem_model::{Entropy, LegId, SampleRate, Timestamp};
 
@@ -34,13 +34,15 @@ use crate::source::SourcePolicy;
 use crate::stats::{CodecQuality, mean_opinion_score};
 use crate::tap::{TapId, TapSink};
 use play::Player;
+pub(crate) use playback::ClipReader;
 use playback::Playback;
 pub(crate) use receive::Heard;
 use receive::Receiver;
 use report::Reporter;
 use send::Sender;
+pub(crate) use send::{COMPLEXITY, encoder_rate};
 use stream::Stream;
-use taps::Taps;
+pub(crate) use taps::Taps;
 pub(crate) use turn::{NtpClock, Scratch, Turn};
 
 /// What a jitter buffer and the network add on average, for the quality estimate, when nothing better is known.
@@ -138,13 +140,19 @@ impl Leg {
         self.receiver.observed = observed;
         match (listener.rate(observed), &self.spec) {
             (Some(rate), Some(spec)) => {
-                let rate = if listener.rate(None).is_none() { send::encoder_rate(spec.codec, rate) } else { rate };
+                // The nearest the codec has: who takes it may have to match rates.
+                let rate = encoder_rate(spec.codec, rate);
                 if self.player.as_ref().is_none_or(|p| p.rate() != rate) {
                     self.player = Player::new(spec, rate).map(Box::new);
                 }
             }
             _ => self.player = None,
         }
+    }
+
+    /// What the peer reports to lose, for who encodes for several.
+    pub fn protection_percent(&self) -> u8 {
+        self.reporter.protection_percent()
     }
 
     pub fn listener(&self) -> Listener {
@@ -355,6 +363,11 @@ impl Leg {
 /// Samples of one tick.
 fn tick_samples(rate: SampleRate) -> usize {
     (u64::from(rate.0) * TICK.as_millis() as u64 / 1_000) as usize
+}
+
+/// The rate a codec's audio has by nature.
+pub(crate) fn natural_rate(codec: CodecId) -> SampleRate {
+    CodecSpec::by_id(codec).natural_rate
 }
 
 fn clock_hz(spec: &LegSpec) -> u32 {

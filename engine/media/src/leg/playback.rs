@@ -30,7 +30,7 @@ pub(super) enum Playback {
 }
 
 /// A clip on its way to a leg, at the rate its encoder takes.
-pub(super) struct ClipReader {
+pub(crate) struct ClipReader {
     clip: Arc<Clip>,
     position: usize,
     /// Passes still to play, this one included; None plays for ever.
@@ -159,7 +159,7 @@ impl Leg {
 }
 
 impl ClipReader {
-    fn new(clip: Arc<Clip>, repeat: Repeat, rate: SampleRate) -> Self {
+    pub fn new(clip: Arc<Clip>, repeat: Repeat, rate: SampleRate) -> Self {
         let passes = match repeat {
             Repeat::Times(times) => Some(times),
             Repeat::Forever => None,
@@ -171,7 +171,7 @@ impl ClipReader {
     }
 
     /// The leg may have been re-configured while the clip plays.
-    fn set_rate(&mut self, rate: SampleRate) {
+    pub fn set_rate(&mut self, rate: SampleRate) {
         if self.rate != rate {
             self.rate = rate;
             self.prepare();
@@ -195,7 +195,7 @@ impl ClipReader {
     }
 
     /// Fills `pcm`, with silence behind the end. False when nothing was left to play.
-    fn fill(&mut self, pcm: &mut [i16]) -> bool {
+    pub fn fill(&mut self, pcm: &mut [i16]) -> bool {
         let mut filled = 0;
         while filled < pcm.len() {
             let n = self.take(&mut pcm[filled..]);

@@ -6,8 +6,10 @@ use tandem_model::{DropReason, Entropy, Ptime, RtpTime, SampleRate, SeqNo};
 use super::cursor::Cursor;
 use super::receive::{Content, Heard};
 use super::relay::{Mapped, Relay};
+use super::turn::TICK_SAMPLES_MAX;
 use super::{Leg, Turn, clock_hz, packet_time};
 use crate::control::LegSpec;
+use crate::resample::RateFifo;
 use crate::rtp::{RTP_HEADER_BYTES, RtpHeader, write_header};
 use crate::shard::{Component, PACKET_ROOM};
 use crate::srtp::{Protector, SrtpError, TAIL_ROOM};
@@ -19,7 +21,7 @@ const FIFO_SAMPLES_MAX: usize = 48 * (PTIME_MS_MAX as usize + 20);
 /// Silence after which audio starts a new talk spurt: marker set, timestamp moved on (RFC 3551 section 4.1).
 const SPURT_GAP: Duration = Duration::from_millis(60);
 /// Encoder effort: near transparent at a third of the cost of the highest.
-const COMPLEXITY: u8 = 5;
+pub(crate) const COMPLEXITY: u8 = 5;
 
 /// What goes out: one continuous stream, whatever it is made of.
 pub(super) struct Sender {
@@ -28,6 +30,8 @@ pub(super) struct Sender {
     encoder: Option<(SampleRate, Box<dyn Encoder>)>,
     /// PCM that waits for a whole packet, at the encoder's rate.
     fifo: Vec<i16>,
+    /// On the way there from a rate the codec does not take.
+    matched: Option<RateFifo>,
     relay: Option<Relay>,
     pub digits: u64,
 }
@@ -39,6 +43,7 @@ impl Sender {
             protector: None,
             encoder: None,
             fifo: Vec::new(),
+            matched: None,
             relay: None,
             digits: 0,
         }
@@ -158,6 +163,25 @@ impl Leg {
             return;
         }
         self.taps.outbound(pcm, rate);
+        let wanted = encoder_rate(spec.codec, rate);
+        if wanted == rate {
+            self.sender.matched = None;
+            return self.encode_pcm(turn, pcm, rate);
+        }
+        let matched = self.sender.matched.get_or_insert_with(|| RateFifo::new(rate, wanted, 2 * TICK_SAMPLES_MAX));
+        if matched.rate() != wanted {
+            *matched = RateFifo::new(rate, wanted, 2 * TICK_SAMPLES_MAX);
+        }
+        matched.set_source(rate);
+        matched.push(pcm);
+        let mut pcm = [0; 2 * TICK_SAMPLES_MAX];
+        let samples = matched.take(&mut pcm);
+        self.encode_pcm(turn, &pcm[..samples], wanted);
+    }
+
+    /// `rate` is one the codec takes.
+    fn encode_pcm(&mut self, turn: &mut Turn<'_>, pcm: &[i16], rate: SampleRate) {
+        let Some(spec) = self.spec.as_deref() else { return };
         let ptime = spec_ptime(spec);
         if self.sender.encoder.as_ref().is_none_or(|(at, _)| *at != rate) {
             let settings = EncoderSettings { rate, ptime, fmtp: &spec.fmtp, complexity: COMPLEXITY };
@@ -183,18 +207,40 @@ impl Leg {
         self.sender.fifo.truncate(left);
     }
 
-    /// Encodes one packet's worth of the fifo straight into the batch.
-    fn send_frame(&mut self, turn: &mut Turn<'_>, from: usize, samples: usize) {
+    /// A packet's payload that others of a mix get too, and the sound in it.
+    pub fn send_shared(&mut self, turn: &mut Turn<'_>, payload: &[u8], pcm: &[i16], rate: SampleRate) {
+        self.fail_point();
         let Some(spec) = self.spec.as_deref() else { return };
+        if self.is_speaking() || !spec.send || self.source.remote().is_none() {
+            return;
+        }
+        let frame = self.next_frame(turn, spec);
+        self.taps.outbound(pcm, rate);
+        self.sender.relay = None;
+        self.sender.fifo.clear();
+        self.packetise(turn, frame, |room| {
+            room.get_mut(..payload.len()).ok_or(DropReason::SendFailed)?.copy_from_slice(payload);
+            Ok(payload.len())
+        });
+    }
+
+    /// Where encoded audio goes on: behind the last packet, or with a marker after a silence.
+    fn next_frame(&self, turn: &Turn<'_>, spec: &LegSpec) -> Frame {
         let cursor = &self.sender.cursor;
         let next = cursor.timestamp_next(turn.now, SPURT_GAP + packet_time(spec));
-        let frame = Frame {
+        Frame {
             payload_type: spec.payload_type_send,
             marker: next.is_none(),
             sequence: cursor.sequence,
             timestamp: next.unwrap_or_else(|| cursor.timestamp_at(turn.now, clock_hz(spec))),
             units: packet_units(spec),
-        };
+        }
+    }
+
+    /// Encodes one packet's worth of the fifo straight into the batch.
+    fn send_frame(&mut self, turn: &mut Turn<'_>, from: usize, samples: usize) {
+        let Some(spec) = self.spec.as_deref() else { return };
+        let frame = self.next_frame(turn, spec);
         // Both leave the sender for the time of the call, so that packetise may borrow it whole.
         let Some((rate, mut encoder)) = self.sender.encoder.take() else { return };
         let fifo = std::mem::take(&mut self.sender.fifo);
@@ -258,7 +304,7 @@ pub(super) struct Frame {
 }
 
 /// The rate at which a codec's encoder is best fed audio that has `wanted`.
-pub(super) fn encoder_rate(codec: CodecId, wanted: SampleRate) -> SampleRate {
+pub(crate) fn encoder_rate(codec: CodecId, wanted: SampleRate) -> SampleRate {
     match codec {
         CodecId::Pcmu | CodecId::Pcma => SampleRate::HZ_8000,
         CodecId::Opus => SampleRate(match wanted.0 {

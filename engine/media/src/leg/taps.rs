@@ -15,7 +15,7 @@ const LEFT_OUT_MIN: u64 = 3;
 
 /// The taps of one leg: both directions are gathered at each tap's rate and handed over once a tick.
 #[derive(Default)]
-pub(super) struct Taps {
+pub(crate) struct Taps {
     taps: Vec<Tap>,
 }
 

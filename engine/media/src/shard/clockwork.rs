@@ -11,11 +11,19 @@ const PHASE: Duration = Duration::from_nanos(TICK.as_nanos() as u64 / PHASES as 
 /// Lateness that is caught up; beyond it ticks are left out, for a burst of stale frames helps nobody.
 const CATCH_UP_MAX: Duration = Duration::from_millis(100);
 
-/// Says whose tick is due: every leg once in each [`TICK`].
+/// Whose tick it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    Leg(Slot),
+    /// A mix, by its index.
+    Mix(usize),
+}
+
+/// Says whose tick is due: every leg and mix once in each [`TICK`].
 #[derive(Debug)]
 pub(super) struct Clockwork {
-    phases: [Vec<Slot>; PHASES],
-    legs: usize,
+    phases: [Vec<Due>; PHASES],
+    members: usize,
     /// The phase whose time is `at`.
     phase: usize,
     at: Timestamp,
@@ -28,7 +36,7 @@ impl Clockwork {
     pub fn new() -> Self {
         Clockwork {
             phases: [const { Vec::new() }; PHASES],
-            legs: 0,
+            members: 0,
             phase: 0,
             at: Timestamp::ZERO,
             done: 0,
@@ -37,8 +45,8 @@ impl Clockwork {
     }
 
     /// A leg's first tick comes within one [`TICK`].
-    pub fn add(&mut self, now: Timestamp, slot: Slot) {
-        if self.legs == 0 {
+    pub fn add(&mut self, now: Timestamp, due: Due) {
+        if self.members == 0 {
             self.at = now + PHASE;
             self.done = 0;
         }
@@ -46,34 +54,34 @@ impl Clockwork {
         let from = self.phase + 1;
         let emptiest = (from..from + PHASES).map(|p| p % PHASES).min_by_key(|&p| self.phases[p].len());
         if let Some(phase) = emptiest {
-            self.phases[phase].push(slot);
-            self.legs += 1;
+            self.phases[phase].push(due);
+            self.members += 1;
         }
     }
 
-    pub fn remove(&mut self, slot: Slot) {
-        for (phase, slots) in self.phases.iter_mut().enumerate() {
-            if let Some(i) = slots.iter().position(|&s| s == slot) {
+    pub fn remove(&mut self, due: Due) {
+        for (phase, members) in self.phases.iter_mut().enumerate() {
+            if let Some(i) = members.iter().position(|&d| d == due) {
                 // Order is kept: whoever had its turn in this phase stays before `done`.
-                slots.remove(i);
+                members.remove(i);
                 if phase == self.phase && i < self.done {
                     self.done -= 1;
                 }
-                self.legs -= 1;
+                self.members -= 1;
             }
         }
     }
 
-    /// The next leg whose tick is due at `now`.
-    pub fn next_due(&mut self, now: Timestamp) -> Option<Slot> {
-        if self.legs == 0 {
+    /// The next whose tick is due at `now`.
+    pub fn next_due(&mut self, now: Timestamp) -> Option<Due> {
+        if self.members == 0 {
             return None;
         }
         self.skip_if_late(now);
         while self.at <= now {
-            if let Some(&slot) = self.phases[self.phase].get(self.done) {
+            if let Some(&due) = self.phases[self.phase].get(self.done) {
                 self.done += 1;
-                return Some(slot);
+                return Some(due);
             }
             self.advance(1);
         }
@@ -82,7 +90,7 @@ impl Clockwork {
 
     /// The time of the next phase with anybody in it.
     pub fn deadline(&self) -> Option<Timestamp> {
-        if self.legs == 0 {
+        if self.members == 0 {
             return None;
         }
         let ahead = (0..PHASES).find(|&n| {
@@ -122,14 +130,14 @@ mod tests {
         let mut clockwork = Clockwork::new();
         let start = Timestamp::from_millis(1_000);
         for i in 0..25 {
-            clockwork.add(start, Slot(i));
+            clockwork.add(start, Due::Leg(Slot(i)));
         }
         let mut turns = [0; 25];
         let mut now = start;
         while let Some(at) = clockwork.deadline().filter(|&at| at <= start + TICK * 10) {
             assert!(at > now || now == start, "time goes on");
             now = at;
-            while let Some(slot) = clockwork.next_due(now) {
+            while let Some(Due::Leg(slot)) = clockwork.next_due(now) {
                 turns[slot.0] += 1;
             }
         }
@@ -139,9 +147,9 @@ mod tests {
     #[test]
     fn a_lone_leg_is_not_woken_for_empty_phases() {
         let mut clockwork = Clockwork::new();
-        clockwork.add(Timestamp::ZERO, Slot(0));
+        clockwork.add(Timestamp::ZERO, Due::Leg(Slot(0)));
         let first = clockwork.deadline().unwrap();
-        assert_eq!(clockwork.next_due(first), Some(Slot(0)));
+        assert_eq!(clockwork.next_due(first), Some(Due::Leg(Slot(0))));
         assert_eq!(clockwork.next_due(first), None);
         assert_eq!(clockwork.deadline(), Some(first + TICK));
     }
@@ -149,7 +157,7 @@ mod tests {
     #[test]
     fn long_lateness_is_skipped_and_not_made_up_for() {
         let mut clockwork = Clockwork::new();
-        clockwork.add(Timestamp::ZERO, Slot(0));
+        clockwork.add(Timestamp::ZERO, Due::Leg(Slot(0)));
         let late = Timestamp::from_secs(10);
         let turns = std::iter::from_fn(|| clockwork.next_due(late)).count();
         assert!(turns <= 1, "{turns}");
@@ -161,7 +169,7 @@ mod tests {
     fn a_leg_that_leaves_in_its_own_phase_costs_nobody_a_turn() {
         let mut clockwork = Clockwork::new();
         for i in 0..2 * PHASES {
-            clockwork.add(Timestamp::ZERO, Slot(i));
+            clockwork.add(Timestamp::ZERO, Due::Leg(Slot(i)));
         }
         let at = clockwork.deadline().unwrap();
         let first = clockwork.next_due(at).unwrap();

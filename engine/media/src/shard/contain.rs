@@ -3,7 +3,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use tandem_model::Timestamp;
 use tandem_model::limits::RESTART_WINDOW;
 
-use super::{Batch, Shard, Slot};
+use super::{Batch, Link, Shard, Slot};
 use crate::control::Event;
 use crate::leg::{Leg, Turn};
 
@@ -77,14 +77,18 @@ impl Shard {
     }
 
     fn fail(&mut self, slot: Slot, now: Timestamp, batch: &mut Batch) {
-        let partner = self.partner(slot).filter(|&partner| partner != slot);
+        let link = self.link(slot);
         let Some(place) = self.remove(slot) else { return };
         let leg = place.leg.id();
         let stats = catch_unwind(AssertUnwindSafe(|| place.leg.stats())).unwrap_or_default();
         self.events.push(Event::Failed { leg, stats: Box::new(stats) });
-        if let Some(partner) = partner {
-            self.set_partner(partner, None);
-            self.wire(partner, now, batch);
+        match link {
+            Link::Partner(partner) if partner != slot => {
+                self.set_link(partner, Link::Alone);
+                self.wire(partner, now, batch);
+            }
+            Link::Mix(at) => self.leave(slot, at, now, batch),
+            Link::Alone | Link::Partner(_) => {}
         }
     }
 }

@@ -5,6 +5,8 @@ mod batch;
 mod clockwork;
 mod contain;
 mod events;
+mod mixing;
+mod shared_encoder;
 mod wiring;
 
 use std::collections::BTreeMap;
@@ -20,8 +22,9 @@ pub(crate) use events::EventQueue;
 
 use crate::control::{Command, Event, LegStats, OpenFailed};
 use crate::leg::{Leg, NtpClock, Scratch};
-use clockwork::Clockwork;
+use clockwork::{Clockwork, Due};
 use contain::Failures;
+use mixing::Mix;
 
 /// A leg's place in its shard; free again, and given to another leg, after [`Shard::poll_released`] named it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -42,6 +45,9 @@ pub struct Shard {
     places: Vec<Option<Place>>,
     free: Vec<Slot>,
     by_id: BTreeMap<LegId, Slot>,
+    mixes: Vec<Option<Mix>>,
+    /// The mix whose packets of this tick are going out.
+    sending: Option<usize>,
     clockwork: Clockwork,
     events: EventQueue,
     released: VecDeque<Slot>,
@@ -52,9 +58,18 @@ pub struct Shard {
 
 struct Place {
     leg: Box<Leg>,
-    /// Who hears this leg, and whom it hears: another leg, or with an echo itself.
-    partner: Option<Slot>,
+    link: Link,
     failures: Failures,
+}
+
+/// Who hears a leg, and whom it hears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Link {
+    Alone,
+    /// Another leg, or with an echo itself.
+    Partner(Slot),
+    /// The members of a mix, by its index.
+    Mix(usize),
 }
 
 impl Shard {
@@ -64,6 +79,8 @@ impl Shard {
             places: Vec::new(),
             free: Vec::new(),
             by_id: BTreeMap::new(),
+            mixes: Vec::new(),
+            sending: None,
             clockwork: Clockwork::new(),
             events: EventQueue::new(),
             released: VecDeque::new(),
@@ -91,10 +108,11 @@ impl Shard {
             self.places.push(None);
             Slot(self.places.len() - 1)
         });
-        let place = Place { leg: Box::new(Leg::new(now, leg, entropy)), partner: None, failures: Failures::default() };
+        let place =
+            Place { leg: Box::new(Leg::new(now, leg, entropy)), link: Link::Alone, failures: Failures::default() };
         self.places[slot.0] = Some(place);
         self.by_id.insert(leg, slot);
-        self.clockwork.add(now, slot);
+        self.clockwork.add(now, Due::Leg(slot));
         self.events.push(Event::Opened { leg, rtp_port });
         Ok(slot)
     }
@@ -106,15 +124,23 @@ impl Shard {
             Command::Configure { leg, spec } => {
                 if let Some(slot) = self.slot(leg) {
                     self.contained(slot, now, batch, |leg, turn| leg.configure(turn.now, spec));
-                    self.wire(slot, now, batch);
+                    match self.link(slot) {
+                        Link::Mix(at) => self.tune(at, now, batch),
+                        Link::Alone | Link::Partner(_) => self.wire(slot, now, batch),
+                    }
                 }
             }
             Command::Bridge { a, b } => self.bridge(now, a, b, batch),
             Command::Unbridge { leg } => {
                 if let Some(slot) = self.slot(leg) {
-                    self.unbridge(slot, now, batch);
+                    self.unlink(slot, now, batch);
                 }
             }
+            Command::Join { leg, mix, seat } => self.join(now, leg, mix, seat, batch),
+            Command::PlayMix { mix, play, clip, repeat } => self.play_mix(mix, play, clip, repeat),
+            Command::StopPlayMix { mix, play } => self.stop_play_mix(mix, play),
+            Command::TapMix { mix, tap, rate, sink } => self.tap_mix(mix, tap, rate, sink),
+            Command::UntapMix { mix, tap } => self.untap_mix(mix, tap),
             Command::Play { leg, play, clip, repeat } => {
                 if let Some(slot) = self.slot(leg) {
                     self.with_events(slot, now, batch, |leg| [leg.play(play, clip, repeat), None]);
@@ -228,10 +254,17 @@ impl Shard {
     pub fn tick(&mut self, now: Timestamp, batch: &mut Batch) -> bool {
         loop {
             if !batch.has_room() {
-                return self.clockwork.deadline().is_some_and(|at| at <= now);
+                return self.sending.is_some() || self.clockwork.deadline().is_some_and(|at| at <= now);
+            }
+            if let Some(at) = self.sending {
+                if self.send_mix(at, now, batch) {
+                    self.sending = None;
+                }
+                continue;
             }
             match self.clockwork.next_due(now) {
-                Some(slot) => self.tick_leg(slot, now, batch),
+                Some(Due::Leg(slot)) => self.tick_leg(slot, now, batch),
+                Some(Due::Mix(at)) => self.tick_mix(at, now, batch),
                 None => return false,
             }
         }
@@ -291,6 +324,9 @@ impl Shard {
 
     fn tick_leg(&mut self, slot: Slot, now: Timestamp, batch: &mut Batch) {
         self.contained(slot, now, batch, |leg, turn| leg.tick(turn));
+        if matches!(self.link(slot), Link::Mix(_)) {
+            return; // heard when its mix ticks
+        }
         let heard = self.contained(slot, now, batch, |leg, turn| leg.hear_tick(turn)).flatten();
         let (Some((samples, rate)), Some(partner)) = (heard, self.partner(slot)) else { return };
         let transcoded = self.is_transcoded(slot);
@@ -302,7 +338,7 @@ impl Shard {
     }
 
     fn close(&mut self, slot: Slot, now: Timestamp, batch: &mut Batch) {
-        self.unbridge(slot, now, batch);
+        self.unlink(slot, now, batch);
         self.contained(slot, now, batch, |leg, turn| {
             let ended = [leg.stop_playing(None), leg.end_stream(None)];
             ended.into_iter().flatten().for_each(|event| turn.events.push(event));
@@ -316,7 +352,7 @@ impl Shard {
     fn remove(&mut self, slot: Slot) -> Option<Place> {
         let place = self.places.get_mut(slot.0)?.take()?;
         self.by_id.remove(&place.leg.id());
-        self.clockwork.remove(slot);
+        self.clockwork.remove(Due::Leg(slot));
         self.released.push_back(slot);
         Some(place)
     }

@@ -1,7 +1,7 @@
 use tandem_codecs::CodecId;
 use tandem_model::{LegId, SampleRate, Timestamp};
 
-use super::{Batch, Shard, Slot};
+use super::{Batch, Link, Shard, Slot};
 use crate::control::LegSpec;
 use crate::leg::Listener;
 
@@ -12,31 +12,35 @@ impl Shard {
             return;
         }
         for slot in [a, b] {
-            self.unbridge(slot, now, batch);
+            self.unlink(slot, now, batch);
             self.with_events(slot, now, batch, |leg| [leg.stop_playing(None), None]);
         }
-        self.set_partner(a, Some(b));
-        self.set_partner(b, Some(a));
+        self.set_link(a, Link::Partner(b));
+        self.set_link(b, Link::Partner(a));
         self.wire(a, now, batch);
     }
 
-    /// Ends the leg's bridge for both sides, and its echo.
-    pub(super) fn unbridge(&mut self, slot: Slot, now: Timestamp, batch: &mut Batch) {
-        if let Some(partner) = self.partner(slot) {
-            for end in [slot, partner] {
-                self.set_partner(end, None);
-                self.wire(end, now, batch);
+    /// Ends the leg's bridge for both sides, its echo, or its part in a mix.
+    pub(super) fn unlink(&mut self, slot: Slot, now: Timestamp, batch: &mut Batch) {
+        match self.link(slot) {
+            Link::Alone => {}
+            Link::Partner(partner) => {
+                for end in [slot, partner] {
+                    self.set_link(end, Link::Alone);
+                    self.wire(end, now, batch);
+                }
             }
+            Link::Mix(at) => self.leave(slot, at, now, batch),
         }
     }
 
     pub(super) fn echo(&mut self, slot: Slot, on: bool, now: Timestamp, batch: &mut Batch) {
         if on {
-            self.unbridge(slot, now, batch);
-            self.set_partner(slot, Some(slot));
+            self.unlink(slot, now, batch);
+            self.set_link(slot, Link::Partner(slot));
             self.wire(slot, now, batch);
         } else if self.partner(slot) == Some(slot) {
-            self.unbridge(slot, now, batch);
+            self.unlink(slot, now, batch);
         }
     }
 
@@ -50,13 +54,20 @@ impl Shard {
         }
     }
 
-    pub(super) fn partner(&self, slot: Slot) -> Option<Slot> {
-        self.place(slot)?.partner
+    pub(super) fn link(&self, slot: Slot) -> Link {
+        self.place(slot).map_or(Link::Alone, |place| place.link)
     }
 
-    pub(super) fn set_partner(&mut self, slot: Slot, partner: Option<Slot>) {
+    pub(super) fn set_link(&mut self, slot: Slot, link: Link) {
         if let Some(place) = self.place_mut(slot) {
-            place.partner = partner;
+            place.link = link;
+        }
+    }
+
+    pub(super) fn partner(&self, slot: Slot) -> Option<Slot> {
+        match self.link(slot) {
+            Link::Partner(partner) => Some(partner),
+            Link::Alone | Link::Mix(_) => None,
         }
     }
 
@@ -71,6 +82,9 @@ impl Shard {
     }
 
     fn listener_of(&self, slot: Slot) -> Listener {
+        if let Link::Mix(at) = self.link(slot) {
+            return self.mix_rate(at).map_or(Listener::Nobody, Listener::Transcode);
+        }
         let spec = |slot: Slot| self.place(slot).and_then(|p| p.leg.spec());
         match (spec(slot), self.partner(slot).and_then(spec)) {
             (Some(from), Some(to)) if passes_through(from, to) => Listener::Relay,

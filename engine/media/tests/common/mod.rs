@@ -159,6 +159,10 @@ impl Phone {
         }
     }
 
+    pub fn hz(&self) -> f32 {
+        self.hz
+    }
+
     pub fn speak(&mut self) -> Vec<u8> {
         let pcm = tone(self.rate, self.hz, self.sample, 160);
         self.sample += 160;

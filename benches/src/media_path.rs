@@ -7,7 +7,7 @@ use tandem_media::rtp::{RtpHeader, write_header};
 use tandem_media::shard::{Batch, Component, Shard, ShardConfig, Slot};
 use tandem_model::{LegId, RtpTime, SeedEntropy, SeqNo, Timestamp, WallTime};
 
-const TICK: Duration = Duration::from_millis(20);
+pub(crate) const TICK: Duration = Duration::from_millis(20);
 
 pub fn addr(last: u8) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, last], 4_000))

@@ -4,7 +4,7 @@
 use std::hint::black_box;
 use std::process::ExitCode;
 
-use tandem_benches::{MediaPath, fixtures, rtp_packet};
+use tandem_benches::{Conference, MediaPath, fixtures, rtp_packet};
 use tandem_codecs::CodecId;
 use tandem_sip::message::Message;
 
@@ -15,13 +15,14 @@ fn main() -> ExitCode {
     match what.as_deref() {
         Some("sip-parse-invite") => parse_invite(times),
         Some("rtp-pass-through") => pass_through(times),
+        Some("mix-100-pcmu") => conference(times),
         _ => return usage(),
     }
     ExitCode::SUCCESS
 }
 
 fn usage() -> ExitCode {
-    eprintln!("instructions sip-parse-invite|rtp-pass-through <times>");
+    eprintln!("instructions sip-parse-invite|rtp-pass-through|mix-100-pcmu <times>");
     ExitCode::from(2)
 }
 
@@ -43,5 +44,14 @@ fn pass_through(times: u32) {
         wire[4..8].copy_from_slice(&n.wrapping_mul(160).to_be_bytes());
         let sent = path.frame(black_box(&mut wire));
         assert!(sent >= 1, "packet {n} was relayed");
+    }
+}
+
+/// A tick of a hundred PCMU members of whom three speak.
+fn conference(times: u32) {
+    let mut conference = Conference::new(100, &[CodecId::Pcmu], 3);
+    for n in 0..times {
+        let sent = black_box(conference.tick());
+        assert!(n < 20 || sent >= 100, "everybody is sent to");
     }
 }

@@ -2,13 +2,17 @@
 
 mod common;
 
+use std::sync::Arc;
+
+use common::tape::Tape;
 use common::*;
 use proptest::prelude::*;
 use tandem_codecs::CodecId;
-use tandem_media::control::{Command, Event, PlayId, SrtpPair};
+use tandem_media::control::{Clip, Command, Event, MarkId, MixId, PlayId, Repeat, Seat, SrtpPair};
 use tandem_media::shard::Component;
 use tandem_media::srtp::Protector;
-use tandem_model::{LegId, Ptime, SrtpKey, SrtpSuite};
+use tandem_media::tap::TapId;
+use tandem_model::{LegId, Ptime, SampleRate, SrtpKey, SrtpSuite};
 
 #[test]
 fn loss_on_one_side_of_a_transcoded_bridge_is_concealed_and_counted() {
@@ -91,7 +95,7 @@ fn input() -> impl Strategy<Value = Input> {
             Input::Raw(l, c, p)
         }),
         1 => any::<u16>().prop_map(Input::Skip),
-        1 => (0u8..4, 0u8..12).prop_map(|(l, c)| Input::Command(l, c)),
+        1 => (0u8..4, 0u8..24).prop_map(|(l, c)| Input::Command(l, c)),
         2 => Just(Input::Pass),
     ]
 }
@@ -105,6 +109,8 @@ fn command(w: &mut World, leg: LegId, which: u8) {
         s.send = which.is_multiple_of(2);
         s
     };
+    let mix = MixId(u64::from(leg.0 == 4));
+    let clip = Arc::new(Clip { rate: SampleRate(11_025), samples: vec![9_000; 300] });
     let digits = ["1", "wW#", "x", ""][usize::from(which) % 4].to_owned();
     w.command(match which {
         0..=4 => Command::Configure { leg, spec: Box::new(again) },
@@ -113,7 +119,18 @@ fn command(w: &mut World, leg: LegId, which: u8) {
         8 => Command::Echo { leg, on: true },
         9 => Command::SendDigits { leg, play: PlayId(1), digits },
         10 => Command::Bridge { a: leg, b: leg },
-        _ => Command::StopPlay { leg, play: PlayId(1) },
+        11 => Command::StopPlay { leg, play: PlayId(1) },
+        12 | 13 => Command::Join { leg, mix, seat: Seat::MEMBER },
+        14 => Command::Join { leg, mix, seat: Seat { coaches: Some(other), ..Seat::MEMBER } },
+        15 => Command::Join { leg, mix, seat: Seat { speaks: false, hears: false, coaches: Some(leg) } },
+        16 => Command::Tap { leg, tap: TapId(1), rate: SampleRate::HZ_16000, sink: Arc::new(Tape::default()) },
+        17 => Command::TapMix { mix, tap: TapId(1), rate: SampleRate(24_000), sink: Arc::new(Tape::default()) },
+        18 => Command::Untap { leg, tap: TapId(1) },
+        19 => Command::StartStream { leg, play: PlayId(1), rate: SampleRate(24_000) },
+        20 => Command::Inject { leg, play: PlayId(1), audio: vec![9_000; 1_000] },
+        21 => Command::Mark { leg, play: PlayId(1), mark: MarkId(1) },
+        22 => Command::ClearStream { leg, play: PlayId(1) },
+        _ => Command::PlayMix { mix, play: PlayId(1), clip, repeat: Repeat::Forever },
     });
 }
 

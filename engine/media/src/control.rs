@@ -197,6 +197,8 @@ pub struct LegSpec {
     pub receive: bool,
     /// SDES keys; None is plain RTP.
     pub srtp: Option<SrtpPair>,
+    /// Further keys of the peer beside `srtp.inbound`; the identifier in each packet says which it is under (RFC 3711 section 3.1).
+    pub srtp_inbound_more: Vec<SrtpKey>,
 }
 
 impl LegSpec {
@@ -216,6 +218,7 @@ impl LegSpec {
             send: true,
             receive: true,
             srtp: None,
+            srtp_inbound_more: Vec::new(),
         }
     }
 }
@@ -288,6 +291,12 @@ pub enum Event {
     TimedOut {
         leg: LegId,
     },
+    /// Little is left of an SRTP key's lifetime (RFC 4568 section 6.1): told once a key, while media still flows. Beyond the
+    /// lifetime packets are dropped as `KeyExhausted`.
+    KeyExpiring {
+        leg: LegId,
+        direction: KeyDirection,
+    },
     /// A media step of this leg panicked and the leg could not be rebuilt; its ports are closed.
     Failed {
         leg: LegId,
@@ -317,11 +326,21 @@ impl Event {
             | Event::Marked { leg, .. }
             | Event::Started { leg }
             | Event::TimedOut { leg }
+            | Event::KeyExpiring { leg, .. }
             | Event::Failed { leg, .. }
             | Event::Stats { leg, .. }
             | Event::Closed { leg, .. } => *leg,
         }
     }
+}
+
+/// Whose key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyDirection {
+    /// Ours, which protects what we send.
+    Outbound,
+    /// The peer's.
+    Inbound,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

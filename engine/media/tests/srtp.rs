@@ -15,6 +15,8 @@ fn oracle(key: &SrtpKey) -> Context {
     let profile = match key.suite {
         SrtpSuite::AesCm128HmacSha1_80 => ProtectionProfile::Aes128CmHmacSha1_80,
         SrtpSuite::AesCm128HmacSha1_32 => ProtectionProfile::Aes128CmHmacSha1_32,
+        SrtpSuite::AesCm256HmacSha1_80 => ProtectionProfile::Aes256CmHmacSha1_80,
+        SrtpSuite::AesCm256HmacSha1_32 => ProtectionProfile::Aes256CmHmacSha1_32,
         SrtpSuite::AeadAes128Gcm => ProtectionProfile::AeadAes128Gcm,
         SrtpSuite::AeadAes256Gcm => ProtectionProfile::AeadAes256Gcm,
     };
@@ -86,6 +88,21 @@ fn rtp_is_understood_both_ways_by_another_implementation_across_the_sequence_wra
             assert_eq!(their_end.decrypt_rtp(&sealed).unwrap()[..], packet[..], "{suite:?} packet {n}");
         }
     }
+}
+
+/// Packets of AES_256_CM_HMAC_SHA1_80 as published test suites have them, over the key of RFC 6188 section 7.2.
+#[test]
+fn a_packet_of_the_256_bit_counter_mode_is_that_of_others() {
+    let hex = |text: &str| -> Vec<u8> {
+        let digits: Vec<u32> = text.chars().filter_map(|c| c.to_digit(16)).collect();
+        digits.chunks(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect()
+    };
+    let master = hex("f0f04914b513f2763a1b1fa130f10e2998f6f6e43e4309d1e622a0e332b9f1b6 3b04803de51ee7c96423ab5b78d2");
+    let key = SrtpKey::new(SrtpSuite::AesCm256HmacSha1_80, master).unwrap();
+    let plain = hex("800f1234decafbadcafebabe abababababababababababababababab");
+    let sealed = hex("800f1234decafbadcafebabe f1d9de17ff251ff1aa007774b0b4b40d a08d9d9a5b3a55d8873b");
+    assert_eq!(protect(&mut Protector::new(&key), &plain).unwrap(), sealed);
+    assert_eq!(unprotect(&mut Unprotector::new(&key), &sealed).unwrap(), plain);
 }
 
 #[test]
@@ -237,7 +254,7 @@ proptest! {
     fn no_bytes_panic_and_none_of_them_authenticate(
         bytes in proptest::collection::vec(any::<u8>(), 0..200),
         first in prop_oneof![Just(0x80_u8), Just(0x90), Just(0x9F), any::<u8>()],
-        suite in 0..4_usize,
+        suite in 0..SrtpSuite::ALL.len(),
     ) {
         let key = key(SrtpSuite::ALL[suite], 8);
         let mut bytes = bytes;
@@ -254,8 +271,59 @@ proptest! {
         let _ = out.protect_rtcp(&mut buf, bytes.len());
     }
 
+    /// Before a packet is authenticated nothing moves: whatever is mixed into a stream, in whatever order, state is what the
+    /// true packets alone make of it.
     #[test]
-    fn a_damaged_packet_never_panics(at in 0..60_usize, value: u8, cut in 0..70_usize, suite in 0..4_usize) {
+    fn what_does_not_authenticate_leaves_no_trace(
+        noise in proptest::collection::vec((0..40_usize, 0..80_usize, any::<u8>(), any::<u16>()), 1..60),
+        suite in 0..SrtpSuite::ALL.len(),
+    ) {
+        let key = key(SrtpSuite::ALL[suite], 8);
+        let mut out = Protector::new(&key);
+        let (mut clean, mut attacked) = (Unprotector::new(&key), Unprotector::new(&key));
+        let sealed: Vec<_> = (0..40).map(|n| protect(&mut out, &rtp(1, 65_520_u16.wrapping_add(n), &[7; 20])).unwrap()).collect();
+        let reports: Vec<_> = (0..40).map(|_| protect_rtcp(&mut out, &receiver_report(1))).collect();
+        for (n, (packet, report)) in sealed.iter().zip(&reports).enumerate() {
+            for (_, at, value, seq) in noise.iter().filter(|(when, ..)| *when == n) {
+                let mut forged = packet.clone();
+                forged[2..4].copy_from_slice(&seq.to_be_bytes());
+                let len = forged.len();
+                forged[at % len] ^= value | 1;
+                prop_assert!(unprotect(&mut attacked, &forged).is_err());
+                let mut forged = report.clone();
+                let len = forged.len();
+                forged[at % len] ^= value | 1;
+                prop_assert!(unprotect_rtcp(&mut attacked, &forged).is_err());
+            }
+            prop_assert_eq!(attacked.cursor(), clean.cursor());
+            prop_assert_eq!(unprotect(&mut attacked, packet), unprotect(&mut clean, packet));
+            prop_assert_eq!(unprotect_rtcp(&mut attacked, report), unprotect_rtcp(&mut clean, report));
+        }
+        prop_assert_eq!(attacked.cursor(), clean.cursor());
+    }
+
+    /// The estimate of the roll-over counter holds as long as no gap reaches half the sequence (RFC 3711 section 3.3.1).
+    #[test]
+    fn loss_of_any_length_below_half_the_sequence_is_survived_across_wraps(
+        first in 0..0x8000_u16,
+        gaps in proptest::collection::vec(prop_oneof![1..4_u16, 1..0x8000_u16, Just(0x7FFF_u16)], 1..40),
+        suite in 0..SrtpSuite::ALL.len(),
+    ) {
+        let key = key(SrtpSuite::ALL[suite], 3);
+        let (mut out, mut inn) = (Protector::new(&key), Unprotector::new(&key));
+        let mut seq = first;
+        let mut index = u64::from(first);
+        for gap in gaps {
+            let packet = rtp(9, seq, b"across");
+            let sealed = protect(&mut out, &packet).unwrap();
+            prop_assert_eq!(unprotect(&mut inn, &sealed), Ok(packet), "at index {}", index);
+            seq = seq.wrapping_add(gap);
+            index += u64::from(gap);
+        }
+    }
+
+    #[test]
+    fn a_damaged_packet_never_panics(at in 0..60_usize, value: u8, cut in 0..70_usize, suite in 0..SrtpSuite::ALL.len()) {
         let key = key(SrtpSuite::ALL[suite], 8);
         let mut sealed = protect(&mut Protector::new(&key), &rtp(1, 1, &[7; 20])).unwrap();
         let whole = sealed.clone();

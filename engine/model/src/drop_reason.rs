@@ -15,6 +15,8 @@ pub enum DropReason {
     AuthFailed,
     /// SRTP index already seen or older than the window.
     Replayed,
+    /// The SRTP key has protected as many packets as it may (RFC 3711 section 9.2, RFC 4568 section 6.1).
+    KeyExhausted,
     /// Plain RTP on a leg that agreed SRTP.
     NotEncrypted,
     /// The leg is not (yet) told where its media comes from.
@@ -34,7 +36,7 @@ pub enum DropReason {
 }
 
 impl DropReason {
-    pub const ALL: [DropReason; 15] = [
+    pub const ALL: [DropReason; 16] = [
         DropReason::NotRtp,
         DropReason::MalformedRtp,
         DropReason::MalformedRtcp,
@@ -42,6 +44,7 @@ impl DropReason {
         DropReason::WrongSource,
         DropReason::AuthFailed,
         DropReason::Replayed,
+        DropReason::KeyExhausted,
         DropReason::NotEncrypted,
         DropReason::NotConfigured,
         DropReason::TooManySources,
@@ -62,6 +65,7 @@ impl DropReason {
             DropReason::WrongSource => "wrong_source",
             DropReason::AuthFailed => "auth_failed",
             DropReason::Replayed => "replayed",
+            DropReason::KeyExhausted => "key_exhausted",
             DropReason::NotEncrypted => "not_encrypted",
             DropReason::NotConfigured => "not_configured",
             DropReason::TooManySources => "too_many_sources",

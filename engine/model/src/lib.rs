@@ -15,6 +15,6 @@ pub use address::{Endpoint, Transport};
 pub use drop_reason::DropReason;
 pub use entropy::{Entropy, SeedEntropy, hex_token};
 pub use id::{CallSid, LegId, Sid};
-pub use srtp::{SrtpKey, SrtpSuite};
+pub use srtp::{Mki, SrtpKey, SrtpSuite};
 pub use time::{Timestamp, WallTime};
 pub use units::{Dbov, Ptime, RtpTime, SampleRate, SeqNo};

@@ -44,6 +44,8 @@ pub const MIX_MEMBERS_MAX: usize = 250;
 pub const MIX_CLIPS_MAX: usize = 4;
 /// Taps on one leg: a recording, two streams, and one to spare.
 pub const TAPS_PER_LEG_MAX: usize = 4;
+/// SRTP keys of one crypto line that are kept ready; a line with more is not taken (RFC 4568 section 6.1 sets no bound).
+pub const SRTP_KEYS_MAX: usize = 4;
 /// Media silence that ends a call.
 pub const RTP_TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -60,6 +60,8 @@ pub struct AgreedSrtp {
     pub outbound: SrtpKey,
     /// Protects what we receive.
     pub inbound: SrtpKey,
+    /// Further keys of the same line: packets say by identifier which one they are under.
+    pub inbound_more: Vec<SrtpKey>,
 }
 
 /// The media lines of a session and the place of our audio among them.

@@ -25,9 +25,8 @@ pub fn answer(
     let (media_index, choice) = choose(capabilities, local, remote, preference)?;
     let media = &remote.media[media_index];
     let srtp = choice.crypto.and_then(|theirs| {
-        let inbound = theirs.key()?;
         let outbound = crypto::outbound_key(theirs.suite, local.outbound_key.as_ref(), entropy);
-        Some((theirs.tag, AgreedSrtp { outbound, inbound }))
+        Some((theirs.tag, AgreedSrtp::new(outbound, theirs)?))
     });
     let codec = choice.codec;
     let dtmf = formats::dtmf(media, codec.clock_hz, |theirs| capabilities.dtmf.then_some(theirs.payload_type));

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use tandem_model::SrtpSuite;
+use tandem_model::{SrtpKey, SrtpSuite};
 
 /// What a peer said, as far as audio needs it. Lines and attributes that do not matter to audio are not kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -191,29 +191,16 @@ pub struct Rtcp {
     pub address: Option<IpAddr>,
 }
 
-/// One `a=crypto` line (RFC 4568 section 9.1) with a known suite and a key of the right length.
-#[derive(Clone, PartialEq, Eq)]
+/// One `a=crypto` line (RFC 4568 section 9.1) with a known suite and keys of the right length.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Crypto {
     /// At most nine digits.
     pub tag: u32,
     pub suite: SrtpSuite,
-    /// Master key followed by master salt, of the first key parameter.
-    pub key_and_salt: Vec<u8>,
-    /// Packets the key is good for.
-    pub lifetime: Option<u64>,
-    /// Identifier and its length in bytes on the wire.
-    pub mki: Option<(u64, u8)>,
-    /// The line has more than one key.
-    pub several_keys: bool,
+    /// At least one; each with the lifetime and the identifier the line gives it.
+    pub keys: Vec<SrtpKey>,
     /// Session parameters as written: `KDR=0`, `WSH=64`, `UNENCRYPTED_SRTP`, …
     pub session_parameters: Vec<String>,
-}
-
-impl fmt::Debug for Crypto {
-    /// Without the key.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Crypto({} {} mki {:?} {:?})", self.tag, self.suite.as_str(), self.mki, self.session_parameters)
-    }
 }
 
 /// Why a description could not be read.

@@ -120,7 +120,7 @@ fn answered_keys(offer: &Offer, media: &Media) -> Result<Option<AgreedSrtp>, Ref
     }
     let agreed = media.cryptos.iter().filter(|c| c.is_acceptable()).find_map(|theirs| {
         let (_, outbound) = offer.keys.iter().find(|(tag, key)| *tag == theirs.tag && key.suite == theirs.suite)?;
-        Some(AgreedSrtp { outbound: outbound.clone(), inbound: theirs.key()? })
+        AgreedSrtp::new(outbound.clone(), theirs)
     });
     agreed.map(Some).ok_or(Refusal::not_acceptable("answer takes none of our SRTP keys"))
 }

@@ -2,7 +2,7 @@ mod support;
 
 use Encryption::{Off, Optional, Required};
 use support::*;
-use tandem_model::SrtpSuite;
+use tandem_model::{Mki, SrtpSuite};
 use tandem_sdp::*;
 
 /// Is the media SRTP, or why not: with encryption off, optional, required.
@@ -48,11 +48,34 @@ fn the_first_crypto_line_we_can_speak_is_taken() {
         (with("|2147483648"), true),
         (with(" KDR=0 WSH=128"), true),
         (with("=="), false),
-        (with("|2^20|1:4"), false),
+        (with("|2^20|1:4"), true),
+        (with("|1:4"), true),
+        (with(&format!("|1:1;inline:{KEY_80}|2:1")), true),
+        (with(&format!(";inline:{KEY_80}")), false),
+        (with(&format!("|1:1;inline:{KEY_80}|1:1")), false),
+        (with(&format!("|1:1;inline:{KEY_80}|2:2")), false),
+        (with(&format!("|1:1;inline:{KEY_80}")), false),
         (with("|1:1;inline:x|2:1"), false),
-        (with(" UNENCRYPTED_SRTP"), false),
-        (with(" KDR=1"), false),
+        (with(&format!("|1:1{}", (2..=5).map(|n| format!(";inline:{KEY_80}|{n}:1")).collect::<String>())), false),
+        (with("|256:1"), false),
+        (with("|1:0"), false),
+        (with("|1:129"), false),
+        (with("|1:4:4"), false),
+        (with("|0"), false),
+        (with("|-1"), false),
+        (with("|+1"), false),
+        (with("|2^64"), false),
         (with("|2^99999"), false),
+        (with(" UNENCRYPTED_SRTP"), false),
+        (with(" UNENCRYPTED_SRTCP"), false),
+        (with(" UNAUTHENTICATED_SRTP"), false),
+        (with(" FEC_ORDER=FEC_SRTP"), false),
+        (with(&format!(" FEC_KEY=inline:{KEY_80}")), false),
+        (with(" KDR=1"), false),
+        (with(" WSH=63"), false),
+        (with(" WSH=129"), false),
+        (with(" X_NEW=1"), false),
+        (with(" -X_NEW=1"), true),
         ("AES_CM_128_HMAC_SHA1_80 inline:AAAA".to_owned(), false),
         ("AES_CM_128_HMAC_SHA1_80 inline:".to_owned(), false),
         ("AEAD_AES_256_GCM inline:".to_owned() + KEY_80, false),
@@ -64,6 +87,47 @@ fn the_first_crypto_line_we_can_speak_is_taken() {
         let suite = agreement.srtp.expect("is SRTP").inbound.suite;
         assert_eq!(suite == SrtpSuite::AesCm128HmacSha1_80, taken, "{first}");
     }
+}
+
+#[test]
+fn lifetimes_and_identifiers_come_with_their_keys() {
+    for (text, lifetimes, ids) in [
+        ("", vec![None], vec![None]),
+        ("|2^31", vec![Some(1 << 31)], vec![None]),
+        ("|1048576|7:2", vec![Some(1 << 20)], vec![Mki::new(7, 2)]),
+        ("|7:2", vec![None], vec![Mki::new(7, 2)]),
+        (&format!("|2^20|1:4;inline:{KEY_80}|2:4"), vec![Some(1 << 20), None], vec![Mki::new(1, 4), Mki::new(2, 4)]),
+    ] {
+        let line = format!("crypto:3 AES_CM_128_HMAC_SHA1_80 inline:{KEY_80}{text}");
+        let remote = audio("5000 RTP/SAVP 0", &[&line]);
+        let (ours, agreement) = answered(&capabilities(Required), &remote).expect("is good");
+        let srtp = agreement.srtp.expect("is SRTP");
+        let keys: Vec<_> = std::iter::once(&srtp.inbound).chain(&srtp.inbound_more).collect();
+        assert_eq!(keys.iter().map(|k| k.lifetime).collect::<Vec<_>>(), lifetimes, "{text}");
+        assert_eq!(keys.iter().map(|k| k.mki).collect::<Vec<_>>(), ids, "{text}");
+        // Ours has neither; the tag is theirs.
+        let written = ours.lines().find(|l| l.starts_with("a=crypto:3 ")).expect("answers with their tag");
+        assert!(!written.contains('|'), "{written}");
+    }
+}
+
+#[test]
+fn an_offer_lists_the_allowed_suites_in_order_with_a_key_each() {
+    let mut caps = capabilities(Required);
+    caps.suites = vec![SrtpSuite::AesCm256HmacSha1_80, SrtpSuite::AeadAes256Gcm, SrtpSuite::AesCm128HmacSha1_80];
+    let ours = parse(&offer(&caps, &local(), &mut entropy()).text).expect("our own text");
+    let lines = &ours.media[0].cryptos;
+    assert_eq!(lines.iter().map(|c| c.suite).collect::<Vec<_>>(), caps.suites);
+    assert_eq!(lines.iter().map(|c| c.tag).collect::<Vec<_>>(), [1, 2, 3]);
+    assert!(lines[0].keys[0].key_and_salt != lines[1].keys[0].key_and_salt);
+
+    // The answerer takes the offerer's first that it allows, whatever its own order (RFC 4568 section 7.1.2).
+    let mut theirs = capabilities(Required);
+    theirs.suites = vec![SrtpSuite::AesCm128HmacSha1_80, SrtpSuite::AeadAes256Gcm];
+    let (text, agreement) = answered(&theirs, &ours).expect("two in common");
+    assert_eq!(agreement.srtp.expect("is SRTP").outbound.suite, SrtpSuite::AeadAes256Gcm);
+    assert!(text.contains("a=crypto:2 AEAD_AES_256_GCM inline:"), "{text}");
+    assert_eq!(text.matches("a=crypto").count(), 1);
 }
 
 #[test]
@@ -99,7 +163,7 @@ fn keys_are_fresh_on_each_call_and_kept_on_a_re_offer() {
         let next = offer(&capabilities(encryption), &local().next(&ours), &mut random);
         let media = parse(&next.text).expect("our own text").media.remove(0);
         assert_eq!(media.proto, Proto::Savp);
-        assert_eq!(media.cryptos[0].key_and_salt, key.key_and_salt, "the suite in use comes first, its key unchanged");
+        assert_eq!(media.cryptos[0].keys[0].key_and_salt, key.key_and_salt, "the suite in use comes first, its key unchanged");
     }
 }
 

@@ -15,7 +15,7 @@ fn direction() -> impl Strategy<Value = Direction> {
 
 fn some_capabilities() -> impl Strategy<Value = Capabilities> {
     let codecs = prop::sample::subsequence(vec!["opus", "PCMU", "PCMA"], 1..=3).prop_shuffle();
-    let suites = prop::sample::subsequence(SrtpSuite::ALL.to_vec(), 0..=4).prop_shuffle();
+    let suites = prop::sample::subsequence(SrtpSuite::ALL.to_vec(), 0..=6).prop_shuffle();
     (codecs, suites, encryption(), any::<bool>(), any::<bool>(), 1_u8..8).prop_map(
         |(codecs, suites, encryption, dtmf, rtcp_mux, tens)| Capabilities {
             codecs: codecs.into_iter().map(codec).collect(),
@@ -36,7 +36,7 @@ fn near_description() -> impl Strategy<Value = String> {
         "a=rtpmap:[0-9]{1,3} (opus|PCMU|PCMA|telephone-event)/(8000|48000|[0-9]{1,11})(/[0-9]{1,3})?",
         "c=IN IP[46] ([0-9.]{1,15}|[0-9a-f:]{1,20})",
         "a=(sendrecv|sendonly|recvonly|inactive|rtcp-mux|ptime:[0-9-]{1,6}|rtcp:[0-9]{1,6}|fmtp:[0-9]{1,3} .{0,9})",
-        "a=crypto:[0-9]{1,10} AES_CM_128_HMAC_SHA1_(80|32) inline:[A-Za-z0-9+/]{38,41}(\\|[0-9^:]{0,9})?",
+        "a=crypto:[0-9]{1,10} AES_CM_128_HMAC_SHA1_(80|32) inline:[A-Za-z0-9+/]{38,41}(\\|[0-9^:]{0,9}){0,2}( (WSH|KDR|FEC_ORDER|-X)=?[0-9]{0,3})?",
         "[a-z]=.{0,20}",
     ];
     prop::collection::vec(line, 0..30).prop_map(|lines| lines.join("\r\n"))

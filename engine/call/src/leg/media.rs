@@ -226,6 +226,7 @@ impl Leg {
                 .srtp
                 .as_ref()
                 .map(|s| SrtpPair { outbound: s.outbound.clone(), inbound: s.inbound.clone() }),
+            srtp_inbound_more: agreement.srtp.as_ref().map_or(Vec::new(), |s| s.inbound_more.clone()),
             ..LegSpec::new(spec.id, agreement.remote_rtp)
         };
         self.facts.codec = Some(spec.id);

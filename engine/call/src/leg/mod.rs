@@ -230,6 +230,7 @@ impl Leg {
             | Event::JoinRefused { .. }
             | Event::Speaking { .. }
             | Event::Floor { .. } => {}
+            Event::KeyExpiring { .. } => return false,
             Event::Opened { rtp_port, .. } => {
                 self.media.opened(*rtp_port);
                 return false;

@@ -29,7 +29,7 @@ use tandem_codecs::{CodecId, CodecSpec};
 use tandem_model::limits::{RTP_TIMEOUT, TICK};
 use tandem_model::{Entropy, LegId, SampleRate, Timestamp};
 
-use crate::control::{Clip, Event, LegSpec, LegStats, MarkId, PlayId, Repeat};
+use crate::control::{Clip, Event, KeyDirection, LegSpec, LegStats, MarkId, PlayId, Repeat};
 use crate::source::SourcePolicy;
 use crate::stats::{CodecQuality, mean_opinion_score};
 use crate::tap::{TapId, TapSink};
@@ -62,6 +62,8 @@ pub(crate) struct Leg {
     reporter: Reporter,
     /// When the silence began that `RTP_TIMEOUT` measures; None when it does not, or was reported.
     silent_since: Option<Timestamp>,
+    /// Whether [`Event::KeyExpiring`] was told of the key in use: outbound, inbound.
+    keys_told: [bool; 2],
     concealed: u64,
     dropped: u64,
     panic_next: bool,
@@ -102,6 +104,7 @@ impl Leg {
             taps: Taps::default(),
             reporter: Reporter::new(now, entropy),
             silent_since: None,
+            keys_told: [false; 2],
             concealed: 0,
             dropped: 0,
             panic_next: false,
@@ -120,7 +123,7 @@ impl Leg {
     /// counters go on.
     pub fn configure(&mut self, now: Timestamp, spec: Box<LegSpec>) {
         self.source.renegotiate(now, spec.remote_rtp);
-        self.receiver.configure(self.spec.as_deref(), &spec);
+        self.receiver.configure(now, &spec);
         self.sender.configure(self.spec.as_deref(), &spec);
         self.silent_since = match (spec.receive, self.silent_since) {
             (false, _) => None,
@@ -331,6 +334,7 @@ impl Leg {
             self.silent_since = None;
             turn.events.push(Event::TimedOut { leg: self.id });
         }
+        self.watch_keys(turn);
         if self.reporter.is_due(turn.now) {
             self.send_report(turn, false);
         }
@@ -344,6 +348,17 @@ impl Leg {
     /// Something of our own is played to the peer: the partner is not heard meanwhile.
     fn is_speaking(&self) -> bool {
         !self.playback.is_idle() || self.stream.as_ref().is_some_and(|stream| !stream.is_silent())
+    }
+
+    /// Says once a key that it will soon be used up.
+    fn watch_keys(&mut self, turn: &mut Turn<'_>) {
+        let expiring = [self.sender.key_expiring(), self.receiver.key_expiring(turn.now)];
+        for (i, direction) in [KeyDirection::Outbound, KeyDirection::Inbound].into_iter().enumerate() {
+            if expiring[i] && !self.keys_told[i] {
+                turn.events.push(Event::KeyExpiring { leg: self.id, direction });
+            }
+        }
+        self.keys_told = expiring;
     }
 
     /// A panic here is the containment tests' (`Command::InjectPanic`).

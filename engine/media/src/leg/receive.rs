@@ -201,11 +201,10 @@ impl Leg {
 }
 
 impl Receiver {
-    pub fn configure(&mut self, before: Option<&LegSpec>, spec: &LegSpec) {
-        let key_before = before.and_then(|s| s.srtp.as_ref()).map(|pair| &pair.inbound);
-        let key = spec.srtp.as_ref().map(|pair| &pair.inbound);
-        if key != key_before {
-            self.unprotector = key.map(Unprotector::new);
+    pub fn configure(&mut self, now: Timestamp, spec: &LegSpec) {
+        match (&mut self.unprotector, &spec.srtp) {
+            (Some(unprotector), Some(pair)) => unprotector.rekey(now, &pair.inbound, &spec.srtp_inbound_more),
+            (unprotector, _) => *unprotector = unprotector_of(spec),
         }
         for stream in self.streams.iter_mut().flatten() {
             stream.set_clock(clock_hz(spec));
@@ -214,14 +213,19 @@ impl Receiver {
 
     pub fn rebuild(&mut self, spec: &LegSpec) {
         let cursor: Option<SrtpCursor> = self.unprotector.as_ref().map(Unprotector::cursor);
-        self.unprotector = spec.srtp.as_ref().map(|pair| {
-            let mut unprotector = Unprotector::new(&pair.inbound);
-            if let Some(cursor) = &cursor {
-                unprotector.restore(cursor);
-            }
-            unprotector
-        });
+        self.unprotector = unprotector_of(spec);
+        if let (Some(unprotector), Some(cursor)) = (&mut self.unprotector, &cursor) {
+            unprotector.restore(cursor);
+        }
         self.dtmf = EventReceiver::new();
+    }
+
+    /// Keys from before a re-keying go when their time is over; true when the key in use will soon be used up.
+    pub fn key_expiring(&mut self, now: Timestamp) -> bool {
+        self.unprotector.as_mut().is_some_and(|unprotector| {
+            unprotector.expire(now);
+            unprotector.is_expiring()
+        })
     }
 
     /// RFC 3550 accounting; refuses what was heard before.
@@ -312,11 +316,16 @@ fn route(spec: &LegSpec, payload_type: u8) -> Result<Kind, DropReason> {
     }
 }
 
-fn drop_reason(error: SrtpError) -> DropReason {
+fn unprotector_of(spec: &LegSpec) -> Option<Unprotector> {
+    spec.srtp.as_ref().map(|pair| Unprotector::with_keys(&pair.inbound, &spec.srtp_inbound_more))
+}
+
+pub(super) fn drop_reason(error: SrtpError) -> DropReason {
     match error {
         SrtpError::AuthFailed => DropReason::AuthFailed,
         SrtpError::Replayed => DropReason::Replayed,
         SrtpError::TooManySources => DropReason::TooManySources,
-        SrtpError::Malformed | SrtpError::NoRoom | SrtpError::KeyExhausted => DropReason::MalformedRtp,
+        SrtpError::KeyExhausted => DropReason::KeyExhausted,
+        SrtpError::Malformed | SrtpError::NoRoom => DropReason::MalformedRtp,
     }
 }

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use tandem_model::{DropReason, Entropy, SeedEntropy, Timestamp, hex_token};
 
+use super::send::unsent;
 use super::{Leg, Turn, clock_hz};
 use crate::rtcp::{Compound, OwnReport, Packet, ReportBlock, SenderInfo, write_compound};
 use crate::shard::{Component, PACKET_ROOM};
@@ -138,7 +139,7 @@ impl Leg {
         const _: () = assert!(REPORT_ROOM + TAIL_ROOM <= PACKET_ROOM);
         let added = turn.batch.add(turn.slot, component, to, |packet| {
             let len = write_compound(&mut packet[..REPORT_ROOM], &report).ok_or(DropReason::SendFailed)?;
-            own.protect_rtcp(packet, len).map_err(|_| DropReason::SendFailed)
+            own.protect_rtcp(packet, len).map_err(unsent)
         });
         if let Err(reason) = added.unwrap_or(Err(DropReason::SendFailed)) {
             self.drop_packet(turn, reason);

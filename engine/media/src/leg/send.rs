@@ -50,10 +50,9 @@ impl Sender {
     }
 
     pub fn configure(&mut self, before: Option<&LegSpec>, spec: &LegSpec) {
-        let key_before = before.and_then(|s| s.srtp.as_ref()).map(|pair| &pair.outbound);
-        let key = spec.srtp.as_ref().map(|pair| &pair.outbound);
-        if key != key_before {
-            self.protector = key.map(Protector::new);
+        match (&mut self.protector, spec.srtp.as_ref().map(|pair| &pair.outbound)) {
+            (Some(protector), Some(key)) => protector.rekey(key),
+            (protector, key) => *protector = key.map(Protector::new),
         }
         let same = before.is_some_and(|b| (b.codec, b.ptime, &b.fmtp) == (spec.codec, spec.ptime, &spec.fmtp));
         if !same {
@@ -82,6 +81,11 @@ impl Sender {
         self.encoder = None;
         self.fifo.clear();
         self.relay = None;
+    }
+
+    /// Little is left of the lifetime of our key.
+    pub fn key_expiring(&self) -> bool {
+        self.protector.as_ref().is_some_and(Protector::is_expiring)
     }
 
     /// Protects a report in place.
@@ -276,7 +280,7 @@ impl Leg {
             octets = payload(&mut packet[RTP_HEADER_BYTES..PACKET_ROOM - TAIL_ROOM])?;
             let len = RTP_HEADER_BYTES + octets;
             match protector {
-                Some(protector) => protector.protect_rtp(packet, len).map_err(|_| DropReason::SendFailed),
+                Some(protector) => protector.protect_rtp(packet, len).map_err(unsent),
                 None => Ok(len),
             }
         });
@@ -291,6 +295,11 @@ impl Leg {
             }
         }
     }
+}
+
+/// Why a packet of ours could not be protected: its key is used up, or it is not one we should have made.
+pub(super) fn unsent(error: SrtpError) -> DropReason {
+    if error == SrtpError::KeyExhausted { DropReason::KeyExhausted } else { DropReason::SendFailed }
 }
 
 /// Where a packet stands in our stream.

@@ -1,13 +1,10 @@
-use aes::Aes128;
-use aes::cipher::KeyInit;
-use hmac::{Hmac, Mac};
 use ring::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use sha1::Sha1;
 use tandem_model::{SrtpKey, SrtpSuite};
 
 use super::SrtpError;
 use super::header::RTCP_CLEAR;
-use super::keys::{SessionKeys, Stream, key_stream};
+use super::hmac_sha1::{HmacSha1, same_tag};
+use super::keys::{CounterMode, SessionKeys, Stream};
 
 const GCM_TAG: usize = 16;
 /// The SRTCP tag of the AES-CM suites, whatever the SRTP tag (RFC 4568 section 6.2.2).
@@ -18,7 +15,7 @@ const E_FLAG: u32 = 1 << 31;
 
 /// The session keys of one stream, ready for use, and the transforms over one packet. Holds no packet state.
 pub(super) enum Cipher {
-    CounterMode { aes: Box<Aes128>, salt: [u8; 14], mac: Box<Hmac<Sha1>>, rtp_tag: usize },
+    CounterMode { aes: CounterMode, salt: [u8; 14], mac: HmacSha1, rtp_tag: usize },
     Gcm { key: Box<LessSafeKey>, salt: [u8; 12] },
 }
 
@@ -34,20 +31,15 @@ impl Cipher {
             salt.copy_from_slice(&keys.salt[..12]);
             Cipher::Gcm { key: Box::new(LessSafeKey::new(key)), salt }
         };
-        let counter_mode = |rtp_tag| {
-            let mut key = [0; 16];
-            key.copy_from_slice(&keys.cipher[..16]);
-            let mac = <Hmac<Sha1> as hmac::KeyInit>::new_from_slice(&keys.auth).expect("HMAC takes any key length");
-            Cipher::CounterMode {
-                aes: Box::new(Aes128::new(&key.into())),
-                salt: keys.salt,
-                mac: Box::new(mac),
-                rtp_tag,
-            }
+        let counter_mode = |rtp_tag| Cipher::CounterMode {
+            aes: CounterMode::new(&keys.cipher[..suite.key_len()]),
+            salt: keys.salt,
+            mac: HmacSha1::new(&keys.auth),
+            rtp_tag,
         };
         match suite {
-            SrtpSuite::AesCm128HmacSha1_80 => counter_mode(10),
-            SrtpSuite::AesCm128HmacSha1_32 => counter_mode(4),
+            SrtpSuite::AesCm128HmacSha1_80 | SrtpSuite::AesCm256HmacSha1_80 => counter_mode(10),
+            SrtpSuite::AesCm128HmacSha1_32 | SrtpSuite::AesCm256HmacSha1_32 => counter_mode(4),
             SrtpSuite::AeadAes128Gcm => gcm(&AES_128_GCM, &keys.cipher[..16]),
             SrtpSuite::AeadAes256Gcm => gcm(&AES_256_GCM, &keys.cipher),
         }
@@ -58,6 +50,18 @@ impl Cipher {
             Cipher::CounterMode { rtp_tag, .. } => *rtp_tag,
             Cipher::Gcm { .. } => GCM_TAG,
         }
+    }
+
+    /// Where a master key identifier stands in a packet of `len` bytes that ends with one of `mki_len`: in the CM suites
+    /// before the tag (RFC 3711 sections 3.1 and 3.4), in GCM, whose tag belongs to the cipher text, at the very end
+    /// (RFC 7714 sections 10.3 and 13).
+    pub fn mki_at(&self, stream: Stream, len: usize, mki_len: usize) -> Option<usize> {
+        let behind = match (self, stream) {
+            (Cipher::CounterMode { rtp_tag, .. }, Stream::Rtp) => *rtp_tag,
+            (Cipher::CounterMode { .. }, Stream::Rtcp) => CM_RTCP_TAG,
+            (Cipher::Gcm { .. }, _) => 0,
+        };
+        len.checked_sub(behind + mki_len)
     }
 
     /// What SRTCP adds: the tag and the index word.
@@ -73,9 +77,8 @@ impl Cipher {
         let (body, tag) = packet.split_at_mut_checked(packet.len() - self.rtp_tag_len()).ok_or(SrtpError::NoRoom)?;
         match self {
             Cipher::CounterMode { aes, salt, mac, rtp_tag } => {
-                key_stream(&**aes, counter_mode_iv(salt, ssrc, index), &mut body[header..]);
-                let full = authenticator(mac, body, &roll_over_counter(index)).finalize().into_bytes();
-                tag.copy_from_slice(&full[..*rtp_tag]);
+                aes.xor(counter_mode_iv(salt, ssrc, index), &mut body[header..]);
+                tag.copy_from_slice(&rtp_tag_of(mac, body, index)[..*rtp_tag]);
                 Ok(())
             }
             Cipher::Gcm { key, salt } => {
@@ -91,10 +94,10 @@ impl Cipher {
             Cipher::CounterMode { aes, salt, mac, rtp_tag } => {
                 let body = packet.len().checked_sub(*rtp_tag).ok_or(SrtpError::Malformed)?;
                 let (body, tag) = packet.split_at_mut(body);
-                authenticator(mac, body, &roll_over_counter(index))
-                    .verify_truncated_left(tag)
-                    .map_err(|_| SrtpError::AuthFailed)?;
-                key_stream(&**aes, counter_mode_iv(salt, ssrc, index), &mut body[header..]);
+                if !same_tag(&rtp_tag_of(mac, body, index)[..*rtp_tag], tag) {
+                    return Err(SrtpError::AuthFailed);
+                }
+                aes.xor(counter_mode_iv(salt, ssrc, index), &mut body[header..]);
                 Ok(())
             }
             Cipher::Gcm { key, salt } => {
@@ -110,12 +113,10 @@ impl Cipher {
         let word = (E_FLAG | index).to_be_bytes();
         match self {
             Cipher::CounterMode { aes, salt, mac, .. } => {
-                let iv = counter_mode_iv(salt, ssrc, u64::from(index));
-                key_stream(&**aes, iv, &mut packet[RTCP_CLEAR..plain]);
+                aes.xor(counter_mode_iv(salt, ssrc, u64::from(index)), &mut packet[RTCP_CLEAR..plain]);
                 let (body, tag) = packet.split_at_mut(plain + INDEX_WORD);
                 body[plain..].copy_from_slice(&word);
-                let full = authenticator(mac, body, &[]).finalize().into_bytes();
-                tag.copy_from_slice(&full[..CM_RTCP_TAG]);
+                tag.copy_from_slice(&mac.tag(body, [0; 4], 0)[..CM_RTCP_TAG]);
                 Ok(())
             }
             Cipher::Gcm { key, salt } => {
@@ -149,10 +150,11 @@ impl Cipher {
         match self {
             Cipher::CounterMode { aes, salt, mac, .. } => {
                 let (body, tag) = packet.split_at_mut(plain + INDEX_WORD);
-                authenticator(mac, body, &[]).verify_truncated_left(tag).map_err(|_| SrtpError::AuthFailed)?;
+                if !same_tag(&mac.tag(body, [0; 4], 0)[..CM_RTCP_TAG], tag) {
+                    return Err(SrtpError::AuthFailed);
+                }
                 if encrypted {
-                    let iv = counter_mode_iv(salt, ssrc, u64::from(index));
-                    key_stream(&**aes, iv, &mut body[RTCP_CLEAR..plain]);
+                    aes.xor(counter_mode_iv(salt, ssrc, u64::from(index)), &mut body[RTCP_CLEAR..plain]);
                 }
                 Ok(())
             }
@@ -171,15 +173,9 @@ impl Cipher {
     }
 }
 
-fn authenticator(mac: &Hmac<Sha1>, body: &[u8], tail: &[u8]) -> Hmac<Sha1> {
-    let mut mac = mac.clone();
-    mac.update(body);
-    mac.update(tail);
-    mac
-}
-
-fn roll_over_counter(index: u64) -> [u8; 4] {
-    ((index >> 16) as u32).to_be_bytes()
+/// The roll-over counter is authenticated with the packet, and not sent (RFC 3711 section 4.2).
+fn rtp_tag_of(mac: &HmacSha1, body: &[u8], index: u64) -> [u8; 20] {
+    mac.tag(body, ((index >> 16) as u32).to_be_bytes(), 4)
 }
 
 /// RFC 3711 section 4.1.1: salt · 2^16 ⊕ SSRC · 2^64 ⊕ index · 2^16.

@@ -49,18 +49,38 @@ fn pseudo_random(master_key: &[u8], salt: &[u8; 14], label: u8, out: &mut [u8]) 
     iv[..14].copy_from_slice(salt);
     iv[7] ^= label;
     out.fill(0);
-    match <[u8; 32]>::try_from(master_key) {
-        Ok(key) => key_stream(&Aes256::new(&key.into()), iv, out),
-        Err(_) => {
-            let mut key = [0; 16];
-            key.copy_from_slice(master_key);
-            key_stream(&Aes128::new(&key.into()), iv, out);
+    CounterMode::new(master_key).xor(iv, out);
+}
+
+/// AES in counter mode (RFC 3711 section 4.1.1; with a 256-bit key RFC 6188 section 2).
+pub(super) enum CounterMode {
+    Aes128(Box<Aes128>),
+    Aes256(Box<Aes256>),
+}
+
+impl CounterMode {
+    /// `key` has 16 or 32 bytes, as every suite's has.
+    pub fn new(key: &[u8]) -> Self {
+        match <[u8; 32]>::try_from(key) {
+            Ok(key) => CounterMode::Aes256(Box::new(Aes256::new(&key.into()))),
+            Err(_) => {
+                let mut short = [0; 16];
+                short.copy_from_slice(key);
+                CounterMode::Aes128(Box::new(Aes128::new(&short.into())))
+            }
+        }
+    }
+
+    /// XORs the key stream from `iv` into `data`.
+    pub fn xor(&self, iv: [u8; 16], data: &mut [u8]) {
+        match self {
+            CounterMode::Aes128(aes) => key_stream(&**aes, iv, data),
+            CounterMode::Aes256(aes) => key_stream(&**aes, iv, data),
         }
     }
 }
 
-/// XORs AES in counter mode from `iv` into `data`.
-pub(super) fn key_stream<C>(aes: &C, iv: [u8; 16], data: &mut [u8])
+fn key_stream<C>(aes: &C, iv: [u8; 16], data: &mut [u8])
 where
     C: BlockCipherEncrypt + aes::cipher::BlockSizeUser<BlockSize = aes::cipher::consts::U16>,
 {
@@ -85,14 +105,25 @@ mod tests {
         assert_eq!(keys.auth[..], hex("CEBE321F6FF7716B6FD4AB49AF256A156D38BAA4"));
     }
 
+    /// RFC 6188 section 7.2.
+    #[test]
+    fn session_keys_of_256_bits_are_those_of_the_standard() {
+        let master = hex("F0F04914B513F2763A1B1FA130F10E2998F6F6E43E4309D1E622A0E332B9F1B6 3B04803DE51EE7C96423AB5B78D2");
+        let key = SrtpKey::new(SrtpSuite::AesCm256HmacSha1_80, master).unwrap();
+        let keys = SessionKeys::derive(&key, Stream::Rtp);
+        assert_eq!(keys.cipher[..], hex("5BA1064E30EC51613CAD926C5A28EF731EC7FB397F70A960653CAF06554CD8C4"));
+        assert_eq!(keys.salt[..], hex("FA31791685CA444A9E07C6C64E93"));
+        assert_eq!(keys.auth[..], hex("FD9C32D39ED5FBB5A9DC96B30818454D1313DC05"));
+    }
+
     /// RFC 3711 appendix B.2.
     #[test]
     fn the_counter_mode_key_stream_is_that_of_the_standard() {
-        let aes = Aes128::new_from_slice(&hex("2B7E151628AED2A6ABF7158809CF4F3C")).unwrap();
+        let aes = CounterMode::new(&hex("2B7E151628AED2A6ABF7158809CF4F3C"));
         let mut iv = [0; 16];
         iv[..14].copy_from_slice(&hex("F0F1F2F3F4F5F6F7F8F9FAFBFCFD"));
         let mut stream = [0; 40];
-        key_stream(&aes, iv, &mut stream);
+        aes.xor(iv, &mut stream);
         let expected = "E03EAD0935C95E80E166B16DD92B4EB4 D23513162B02D0F72A43A2FE4A5F97AB 41E95B3BB0A2E8DD";
         assert_eq!(stream[..], hex(expected));
     }

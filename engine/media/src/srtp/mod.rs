@@ -6,13 +6,19 @@
 //!  SRTCP  8 bytes │ rest, encrypted │ E+index │ tag         AES-CM (RFC 3711 section 3.4)
 //!  SRTCP  8 bytes │ rest, encrypted │ tag │ E+index         GCM (RFC 7714 section 9.2)
 //! ```
+//!
+//! A master key identifier stands before the tag in AES-CM, and at the very end in GCM.
 
 mod cipher;
 mod error;
 mod header;
+mod hmac_sha1;
 mod keys;
+mod master;
 mod protector;
+mod ring;
 mod sources;
+mod transition;
 mod unprotector;
 mod window;
 

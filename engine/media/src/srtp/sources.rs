@@ -1,11 +1,16 @@
-use tandem_model::limits::SSRCS_PER_LEG_MAX;
+use tandem_model::limits::{SRTP_KEYS_MAX, SSRCS_PER_LEG_MAX};
 
+use super::master::KeyUse;
 use super::window::Window;
 
 /// Where a [`Protector`](super::Protector) or [`Unprotector`](super::Unprotector) stands: roll-over counters, SRTCP
-/// indices and replay windows of each source. A rebuilt leg restores it and goes on without repeating key stream.
+/// indices and replay windows of each source, and what each key was used for. A rebuilt leg restores it and goes on
+/// without repeating key stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SrtpCursor(pub(super) Sources);
+pub struct SrtpCursor {
+    pub(super) sources: Sources,
+    pub(super) used: [KeyUse; SRTP_KEYS_MAX],
+}
 
 /// The cryptographic state of one SSRC (RFC 3711 section 3.2.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,6 +18,9 @@ pub(super) struct Source {
     pub ssrc: u32,
     pub rtp: Window,
     pub rtcp: Window,
+    /// Its keys changed since it was heard last: should its numbers not go on, they may start anew.
+    pub rtp_expects_new: bool,
+    pub rtcp_expects_new: bool,
     /// The table's count of authenticated packets when this source was last heard; 0 marks a free place.
     last_used: u64,
 }
@@ -28,6 +36,14 @@ impl Sources {
     pub fn load(&self, ssrc: u32) -> Source {
         let known = self.places.iter().find(|s| s.last_used != 0 && s.ssrc == ssrc);
         known.copied().unwrap_or(Source { ssrc, ..Source::default() })
+    }
+
+    /// All keys changed.
+    pub fn expect_new_numbers(&mut self) {
+        for source in &mut self.places {
+            source.rtp_expects_new = true;
+            source.rtcp_expects_new = true;
+        }
     }
 
     /// True when `store` of this source would forget another.

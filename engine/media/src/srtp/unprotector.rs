@@ -1,65 +1,108 @@
-use tandem_model::SrtpKey;
+use tandem_model::limits::{RTP_PACKET_BYTES_MAX, SRTP_KEYS_MAX};
+use tandem_model::{SrtpKey, Timestamp};
 
 use super::SrtpError;
-use super::cipher::Cipher;
-use super::header::{RtpHeader, rtcp_ssrc};
 use super::keys::Stream;
-use super::sources::{Sources, SrtpCursor};
+use super::master::KeyUse;
+use super::ring::{KeyRing, Numbering};
+use super::sources::SrtpCursor;
+use super::transition::Transition;
 
 /// Authenticates and decrypts what a leg receives. Nothing in it moves before a packet is authenticated, so a forger
 /// can neither shift a roll-over counter, nor close a replay window, nor push a source out.
 pub struct Unprotector {
-    rtp: Cipher,
-    rtcp: Cipher,
-    sources: Sources,
+    ring: KeyRing,
+    /// After [`rekey`](Self::rekey), for a while.
+    transition: Option<Box<Transition>>,
 }
 
 impl Unprotector {
     /// `key` is one that [`SrtpKey::new`] made, so that its length fits the suite.
     pub fn new(key: &SrtpKey) -> Self {
-        Unprotector {
-            rtp: Cipher::new(key, Stream::Rtp),
-            rtcp: Cipher::new(key, Stream::Rtcp),
-            sources: Sources::default(),
+        Unprotector { ring: KeyRing::new(key, &[]), transition: None }
+    }
+
+    /// `more` are further keys of the same description, which packets tell from `key` by their identifiers; at most
+    /// `limits::SRTP_KEYS_MAX` in all count.
+    pub fn with_keys(key: &SrtpKey, more: &[SrtpKey]) -> Self {
+        Unprotector { ring: KeyRing::new(key, more), transition: None }
+    }
+
+    /// The peer will send with other keys. Packets under the old ones may still be on their way: those are taken for a while,
+    /// by their own replay window. Roll-over counters go on (RFC 3711 section 3.3.1). With keys that are in use already
+    /// nothing changes but what is said of them.
+    pub fn rekey(&mut self, now: Timestamp, key: &SrtpKey, more: &[SrtpKey]) {
+        if let Some(before) = self.ring.change(key, more) {
+            self.transition = Some(Box::new(Transition::new(now, before)));
+        }
+    }
+
+    /// Ends the time of old keys when it is over. Call it now and then.
+    pub fn expire(&mut self, now: Timestamp) {
+        if self.transition.as_mut().is_some_and(|t| t.is_over(now)) {
+            self.transition = None;
         }
     }
 
     /// Opens the SRTP packet in `buf[..len]`. Returns the length of the RTP packet, whose header lies within it.
     /// On an error the content of `buf` is unspecified.
     pub fn unprotect_rtp(&mut self, buf: &mut [u8], len: usize) -> Result<usize, SrtpError> {
-        let packet = buf.get_mut(..len).ok_or(SrtpError::Malformed)?;
-        let plain = len.checked_sub(self.rtp.rtp_tag_len()).ok_or(SrtpError::Malformed)?;
-        let header = RtpHeader::parse(&packet[..plain])?;
-        let mut source = self.sources.load(header.ssrc);
-        let index = source.rtp.index_of(header.seq)?;
-        source.rtp.check(index)?;
-        self.rtp.open_rtp(packet, header.len, header.ssrc, index)?;
-        source.rtp.commit(index);
-        self.sources.store(source);
-        Ok(plain)
+        self.unprotect(Stream::Rtp, buf.get_mut(..len).ok_or(SrtpError::Malformed)?)
     }
 
     /// Opens the SRTCP packet in `buf[..len]`. Returns the length of the compound RTCP packet, at least 8.
     /// On an error the content of `buf` is unspecified.
     pub fn unprotect_rtcp(&mut self, buf: &mut [u8], len: usize) -> Result<usize, SrtpError> {
-        let packet = buf.get_mut(..len).ok_or(SrtpError::Malformed)?;
-        let ssrc = rtcp_ssrc(packet)?;
-        let word = self.rtcp.rtcp_index_word(packet)?;
-        let index = u64::from(word & 0x7FFF_FFFF);
-        let mut source = self.sources.load(ssrc);
-        source.rtcp.check(index)?;
-        self.rtcp.open_rtcp(packet, ssrc, word)?;
-        source.rtcp.commit(index);
-        self.sources.store(source);
-        Ok(len - self.rtcp.rtcp_trailer_len())
+        self.unprotect(Stream::Rtcp, buf.get_mut(..len).ok_or(SrtpError::Malformed)?)
     }
 
-    /// For [`restore`](Self::restore) in a rebuilt leg with the same key.
+    /// Little is left of a key's lifetime: time to agree on another.
+    pub fn is_expiring(&self) -> bool {
+        self.ring.is_expiring()
+    }
+
+    /// For [`restore`](Self::restore) in a rebuilt leg with the same keys.
     pub fn cursor(&self) -> SrtpCursor {
-        SrtpCursor(self.sources)
+        self.ring.cursor()
     }
 
     pub fn restore(&mut self, cursor: &SrtpCursor) {
-        self.sources = cursor.0;
+        self.ring.restore(cursor);
+    }
+
+    fn unprotect(&mut self, stream: Stream, packet: &mut [u8]) -> Result<usize, SrtpError> {
+        let Some(transition) = &mut self.transition else {
+            return self.ring.open(stream, packet, Numbering::GoesOn);
+        };
+        // A failed attempt may spoil the packet.
+        let mut room = [0; RTP_PACKET_BYTES_MAX];
+        let copy = room.get_mut(..packet.len()).ok_or(SrtpError::Malformed)?;
+        copy.copy_from_slice(packet);
+        let first = match self.ring.open(stream, packet, Numbering::GoesOn) {
+            Ok(len) => {
+                transition.new_key_heard();
+                return Ok(len);
+            }
+            Err(SrtpError::Malformed) => return Err(SrtpError::Malformed),
+            Err(error) => error,
+        };
+        if !transition.may_try() {
+            self.transition = None;
+            return Err(first);
+        }
+        packet.copy_from_slice(copy);
+        if let Ok(len) = transition.before.open(stream, packet, Numbering::GoesOn) {
+            transition.try_was_good();
+            return Ok(len);
+        }
+        packet.copy_from_slice(copy);
+        if let Ok(len) = self.ring.open(stream, packet, Numbering::StartsAnew) {
+            transition.try_was_good();
+            transition.new_key_heard();
+            return Ok(len);
+        }
+        Err(first)
     }
 }
+
+const _: () = assert!(SRTP_KEYS_MAX > 0 && size_of::<KeyUse>() * SRTP_KEYS_MAX < 256, "a cursor is copied");

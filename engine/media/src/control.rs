@@ -7,6 +7,8 @@ use std::sync::Arc;
 use tandem_codecs::{CodecId, CodecSpec};
 use tandem_model::{LegId, Ptime, SampleRate, SrtpKey};
 
+use crate::rtcp::VoipMetrics;
+use crate::stats::{BurstMetrics, QualityPoint, Spread};
 use crate::tap::{TapId, TapSink};
 
 /// Downward: call → media.
@@ -182,6 +184,12 @@ pub struct LegSpec {
     /// `a=rtcp` or RTP port + 1; equal to `remote_rtp` with rtcp-mux.
     pub remote_rtcp: Option<SocketAddr>,
     pub rtcp_mux: bool,
+    /// The peer may send RTCP packets that are no whole compound (RFC 5506).
+    pub rtcp_reduced_size: bool,
+    /// The peer takes VoIP metrics of its stream (RFC 3611 section 4.7).
+    pub xr_voip_metrics: bool,
+    /// The peer takes and answers receiver reference times (RFC 3611 sections 4.4 and 4.5).
+    pub xr_receiver_rtt: bool,
     pub codec: CodecId,
     /// Payload type to send with, and the one we expect to receive with.
     pub payload_type_send: u8,
@@ -209,6 +217,9 @@ impl LegSpec {
             remote_rtp: remote,
             remote_rtcp: remote,
             rtcp_mux: true,
+            rtcp_reduced_size: false,
+            xr_voip_metrics: false,
+            xr_receiver_rtt: false,
             codec,
             payload_type_send: payload_type,
             payload_type_receive: payload_type,
@@ -375,4 +386,17 @@ pub struct LegStats {
     pub stream_samples_lost: u64,
     /// E-model estimate (G.107) of what we heard, 1.0..4.5; None with no packet.
     pub mos_in: Option<f32>,
+    /// And of what the peer heard: by its extended reports, else estimated from its receiver reports; None without either.
+    pub mos_out: Option<f32>,
+    /// Round trips of all reports, in milliseconds.
+    pub round_trips: Option<Spread>,
+    /// What the remote reports of our stream: packets lost in all, and jitter in milliseconds over all reports.
+    pub remote_lost: Option<u64>,
+    pub remote_jitter: Option<Spread>,
+    /// The last VoIP metrics the remote sent of our stream (RFC 3611 section 4.7).
+    pub remote_metrics: Option<VoipMetrics>,
+    /// Mean length of our bursts of loss, and of the gaps between them, in milliseconds (RFC 3611 section 4.7.2).
+    pub bursts: Option<BurstMetrics>,
+    /// The quality through the call, oldest first; long calls are thinned out.
+    pub quality: Vec<QualityPoint>,
 }

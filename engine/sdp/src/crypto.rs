@@ -77,7 +77,6 @@ impl Crypto {
         let differ = self.keys.iter().enumerate().all(|(i, key)| self.keys[..i].iter().all(|k| k.mki != key.mki));
         (1..=SRTP_KEYS_MAX).contains(&self.keys.len()) && alike && differ
     }
-
 }
 
 impl AgreedSrtp {

@@ -163,7 +163,10 @@ fn keys_are_fresh_on_each_call_and_kept_on_a_re_offer() {
         let next = offer(&capabilities(encryption), &local().next(&ours), &mut random);
         let media = parse(&next.text).expect("our own text").media.remove(0);
         assert_eq!(media.proto, Proto::Savp);
-        assert_eq!(media.cryptos[0].keys[0].key_and_salt, key.key_and_salt, "the suite in use comes first, its key unchanged");
+        assert_eq!(
+            media.cryptos[0].keys[0].key_and_salt, key.key_and_salt,
+            "the suite in use comes first, its key unchanged"
+        );
     }
 }
 

@@ -14,6 +14,7 @@
 mod cursor;
 mod play;
 mod playback;
+mod quality;
 mod receive;
 mod relay;
 mod report;
@@ -31,11 +32,12 @@ use tandem_model::{Entropy, LegId, SampleRate, Timestamp};
 
 use crate::control::{Clip, Event, KeyDirection, LegSpec, LegStats, MarkId, PlayId, Repeat};
 use crate::source::SourcePolicy;
-use crate::stats::{CodecQuality, mean_opinion_score};
+use crate::stats::{CodecQuality, mos};
 use crate::tap::{TapId, TapSink};
 use play::Player;
 pub(crate) use playback::ClipReader;
 use playback::Playback;
+use quality::QualityWatch;
 pub(crate) use receive::Heard;
 use receive::Receiver;
 use report::Reporter;
@@ -44,9 +46,6 @@ pub(crate) use send::{COMPLEXITY, encoder_rate};
 use stream::Stream;
 pub(crate) use taps::Taps;
 pub(crate) use turn::{NtpClock, Scratch, Turn};
-
-/// What a jitter buffer and the network add on average, for the quality estimate, when nothing better is known.
-const DELAY_MS_ASSUMED: f32 = 60.0;
 
 pub(crate) struct Leg {
     id: LegId,
@@ -60,6 +59,7 @@ pub(crate) struct Leg {
     stream_samples_lost: u64,
     taps: Taps,
     reporter: Reporter,
+    quality: QualityWatch,
     /// When the silence began that `RTP_TIMEOUT` measures; None when it does not, or was reported.
     silent_since: Option<Timestamp>,
     /// Whether [`Event::KeyExpiring`] was told of the key in use: outbound, inbound.
@@ -103,6 +103,7 @@ impl Leg {
             stream_samples_lost: 0,
             taps: Taps::default(),
             reporter: Reporter::new(now, entropy),
+            quality: QualityWatch::new(now),
             silent_since: None,
             keys_told: [false; 2],
             concealed: 0,
@@ -300,12 +301,8 @@ impl Leg {
         let (jitter_ms, jitter_ms_max) = self.receiver.jitter_ms();
         let received = self.receiver.packets;
         let lost = self.receiver.lost();
-        let mos_in = self.spec.as_ref().filter(|_| received > 0).map(|spec| {
-            let unheard = lost + self.receiver.late;
-            let loss = unheard as f32 / (received + lost).max(1) as f32;
-            let delay = self.reporter.round_trip_ms.map_or(DELAY_MS_ASSUMED, |rtt| rtt / 2.0 + 40.0) + 2.0 * jitter_ms;
-            mean_opinion_score(CodecQuality::of(spec.codec), loss, delay)
-        });
+        let spec = self.spec.as_deref();
+        let heard = spec.filter(|_| received > 0);
         LegStats {
             packets_received: received,
             packets_sent: self.sender.cursor.packets,
@@ -321,7 +318,17 @@ impl Leg {
             dtmf_received: self.receiver.digits,
             dtmf_sent: self.sender.digits,
             stream_samples_lost: self.stream_samples_lost,
-            mos_in,
+            mos_in: heard.map(|spec| mos(self.conditions(spec).r_conversation())),
+            mos_out: spec.and_then(|spec| self.reporter.mos_out(CodecQuality::of(spec.codec))),
+            round_trips: self.reporter.round_trips.get(),
+            remote_lost: self.reporter.remote_lost,
+            remote_jitter: self.reporter.remote_jitters.get(),
+            remote_metrics: self.reporter.remote_metrics,
+            bursts: heard.and_then(|spec| {
+                let packet_ms = packet_time(spec).as_millis() as u32;
+                Some(self.receiver.listened_to()?.bursts().metrics(packet_ms))
+            }),
+            quality: self.quality.points(),
         }
     }
 
@@ -335,6 +342,7 @@ impl Leg {
             turn.events.push(Event::TimedOut { leg: self.id });
         }
         self.watch_keys(turn);
+        self.watch_quality(turn.now);
         if self.reporter.is_due(turn.now) {
             self.send_report(turn, false);
         }

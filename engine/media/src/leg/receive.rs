@@ -8,10 +8,10 @@ use super::{Leg, Listener, Turn, clock_hz};
 use crate::control::{Event, LegSpec};
 use crate::dtmf::EventReceiver;
 use crate::jitter::Insert;
-use crate::rtcp::Compound;
+use crate::rtcp::{Compound, ReportBlock};
 use crate::rtp::{PacketKind, RtpView, classify};
 use crate::srtp::{SrtpCursor, SrtpError, Unprotector};
-use crate::stats::{Arrival, StreamAccount};
+use crate::stats::{Arrival, LossCounts, StreamAccount};
 
 /// A stream that goes on within this time keeps its place against new SSRCs.
 const STREAM_ALIVE: std::time::Duration = std::time::Duration::from_millis(100);
@@ -48,6 +48,7 @@ pub(super) struct Receiver {
     current: usize,
     /// Losses of streams that gave up their place.
     lost_before: u64,
+    counts_before: LossCounts,
     jitter_ms_max_before: f32,
     dtmf: EventReceiver,
     pub listener: Listener,
@@ -68,6 +69,7 @@ impl Default for Receiver {
             streams: [const { None }; SSRCS_PER_LEG_MAX],
             current: 0,
             lost_before: 0,
+            counts_before: LossCounts::default(),
             jitter_ms_max_before: 0.0,
             dtmf: EventReceiver::new(),
             listener: Listener::Nobody,
@@ -176,7 +178,7 @@ impl Leg {
             Insert::Stored => return,
             Insert::Duplicate => DropReason::Duplicate,
             Insert::Late => {
-                self.receiver.late += 1;
+                self.receiver.discard(heard);
                 DropReason::Late
             }
             Insert::Full => DropReason::BufferFull,
@@ -192,9 +194,13 @@ impl Leg {
             None if self.source.is_peer_host(src) || spec.remote_rtcp == Some(src) => len,
             None => return Err(DropReason::WrongSource),
         };
-        let compound = Compound::parse(&packet[..plain])?;
+        let compound = match spec.rtcp_reduced_size {
+            true => Compound::parse_reduced(&packet[..plain])?,
+            false => Compound::parse(&packet[..plain])?,
+        };
         let now_ntp = turn.clock.at(turn.now);
-        self.reporter.hear(turn.now, now_ntp, compound, self.sender.cursor.ssrc, self.receiver.current_stream());
+        let own = (self.sender.cursor.ssrc, clock_hz(spec));
+        self.reporter.hear(turn.now, now_ntp, compound, own, &mut self.receiver);
         self.sender.protect_against(self.reporter.protection_percent());
         Ok(())
     }
@@ -249,8 +255,9 @@ impl Receiver {
     ) -> Result<&mut StreamAccount, DropReason> {
         let found = self.streams.iter().position(|s| s.as_ref().is_some_and(|s| s.ssrc() == ssrc));
         if found != Some(self.current) {
-            let current_alive =
-                self.current_stream().is_some_and(|current| now.since(current.last_arrival()) < STREAM_ALIVE);
+            let current_alive = self
+                .current_stream()
+                .is_some_and(|current| !current.has_ended() && now.since(current.last_arrival()) < STREAM_ALIVE);
             // A stream never heard may take over at once (a transfer behind the peer); a known one must wait its turn.
             if current_alive && found.is_some() {
                 return Err(DropReason::TooManySources);
@@ -264,14 +271,18 @@ impl Receiver {
     }
 
     fn place_for(&mut self, now: Timestamp, account: StreamAccount) -> Result<usize, DropReason> {
-        let age = |s: &Option<StreamAccount>| s.as_ref().map_or(Timestamp::ZERO, StreamAccount::last_arrival);
-        let place = (0..SSRCS_PER_LEG_MAX).min_by_key(|&i| (self.streams[i].is_some(), age(&self.streams[i])));
+        // A free place, else that of a stream that ended, else that of the one heard longest ago.
+        let order = |s: &Option<StreamAccount>| {
+            s.as_ref().map_or((0, Timestamp::ZERO), |s| (if s.has_ended() { 1 } else { 2 }, s.last_arrival()))
+        };
+        let place = (0..SSRCS_PER_LEG_MAX).min_by_key(|&i| order(&self.streams[i]));
         let place = place.ok_or(DropReason::TooManySources)?;
         if let Some(old) = &self.streams[place] {
-            if now.since(old.last_arrival()) < STREAM_FORGOTTEN {
+            if !old.has_ended() && now.since(old.last_arrival()) < STREAM_FORGOTTEN {
                 return Err(DropReason::TooManySources);
             }
             self.lost_before += old.lost();
+            self.counts_before = self.counts_before.plus(old.bursts().counts);
             self.jitter_ms_max_before = self.jitter_ms_max_before.max(old.jitter_ms().1);
         }
         self.streams[place] = Some(account);
@@ -280,6 +291,43 @@ impl Receiver {
 
     pub fn current_stream(&mut self) -> Option<&mut StreamAccount> {
         self.streams[self.current].as_mut()
+    }
+
+    pub fn listened_to(&self) -> Option<&StreamAccount> {
+        self.streams[self.current].as_ref()
+    }
+
+    pub fn stream_of(&mut self, ssrc: u32) -> Option<&mut StreamAccount> {
+        self.streams.iter_mut().flatten().find(|stream| stream.ssrc() == ssrc)
+    }
+
+    /// Came, but after its turn.
+    fn discard(&mut self, heard: &Heard) {
+        self.late += 1;
+        if let Some(stream) = self.stream_of(heard.ssrc) {
+            stream.discard(heard.sequence);
+        }
+    }
+
+    /// A block for the stream listened to, and for each other that was heard `since` (RFC 3550 section 6.4); how many.
+    pub fn reports(&mut self, now: Timestamp, since: Timestamp) -> ([ReportBlock; SSRCS_PER_LEG_MAX], usize) {
+        let mut blocks = [ReportBlock::default(); SSRCS_PER_LEG_MAX];
+        let mut count = 0;
+        let current = self.current;
+        let others = (0..SSRCS_PER_LEG_MAX).filter(|&i| i != current);
+        for i in std::iter::once(current).chain(others) {
+            let Some(stream) = &mut self.streams[i] else { continue };
+            if i == current || (!stream.has_ended() && stream.last_arrival() > since) {
+                blocks[count] = stream.report(now);
+                count += 1;
+            }
+        }
+        (blocks, count)
+    }
+
+    /// What became of the packets of all streams, as far as it is settled.
+    pub fn loss_counts(&self) -> LossCounts {
+        self.streams.iter().flatten().fold(self.counts_before, |sum, stream| sum.plus(stream.bursts().counts))
     }
 
     pub fn lost(&self) -> u64 {

@@ -1,11 +1,13 @@
-//! RTCP on the wire (RFC 3550 section 6): validating and reading a compound packet, and writing ours.
+//! RTCP on the wire (RFC 3550 section 6, RFC 3611, RFC 5506): validating and reading a compound packet, and writing ours.
 //! When a report is due and what it says of a stream is decided in `leg`. Start at [`Compound::parse`].
 
 mod read;
 mod write;
+mod xr;
 
-pub use read::{Compound, Packet, ReportBlocks};
-pub use write::{OwnReport, write_compound};
+pub use read::{Compound, Packet, ReportBlocks, Sources};
+pub use write::{OwnReport, write_compound, write_report};
+pub use xr::{Dlrr, DlrrBlocks, ExtendedBlock, ExtendedBlocks, ExtendedReport, VoipMetrics};
 
 /// What one receiver says of one stream it hears (RFC 3550 section 6.4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -39,4 +41,6 @@ pub(crate) const TYPE_SENDER_REPORT: u8 = 200;
 pub(crate) const TYPE_RECEIVER_REPORT: u8 = 201;
 pub(crate) const TYPE_SOURCE_DESCRIPTION: u8 = 202;
 pub(crate) const TYPE_BYE: u8 = 203;
+/// RFC 3611 section 2.
+pub(crate) const TYPE_EXTENDED_REPORT: u8 = 207;
 pub(crate) const REPORT_BLOCK_BYTES: usize = 24;

@@ -1,8 +1,8 @@
 use tandem_model::DropReason;
 
 use super::{
-    REPORT_BLOCK_BYTES, ReportBlock, SenderInfo, TYPE_BYE, TYPE_RECEIVER_REPORT, TYPE_SENDER_REPORT,
-    TYPE_SOURCE_DESCRIPTION,
+    ExtendedBlocks, REPORT_BLOCK_BYTES, ReportBlock, SenderInfo, TYPE_BYE, TYPE_EXTENDED_REPORT, TYPE_RECEIVER_REPORT,
+    TYPE_SENDER_REPORT, TYPE_SOURCE_DESCRIPTION,
 };
 
 /// A validated compound packet: every packet in it lies within bounds. Iterate for its parts.
@@ -24,8 +24,14 @@ pub enum Packet<'a> {
         blocks: ReportBlocks<'a>,
     },
     SourceDescription,
-    Bye,
-    /// Feedback, APP, XR: valid, and of no use to us.
+    /// These sources send no more.
+    Bye(Sources<'a>),
+    /// RFC 3611.
+    ExtendedReport {
+        ssrc: u32,
+        blocks: ExtendedBlocks<'a>,
+    },
+    /// Feedback, APP: valid, and of no use to us.
     Other(u8),
 }
 
@@ -36,8 +42,20 @@ impl<'a> Compound<'a> {
     /// [`DropReason::MalformedRtcp`] when the first packet is no report, a version is not 2, padding stands anywhere but in the
     /// last packet, the lengths do not add up to the datagram, or a count does not fit its packet.
     pub fn parse(datagram: &'a [u8]) -> Result<Self, DropReason> {
+        match datagram {
+            [_, TYPE_SENDER_REPORT | TYPE_RECEIVER_REPORT, ..] => Self::parse_reduced(datagram),
+            _ => Err(DropReason::MalformedRtcp),
+        }
+    }
+
+    /// As [`parse`](Self::parse), for a peer that agreed to reduced size: the first packet may be of any type (RFC 5506
+    /// section 4.1).
+    ///
+    /// # Errors
+    /// [`DropReason::MalformedRtcp`] as above, but for the first packet's type.
+    pub fn parse_reduced(datagram: &'a [u8]) -> Result<Self, DropReason> {
         let bad = Err(DropReason::MalformedRtcp);
-        if !matches!(datagram, [_, TYPE_SENDER_REPORT | TYPE_RECEIVER_REPORT, ..]) {
+        if datagram.is_empty() {
             return bad;
         }
         let mut rest = datagram;
@@ -56,6 +74,7 @@ impl<'a> Compound<'a> {
                 TYPE_SENDER_REPORT => 28 + count * REPORT_BLOCK_BYTES,
                 TYPE_RECEIVER_REPORT => 8 + count * REPORT_BLOCK_BYTES,
                 TYPE_BYE => 4 + count * 4,
+                TYPE_EXTENDED_REPORT => 8,
                 _ => 4,
             };
             if len < needed {
@@ -92,7 +111,15 @@ impl<'a> Iterator for Compound<'a> {
                 Packet::ReceiverReport { ssrc: word(packet, 4), blocks: blocks(8) }
             }
             TYPE_SOURCE_DESCRIPTION => Packet::SourceDescription,
-            TYPE_BYE => Packet::Bye,
+            TYPE_BYE => {
+                let bytes = 4 * usize::from(packet[0] & 0x1f);
+                Packet::Bye(Sources { rest: packet.get(4..4 + bytes).unwrap_or(&[]) })
+            }
+            TYPE_EXTENDED_REPORT if packet.len() >= 8 => {
+                let padding = if packet[0] & 0x20 != 0 { usize::from(packet[packet.len() - 1]) } else { 0 };
+                let end = packet.len().saturating_sub(padding).max(8);
+                Packet::ExtendedReport { ssrc: word(packet, 4), blocks: ExtendedBlocks::new(&packet[8..end]) }
+            }
             other => Packet::Other(other),
         })
     }
@@ -124,6 +151,22 @@ impl Iterator for ReportBlocks<'_> {
     }
 }
 
+/// The sources that a BYE names.
+#[derive(Clone, Copy, Debug)]
+pub struct Sources<'a> {
+    rest: &'a [u8],
+}
+
+impl Iterator for Sources<'_> {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        let (ssrc, after) = self.rest.split_first_chunk::<4>()?;
+        self.rest = after;
+        Some(u32::from_be_bytes(*ssrc))
+    }
+}
+
 fn split_first(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let head = bytes.first_chunk::<4>()?;
     if head[0] >> 6 != 2 {
@@ -133,6 +176,6 @@ fn split_first(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     bytes.split_at_checked(len)
 }
 
-fn word(bytes: &[u8], at: usize) -> u32 {
+pub(super) fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }

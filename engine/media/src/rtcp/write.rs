@@ -1,4 +1,10 @@
-use super::{ReportBlock, SenderInfo, TYPE_BYE, TYPE_RECEIVER_REPORT, TYPE_SENDER_REPORT, TYPE_SOURCE_DESCRIPTION};
+use super::{
+    ExtendedReport, ReportBlock, SenderInfo, TYPE_BYE, TYPE_EXTENDED_REPORT, TYPE_RECEIVER_REPORT, TYPE_SENDER_REPORT,
+    TYPE_SOURCE_DESCRIPTION,
+};
+
+/// Report blocks that one report holds (RFC 3550 section 6.4.1); more are left out.
+const BLOCKS_MAX: usize = 31;
 
 /// What one compound packet of ours says.
 #[derive(Clone, Copy, Debug)]
@@ -16,8 +22,19 @@ pub struct OwnReport<'a> {
 /// Writes SR or RR, SDES with CNAME, and BYE when asked, into `out` (RFC 3550 section 6.1); returns the length.
 /// None when `out` is too short.
 pub fn write_compound(out: &mut [u8], report: &OwnReport<'_>) -> Option<usize> {
+    write_report(out, report, &[], &ExtendedReport::default())
+}
+
+/// As [`write_compound`], with blocks for further streams and an extended report (RFC 3611) behind SDES when it is not empty.
+pub fn write_report(
+    out: &mut [u8],
+    report: &OwnReport<'_>,
+    more: &[ReportBlock],
+    extended: &ExtendedReport,
+) -> Option<usize> {
     let mut w = Writer { out, at: 0 };
-    let count = u8::from(report.block.is_some());
+    let blocks = || report.block.iter().chain(more).take(BLOCKS_MAX);
+    let count = blocks().count() as u8;
     let start = match report.sender {
         Some(info) => {
             let start = w.begin(count, TYPE_SENDER_REPORT, report.ssrc)?;
@@ -29,7 +46,7 @@ pub fn write_compound(out: &mut [u8], report: &OwnReport<'_>) -> Option<usize> {
         }
         None => w.begin(count, TYPE_RECEIVER_REPORT, report.ssrc)?,
     };
-    if let Some(block) = report.block {
+    for block in blocks() {
         w.put(&block.ssrc.to_be_bytes())?;
         let lost = block.cumulative_lost.clamp(-0x80_0000, 0x7f_ffff) as u32 & 0xff_ffff;
         w.put(&(u32::from(block.fraction_lost) << 24 | lost).to_be_bytes())?;
@@ -50,6 +67,12 @@ pub fn write_compound(out: &mut [u8], report: &OwnReport<'_>) -> Option<usize> {
         w.put(&[0])?;
     }
     w.end(start);
+
+    if !extended.is_empty() {
+        let start = w.begin(0, TYPE_EXTENDED_REPORT, report.ssrc)?;
+        extended.write(|bytes| w.put(bytes))?;
+        w.end(start);
+    }
 
     if report.bye {
         let start = w.begin(1, TYPE_BYE, report.ssrc)?;

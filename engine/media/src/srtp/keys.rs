@@ -108,7 +108,8 @@ mod tests {
     /// RFC 6188 section 7.2.
     #[test]
     fn session_keys_of_256_bits_are_those_of_the_standard() {
-        let master = hex("F0F04914B513F2763A1B1FA130F10E2998F6F6E43E4309D1E622A0E332B9F1B6 3B04803DE51EE7C96423AB5B78D2");
+        let master =
+            hex("F0F04914B513F2763A1B1FA130F10E2998F6F6E43E4309D1E622A0E332B9F1B6 3B04803DE51EE7C96423AB5B78D2");
         let key = SrtpKey::new(SrtpSuite::AesCm256HmacSha1_80, master).unwrap();
         let keys = SessionKeys::derive(&key, Stream::Rtp);
         assert_eq!(keys.cipher[..], hex("5BA1064E30EC51613CAD926C5A28EF731EC7FB397F70A960653CAF06554CD8C4"));

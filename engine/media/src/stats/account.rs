@@ -1,11 +1,14 @@
 use tandem_model::{RtpTime, SeqNo, Timestamp};
 
+use super::{BurstGap, Fate};
 use crate::rtcp::ReportBlock;
 
 /// Largest forward step that is loss and not a restart (RFC 3550 appendix A.1).
 const DROPOUT_MAX: u16 = 3_000;
 /// Sequence numbers behind the highest in which a packet can be told from its duplicate.
 const WINDOW: u32 = 128;
+/// Sequence numbers behind the highest after which the fate of a packet is settled: no jitter buffer waits longer.
+const SETTLED: u32 = 64;
 
 /// What a packet's sequence number says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,12 +28,19 @@ pub struct StreamAccount {
     ssrc: u32,
     clock_hz: u32,
     base: u32,
+    /// The first number of the present sequence, extended: what lies before has no fate.
+    first: u32,
     /// Extended by the cycles.
     highest: u32,
     /// The sequence number that would confirm a restart.
     suspect_next: Option<u16>,
     /// Bit n: `highest - n` was received.
     window: u128,
+    /// Bit n: `highest - n` came too late to be played.
+    discarded: u128,
+    bursts: BurstGap,
+    /// Its sender said goodbye (RFC 3550 section 6.6).
+    ended: bool,
     received: u64,
     expected_prior: u64,
     received_prior: u64,
@@ -52,9 +62,13 @@ impl StreamAccount {
             clock_hz: clock_hz.max(1),
             // One cycle up, so that packets from before the first do not underflow.
             base: 0x1_0000 | u32::from(sequence.0),
+            first: 0x1_0000 | u32::from(sequence.0),
             highest: 0xffff + u32::from(sequence.0),
             suspect_next: None,
             window: 0,
+            discarded: 0,
+            bursts: BurstGap::default(),
+            ended: false,
             received: 0,
             expected_prior: 0,
             received_prior: 0,
@@ -75,6 +89,7 @@ impl StreamAccount {
             return arrival;
         }
         self.received += 1;
+        self.ended = false;
         self.last_arrival = now;
         if media {
             self.time(now, timestamp);
@@ -92,6 +107,28 @@ impl StreamAccount {
 
     pub fn received(&self) -> u64 {
         self.received
+    }
+
+    /// The packet came, but after its turn to be played.
+    pub fn discard(&mut self, sequence: SeqNo) {
+        let behind = u32::from((self.highest as u16).wrapping_sub(sequence.0));
+        if behind < WINDOW {
+            self.discarded |= 1 << behind;
+        }
+    }
+
+    /// Bursts and gaps, of what is settled.
+    pub fn bursts(&self) -> &BurstGap {
+        &self.bursts
+    }
+
+    /// Its sender said goodbye; more packets of it would belie that.
+    pub fn end(&mut self) {
+        self.ended = true;
+    }
+
+    pub fn has_ended(&self) -> bool {
+        self.ended
     }
 
     /// Expected less received, never negative.
@@ -159,8 +196,10 @@ impl StreamAccount {
             return if self.window & 1 == 1 { Arrival::Duplicate } else { self.mark(0) };
         }
         if ahead < DROPOUT_MAX {
-            self.highest = self.highest.wrapping_add(u32::from(ahead));
-            self.window = self.window.checked_shl(u32::from(ahead)).unwrap_or(0) | 1;
+            for _ in 0..ahead {
+                self.step();
+            }
+            self.window |= 1;
             self.suspect_next = None;
             return Arrival::New;
         }
@@ -176,11 +215,28 @@ impl StreamAccount {
         if behind < u32::from(DROPOUT_MAX) { Arrival::Old } else { Arrival::Suspect }
     }
 
+    /// Moves on by one sequence number, which settles the fate of another.
+    fn step(&mut self) {
+        self.highest = self.highest.wrapping_add(1);
+        (self.window, self.discarded) = (self.window << 1, self.discarded << 1);
+        let settled = self.highest.wrapping_sub(SETTLED);
+        if settled.wrapping_sub(self.first) < 0x8000_0000 {
+            let was = |bits: u128| bits >> SETTLED & 1 == 1;
+            let fate = match (was(self.window), was(self.discarded)) {
+                (false, _) => Fate::Lost,
+                (true, true) => Fate::Discarded,
+                (true, false) => Fate::Received,
+            };
+            self.bursts.packet(fate);
+        }
+    }
+
     fn mark(&mut self, behind: u32) -> Arrival {
         // From before the first packet we heard: it counts as expected from here on.
         let number = self.highest.wrapping_sub(behind);
         if number < self.base {
             self.base = number;
+            self.first = number;
         }
         self.window |= 1 << behind;
         Arrival::New
@@ -193,7 +249,8 @@ impl StreamAccount {
         // Received packets of the old sequence are taken out of the new expectation by moving its base back.
         self.base = self.base.wrapping_sub(u32::try_from(self.received).unwrap_or(0));
         self.highest = 0x1_0000 | u32::from(sequence.0);
-        self.window = 1;
+        (self.window, self.discarded) = (1, 0);
+        self.first = self.highest;
         self.suspect_next = None;
         self.transit = None;
         self.expected_prior = self.received;

@@ -117,6 +117,8 @@ fn sdp(c: &mut Criterion) {
         encryption: Encryption::Optional,
         suites: SrtpSuite::ALL.to_vec(),
         rtcp_mux: true,
+        rtcp_rsize: true,
+        rtcp_xr: tandem_sdp::RtcpXr { voip_metrics: true, receiver_rtt: true },
         pins: Vec::new(),
     };
     let local = LocalMedia::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 16_384, 1);

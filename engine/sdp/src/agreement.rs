@@ -3,6 +3,8 @@ use std::net::SocketAddr;
 
 use tandem_model::SrtpKey;
 
+use crate::RtcpXr;
+
 /// What offer and answer agreed on, from our side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agreement {
@@ -11,6 +13,10 @@ pub struct Agreement {
     /// Where RTCP goes: `a=rtcp`, else the next port; the RTP address with rtcp-mux.
     pub remote_rtcp: Option<SocketAddr>,
     pub rtcp_mux: bool,
+    /// Either may send RTCP packets that are no whole compound (RFC 5506).
+    pub rtcp_rsize: bool,
+    /// Extended reports (RFC 3611) that the peer takes and we can send.
+    pub rtcp_xr: RtcpXr,
     /// The codec to speak.
     pub codec: AgreedFormat,
     /// All common codecs, the chosen one included, in order of choice.

@@ -33,7 +33,9 @@ pub fn answer(
     let agreement = Agreement {
         remote_rtp: choice.transport.remote_rtp,
         remote_rtcp: choice.transport.remote_rtcp,
-        rtcp_mux: capabilities.rtcp_mux && media.rtcp_mux,
+        rtcp_mux: choice.rtcp_mux,
+        rtcp_rsize: capabilities.rtcp_rsize && media.rtcp_rsize,
+        rtcp_xr: capabilities.rtcp_xr.and(media.rtcp_xr),
         ptime_ms: formats::ptime_ms(media, capabilities.ptime_ms, &codec.name),
         codec,
         common: choice.common,
@@ -51,6 +53,7 @@ pub fn answer(
 /// What one audio line would come to.
 struct Choice<'a> {
     transport: Transport,
+    rtcp_mux: bool,
     crypto: Option<&'a Crypto>,
     codec: AgreedFormat,
     common: Vec<AgreedFormat>,
@@ -89,10 +92,16 @@ fn consider<'a>(
         return Err(Refusal::not_acceptable("transport is neither RTP/AVP nor RTP/SAVP with SDES keys"));
     }
     let crypto = keys(capabilities, media)?;
-    let transport = Transport::new(remote, media, local.direction, capabilities.rtcp_mux && media.rtcp_mux)?;
+    let rtcp_mux = capabilities.rtcp_mux && media.rtcp_mux && can_share_a_port(media);
+    let transport = Transport::new(remote, media, local.direction, rtcp_mux)?;
     let common = formats::common(&capabilities.codecs, media, preference, |_, theirs| theirs.payload_type);
     let codec = common.first().cloned().ok_or(Refusal::not_acceptable("no codec in common"))?;
-    Ok(Choice { transport, crypto, codec, common })
+    Ok(Choice { transport, rtcp_mux, crypto, codec, common })
+}
+
+/// On one port, an RTP packet with its marker set and one of these payload types would look like RTCP (RFC 5761 section 4).
+fn can_share_a_port(media: &Media) -> bool {
+    !media.formats.iter().any(|format| (64..=95).contains(&format.payload_type))
 }
 
 /// The first crypto line we can take (RFC 4568 section 7.1.2); None for plain RTP. `RTP/AVP` with crypto lines is
@@ -144,6 +153,8 @@ fn write(
         ptime_ms: agreement.ptime_ms,
         keys: &keys,
         rtcp_mux: agreement.rtcp_mux,
+        rtcp_rsize: agreement.rtcp_rsize,
+        rtcp_xr: agreement.rtcp_xr,
     };
     let mut writer = Writer::new(local);
     for (i, line) in agreement.layout.lines.iter().enumerate() {

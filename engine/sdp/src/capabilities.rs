@@ -2,7 +2,7 @@ use std::net::IpAddr;
 
 use tandem_model::{SrtpKey, SrtpSuite};
 
-use crate::{Agreement, Direction, Layout};
+use crate::{Agreement, Direction, Layout, RtcpXr};
 
 /// What we are willing to speak on one leg.
 #[derive(Clone, Debug)]
@@ -18,6 +18,10 @@ pub struct Capabilities {
     pub suites: Vec<SrtpSuite>,
     /// RTP and RTCP on one port (RFC 5761), where the peer agrees.
     pub rtcp_mux: bool,
+    /// RTCP packets that are no whole compound (RFC 5506), where the peer agrees.
+    pub rtcp_rsize: bool,
+    /// Extended reports (RFC 3611) we take, and send to a peer that takes them.
+    pub rtcp_xr: RtcpXr,
     /// Payload types agreed earlier in the session; a later offer may not give them to another codec
     /// (RFC 3264 section 8.3.2). Filled by [`Capabilities::pin`].
     pub pins: Vec<Pin>,

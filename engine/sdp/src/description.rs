@@ -109,6 +109,9 @@ pub struct Media {
     pub maxptime: Option<u16>,
     pub rtcp: Option<Rtcp>,
     pub rtcp_mux: bool,
+    /// `a=rtcp-rsize` (RFC 5506 section 5).
+    pub rtcp_rsize: bool,
+    pub rtcp_xr: RtcpXr,
     /// The crypto lines we can read, in the peer's order. Unknown suites and broken keys are left out.
     pub cryptos: Vec<Crypto>,
     pub connection: Option<Connection>,
@@ -189,6 +192,24 @@ pub struct Rtcp {
     pub port: u16,
     /// None: the address of the media line.
     pub address: Option<IpAddr>,
+}
+
+/// The extended reports of `a=rtcp-xr` (RFC 3611 section 5) that we know: what its writer takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RtcpXr {
+    pub voip_metrics: bool,
+    /// Reference times of receivers, whoever is meant by `all` or `sender`.
+    pub receiver_rtt: bool,
+}
+
+impl RtcpXr {
+    /// What both take.
+    pub fn and(self, other: RtcpXr) -> RtcpXr {
+        RtcpXr {
+            voip_metrics: self.voip_metrics && other.voip_metrics,
+            receiver_rtt: self.receiver_rtt && other.receiver_rtt,
+        }
+    }
 }
 
 /// One `a=crypto` line (RFC 4568 section 9.1) with a known suite and keys of the right length.

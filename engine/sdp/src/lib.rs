@@ -17,6 +17,8 @@ mod write;
 pub use agreement::{AgreedDtmf, AgreedFormat, AgreedSrtp, Agreement, Layout, LineShape, Refusal};
 pub use answer::answer;
 pub use capabilities::{Capabilities, CodecOffer, Encryption, LocalMedia, Pin, Preference};
-pub use description::{Connection, Crypto, Description, Direction, Format, Media, Origin, Proto, Rtcp, SdpError};
+pub use description::{
+    Connection, Crypto, Description, Direction, Format, Media, Origin, Proto, Rtcp, RtcpXr, SdpError,
+};
 pub use offer::{Offer, accept_answer, offer};
 pub use parse::parse;

@@ -7,7 +7,7 @@ use crate::transport::Transport;
 use crate::write::{AudioLine, Writer, WrittenFormat};
 use crate::{
     AgreedSrtp, Agreement, Capabilities, Description, Direction, Encryption, Layout, LineShape, LocalMedia, Media,
-    Preference, Refusal,
+    Preference, Refusal, RtcpXr,
 };
 
 /// An offer of ours, with what is needed to understand its answer.
@@ -22,6 +22,8 @@ pub struct Offer {
     direction: Direction,
     ptime_ms: u8,
     rtcp_mux: bool,
+    rtcp_rsize: bool,
+    rtcp_xr: RtcpXr,
 }
 
 /// Offers our audio (RFC 3264 section 5): all codecs, telephone-event on each of their clocks, and keys for each suite
@@ -47,6 +49,8 @@ pub fn offer(capabilities: &Capabilities, local: &LocalMedia, entropy: &mut dyn 
             ptime_ms,
             keys: &keys,
             rtcp_mux: capabilities.rtcp_mux,
+            rtcp_rsize: capabilities.rtcp_rsize,
+            rtcp_xr: capabilities.rtcp_xr,
         };
         writer.audio(local.rtp_port, &audio);
     }
@@ -57,6 +61,8 @@ pub fn offer(capabilities: &Capabilities, local: &LocalMedia, entropy: &mut dyn 
         direction: local.direction,
         ptime_ms,
         rtcp_mux: capabilities.rtcp_mux,
+        rtcp_rsize: capabilities.rtcp_rsize,
+        rtcp_xr: capabilities.rtcp_xr,
         payloads,
     }
 }
@@ -80,6 +86,8 @@ pub fn accept_answer(offer: &Offer, remote: &Description) -> Result<Agreement, R
         remote_rtp: transport.remote_rtp,
         remote_rtcp: transport.remote_rtcp,
         rtcp_mux,
+        rtcp_rsize: offer.rtcp_rsize && media.rtcp_rsize,
+        rtcp_xr: offer.rtcp_xr.and(media.rtcp_xr),
         ptime_ms: formats::ptime_ms(media, offer.ptime_ms, &codec.name),
         codec,
         common,

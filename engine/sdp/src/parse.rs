@@ -4,7 +4,7 @@ use tandem_model::limits::{SDP_BYTES_MAX, SDP_FORMATS_MAX, SDP_MEDIA_MAX};
 
 use crate::crypto;
 use crate::static_types;
-use crate::{Connection, Description, Direction, Format, Media, Origin, Proto, Rtcp, SdpError};
+use crate::{Connection, Description, Direction, Format, Media, Origin, Proto, Rtcp, RtcpXr, SdpError};
 
 /// Crypto lines read from one media line; more are passed over.
 const CRYPTOS_MAX: usize = 16;
@@ -32,6 +32,7 @@ pub fn parse(text: &[u8]) -> Result<Description, SdpError> {
 #[derive(Default)]
 struct Reader {
     lines: usize,
+    rtcp_xr: RtcpXr,
     description: Description,
     media: Vec<MediaReader>,
 }
@@ -75,6 +76,10 @@ impl Reader {
                 if let Some(direction) = Direction::from_name(value.trim()) {
                     self.description.direction = direction;
                 }
+                // Of the session, for all its media lines that say nothing of their own (RFC 3611 section 5.1).
+                if let Some(("rtcp-xr", formats)) = value.split_once(':') {
+                    rtcp_xr(formats, &mut self.rtcp_xr);
+                }
                 Ok(())
             }
             ("a", Some(media)) => {
@@ -91,7 +96,7 @@ impl Reader {
             return Err(SdpError { line: 0, what: "empty" });
         }
         let mut description = self.description;
-        description.media = self.media.into_iter().map(|m| m.finish(description.direction)).collect();
+        description.media = self.media.into_iter().map(|m| m.finish(description.direction, self.rtcp_xr)).collect();
         Ok(description)
     }
 }
@@ -109,14 +114,19 @@ impl MediaReader {
             "maxptime" => self.media.maxptime = self.media.maxptime.or(milliseconds(value)),
             "rtcp" => self.media.rtcp = self.media.rtcp.or(rtcp(value)),
             "rtcp-mux" => self.media.rtcp_mux = true,
+            "rtcp-rsize" => self.media.rtcp_rsize = true,
+            "rtcp-xr" => rtcp_xr(value, &mut self.media.rtcp_xr),
             "crypto" if self.media.cryptos.len() < CRYPTOS_MAX => self.media.cryptos.extend(crypto::parse(value)),
             _ => self.direction = Direction::from_name(name).or(self.direction),
         }
     }
 
-    fn finish(self, session: Direction) -> Media {
+    fn finish(self, session: Direction, session_xr: RtcpXr) -> Media {
         let MediaReader { mut media, direction, payload_types, maps, fmtps } = self;
         media.direction = direction.unwrap_or(session);
+        if media.rtcp_xr == RtcpXr::default() {
+            media.rtcp_xr = session_xr;
+        }
         for payload_type in payload_types {
             let mapped = maps.iter().find(|(pt, _)| *pt == payload_type).map(|(_, format)| format.clone());
             let Some(mut format) = mapped.or_else(|| static_types::format(payload_type)) else { continue };
@@ -189,6 +199,8 @@ fn media(value: &str) -> Result<MediaReader, &'static str> {
         maxptime: None,
         rtcp: None,
         rtcp_mux: false,
+        rtcp_rsize: false,
+        rtcp_xr: RtcpXr::default(),
         cryptos: Vec::new(),
         connection: None,
     };
@@ -226,6 +238,17 @@ fn rtcp(value: &str) -> Option<Rtcp> {
     let port = fields.next().and_then(number::<u16>)?;
     let address = fields.nth(2).and_then(|a| a.parse().ok());
     Some(Rtcp { port, address })
+}
+
+/// `voip-metrics rcvr-rtt=all:10`; formats we do not know are passed over.
+fn rtcp_xr(value: &str, xr: &mut RtcpXr) {
+    for format in value.split_ascii_whitespace() {
+        match format.split('=').next() {
+            Some("voip-metrics") => xr.voip_metrics = true,
+            Some("rcvr-rtt") => xr.receiver_rtt = true,
+            _ => {}
+        }
+    }
 }
 
 /// Digits alone: no sign, no blank, no overflow.

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use tandem_model::SrtpKey;
 
 use crate::formats::DTMF_EVENTS;
-use crate::{Direction, LineShape, LocalMedia, crypto};
+use crate::{Direction, LineShape, LocalMedia, RtcpXr, crypto};
 
 /// One description of ours: the session lines, then media lines in order.
 pub(crate) struct Writer {
@@ -20,6 +20,8 @@ pub(crate) struct AudioLine<'a> {
     pub ptime_ms: u8,
     pub keys: &'a [(u32, SrtpKey)],
     pub rtcp_mux: bool,
+    pub rtcp_rsize: bool,
+    pub rtcp_xr: RtcpXr,
 }
 
 pub(crate) struct WrittenFormat<'a> {
@@ -64,8 +66,21 @@ impl Writer {
         for (tag, key) in audio.keys {
             self.line(format_args!("a=crypto:{}", crypto::write(*tag, key)));
         }
+        // Said even where it is the next port: a NAT between may map it elsewhere (RFC 3605 section 2.1). A declined or
+        // multiplexed line has no other port to tell.
+        if let (false, Some(rtcp)) = (audio.rtcp_mux, port.checked_add(1).filter(|_| port != 0)) {
+            self.line(format_args!("a=rtcp:{rtcp}"));
+        }
         if audio.rtcp_mux {
             self.line(format_args!("a=rtcp-mux"));
+        }
+        if audio.rtcp_rsize {
+            self.line(format_args!("a=rtcp-rsize"));
+        }
+        let formats = [(audio.rtcp_xr.voip_metrics, " voip-metrics"), (audio.rtcp_xr.receiver_rtt, " rcvr-rtt=all")];
+        let formats: String = formats.into_iter().filter_map(|(taken, name)| taken.then_some(name)).collect();
+        if !formats.is_empty() {
+            self.line(format_args!("a=rtcp-xr:{}", formats.trim_start()));
         }
         self.line(format_args!("a={}", audio.direction.as_str()));
     }

@@ -19,8 +19,12 @@ fn lines(capabilities: &Capabilities, remote: &Description) -> String {
 #[test]
 fn an_answer_takes_one_codec_and_keeps_the_offers_numbers() {
     for (line, attributes, wanted) in [
-        ("5000 RTP/AVP 0", vec![], "m=audio 20000 RTP/AVP 0|a=rtpmap:0 PCMU/8000|a=ptime:20|a=sendrecv"),
-        ("5000 RTP/AVP 18 8 0", vec![], "m=audio 20000 RTP/AVP 8|a=rtpmap:8 PCMA/8000|a=ptime:20|a=sendrecv"),
+        ("5000 RTP/AVP 0", vec![], "m=audio 20000 RTP/AVP 0|a=rtpmap:0 PCMU/8000|a=ptime:20|a=rtcp:20001|a=sendrecv"),
+        (
+            "5000 RTP/AVP 18 8 0",
+            vec![],
+            "m=audio 20000 RTP/AVP 8|a=rtpmap:8 PCMA/8000|a=ptime:20|a=rtcp:20001|a=sendrecv",
+        ),
         (
             "5000 RTP/AVP 107 0 101 102",
             vec![
@@ -36,7 +40,7 @@ fn an_answer_takes_one_codec_and_keeps_the_offers_numbers() {
             "5000 RTP/AVPF 111 101",
             vec!["rtpmap:111 opus/48000", "rtpmap:101 telephone-event/8000", "ptime:30"],
             "m=audio 20000 RTP/AVPF 111 101|a=rtpmap:111 opus/48000/2|a=fmtp:111 useinbandfec=1\
-             |a=rtpmap:101 telephone-event/8000|a=fmtp:101 0-15|a=ptime:20|a=sendrecv",
+             |a=rtpmap:101 telephone-event/8000|a=fmtp:101 0-15|a=ptime:20|a=rtcp:20001|a=sendrecv",
         ),
         ("5000 RTP/AVP 18", vec![], "488: no codec in common"),
         ("0 RTP/AVP 0", vec![], "488: no audio line"),

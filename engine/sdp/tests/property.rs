@@ -24,6 +24,8 @@ fn some_capabilities() -> impl Strategy<Value = Capabilities> {
             encryption,
             suites,
             rtcp_mux,
+            rtcp_rsize: rtcp_mux ^ dtmf,
+            rtcp_xr: RtcpXr { voip_metrics: dtmf, receiver_rtt: !rtcp_mux },
             pins: Vec::new(),
         },
     )
@@ -35,7 +37,7 @@ fn near_description() -> impl Strategy<Value = String> {
         "m=(audio|video) [0-9]{1,6} RTP/S?AVPF?( [0-9]{1,3}){1,5}",
         "a=rtpmap:[0-9]{1,3} (opus|PCMU|PCMA|telephone-event)/(8000|48000|[0-9]{1,11})(/[0-9]{1,3})?",
         "c=IN IP[46] ([0-9.]{1,15}|[0-9a-f:]{1,20})",
-        "a=(sendrecv|sendonly|recvonly|inactive|rtcp-mux|ptime:[0-9-]{1,6}|rtcp:[0-9]{1,6}|fmtp:[0-9]{1,3} .{0,9})",
+        "a=(sendrecv|sendonly|recvonly|inactive|rtcp-mux|rtcp-rsize|rtcp-xr:[a-z=:-]{0,20}|ptime:[0-9-]{1,6}|rtcp:[0-9]{1,6}|fmtp:[0-9]{1,3} .{0,9})",
         "a=crypto:[0-9]{1,10} AES_CM_128_HMAC_SHA1_(80|32) inline:[A-Za-z0-9+/]{38,41}(\\|[0-9^:]{0,9}){0,2}( (WSH|KDR|FEC_ORDER|-X)=?[0-9]{0,3})?",
         "[a-z]=.{0,20}",
     ];
@@ -88,6 +90,9 @@ proptest! {
         prop_assert_eq!((ours.send, ours.receive), (theirs.receive, theirs.send));
         prop_assert_eq!(ours.send, from.sends() && to.receives());
         prop_assert_eq!(ours.rtcp_mux, a.rtcp_mux && b.rtcp_mux);
+        prop_assert_eq!(ours.rtcp_rsize, a.rtcp_rsize && b.rtcp_rsize);
+        prop_assert_eq!(ours.rtcp_xr, a.rtcp_xr.and(b.rtcp_xr));
+        prop_assert_eq!((ours.rtcp_mux, ours.rtcp_rsize, ours.rtcp_xr), (theirs.rtcp_mux, theirs.rtcp_rsize, theirs.rtcp_xr));
         let keys = ours.srtp.map(|s| (s.outbound, s.inbound));
         prop_assert_eq!(keys, theirs.srtp.map(|s| (s.inbound, s.outbound)));
     }

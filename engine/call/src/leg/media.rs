@@ -4,7 +4,7 @@ use bytes::Bytes;
 use tandem_codecs::{CodecId, CodecSpec};
 use tandem_media::control::{Command, DtmfFormat, LegSpec, LegStats, SrtpPair};
 use tandem_model::{Entropy, Ptime};
-use tandem_sdp::{Agreement, Capabilities, CodecOffer, Description, LocalMedia, Offer, Preference};
+use tandem_sdp::{Agreement, Capabilities, CodecOffer, Description, LocalMedia, Offer, Preference, RtcpXr};
 
 use super::contract::{LegEffect, MediaPolicy};
 use super::{Leg, Refused};
@@ -141,6 +141,8 @@ impl LegMedia {
             },
             suites: self.policy.suites.clone(),
             rtcp_mux: true,
+            rtcp_rsize: true,
+            rtcp_xr: RtcpXr { voip_metrics: true, receiver_rtt: true },
             pins: Vec::new(),
         };
         if let Some(agreement) = &self.agreement {
@@ -211,6 +213,9 @@ impl Leg {
         let leg_spec = LegSpec {
             remote_rtcp: agreement.remote_rtcp,
             rtcp_mux: agreement.rtcp_mux,
+            rtcp_reduced_size: agreement.rtcp_rsize,
+            xr_voip_metrics: agreement.rtcp_xr.voip_metrics,
+            xr_receiver_rtt: agreement.rtcp_xr.receiver_rtt,
             payload_type_send: format.payload_type_send,
             payload_type_receive: format.payload_type_receive,
             fmtp: format.fmtp.clone(),

@@ -24,6 +24,8 @@ pub fn capabilities(encryption: Encryption) -> Capabilities {
         encryption,
         suites: SrtpSuite::ALL.to_vec(),
         rtcp_mux: true,
+        rtcp_rsize: true,
+        rtcp_xr: RtcpXr { voip_metrics: true, receiver_rtt: true },
         pins: Vec::new(),
     }
 }

@@ -156,8 +156,14 @@ impl CallLeg {
             p.push(("HangupBy".into(), by));
             p.push(("HangupDirection".into(), direction.into()));
         }
-        if let Some(mos) = self.stats.as_ref().and_then(|s| s.mos_in) {
-            p.push(("AudioInMos".into(), format!("{mos:.2}")));
+        if let Some(stats) = &self.stats {
+            if let Some(mos) = stats.mos_in {
+                p.push(("AudioInMos".into(), format!("{mos:.2}")));
+            }
+            p.push(("AudioInMediaPacketCount".into(), stats.packets_received.to_string()));
+            p.push(("AudioInSkipPacketCount".into(), stats.packets_lost.to_string()));
+            p.push(("AudioInFlushPacketCount".into(), stats.packets_dropped.to_string()));
+            p.push(("AudioOutMediaPacketCount".into(), stats.packets_sent.to_string()));
         }
         let callback = self.callback.as_mut()?;
         p.push(("SequenceNumber".into(), callback.sequence.to_string()));

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use tandem_codecs::{CodecId, CodecSpec};
 use tandem_media::control::{Command, DtmfFormat, LegSpec, LegStats, SrtpPair};
-use tandem_model::{Entropy, Ptime};
+use tandem_model::{Entropy, Ptime, SrtpKey};
 use tandem_sdp::{Agreement, Capabilities, CodecOffer, Description, LocalMedia, Offer, Preference, RtcpXr};
 
 use super::contract::{LegEffect, MediaPolicy};
@@ -161,6 +161,20 @@ impl Leg {
         self.media.local = Some(local);
         self.media.offer = Some(offer);
         text
+    }
+
+    /// An offer that changes nothing but our key, under the suite in use. None when media is not encrypted.
+    pub(super) fn make_offer_of_fresh_keys(&mut self) -> Option<Bytes> {
+        let suite = self.media.agreement.as_ref()?.srtp.as_ref()?.outbound.suite;
+        let mut key_and_salt = vec![0; suite.key_len() + suite.salt_len()];
+        self.entropy.fill(&mut key_and_salt);
+        let mut local = self.media.local(self.env.media_address);
+        local.outbound_key = SrtpKey::new(suite, key_and_salt);
+        let offer = tandem_sdp::offer(&self.media.capabilities(self.facts.codec), &local, &mut *self.entropy);
+        let text = offer.text.clone();
+        self.media.local = Some(local);
+        self.media.offer = Some(offer);
+        Some(text)
     }
 
     /// Takes the answer to our offer and configures media. Ok(None): there was no offer to answer.

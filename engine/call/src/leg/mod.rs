@@ -16,6 +16,7 @@ pub mod hop;
 mod incoming;
 mod media;
 mod outgoing;
+mod rekey;
 mod sending;
 mod talking;
 

@@ -8,6 +8,7 @@ use tandem_sip::transaction::ServerKey;
 use super::contract::{EndedBy, LegCommand, LegEffect, LegInput, LegReport, RecordStage, RequestId};
 use super::incoming::is_sdp;
 use super::media::parse;
+use super::rekey::Rekey;
 use super::{Leg, State};
 
 /// A confirmed dialog.
@@ -21,6 +22,7 @@ pub(super) struct Talking {
     ack: Option<(Message, Endpoint)>,
     /// Our 2xx that waits for its ACK.
     unacked: Option<Unacked>,
+    pub(super) rekey: Rekey,
     /// BYE is due as soon as the ACK is there (RFC 3261 section 15).
     hangup: Option<Option<String>>,
 }
@@ -41,11 +43,11 @@ impl Talking {
     ) -> Self {
         dialog.confirm();
         let unacked = Some(Unacked { key, response, timer: Retransmit2xx::start(now) });
-        Talking { dialog, flow, invite: None, ack: None, unacked, hangup: None }
+        Talking { dialog, flow, invite: None, ack: None, unacked, rekey: Rekey::default(), hangup: None }
     }
 
     pub(super) fn accepted(dialog: Dialog, flow: Endpoint, invite: (RequestId, Message)) -> Self {
-        Talking { dialog, flow, invite: Some(invite), ack: None, unacked: None, hangup: None }
+        Talking { dialog, flow, invite: Some(invite), ack: None, unacked: None, rekey: Rekey::default(), hangup: None }
     }
 
     /// Whether this is a 2xx to our INVITE.
@@ -55,7 +57,24 @@ impl Talking {
     }
 
     pub(super) fn deadline(&self) -> Option<Timestamp> {
-        self.unacked.as_ref().and_then(|u| u.timer.deadline())
+        let unacked = self.unacked.as_ref().and_then(|u| u.timer.deadline());
+        unacked.into_iter().chain(self.rekey.deadline()).min()
+    }
+
+    /// A 2xx of ours waits for its ACK.
+    pub(super) fn is_negotiating(&self) -> bool {
+        self.unacked.is_some()
+    }
+
+    pub(super) fn dialog(&mut self) -> &mut Dialog {
+        &mut self.dialog
+    }
+
+    /// Our re-INVITE was accepted: from here on its 2xx is the one that may come again.
+    pub(super) fn sent_again(&mut self, invite: (RequestId, Message), response: &Message) {
+        // A target refresh that makes no sense leaves the old target (RFC 3261 section 12.2.1.2).
+        let _ = self.dialog.handle_response(response);
+        self.invite = Some(invite);
     }
 
     pub(super) fn stage(&self) -> RecordStage {
@@ -64,7 +83,7 @@ impl Talking {
 
     /// Where requests of this dialog go: the address that the route set or the remote target names, else, where that
     /// is a name, behind a NAT or on a stream, the flow the dialog was made over.
-    fn hop(&self) -> Endpoint {
+    pub(super) fn hop(&self) -> Endpoint {
         super::hop::next_hop(self.dialog.next_hop(), self.flow)
     }
 }
@@ -79,6 +98,11 @@ impl Leg {
         match input {
             LegInput::Request { key, message, source } => return self.request_talking(now, s, key, message, source),
             LegInput::Ack(ack) => return self.ack_received(now, s, ack),
+            LegInput::Response { id, message, .. } if s.rekey.is_of(id) => {
+                return self.rekey_response(now, s, &message);
+            }
+            LegInput::RequestFailed { id, .. } if s.rekey.is_of(id) => self.rekey_failed(now, &mut s),
+            LegInput::Media(Event::KeyExpiring { .. }) => self.start_rekey(now, &mut s),
             LegInput::Response { id, message, .. } => {
                 // A 2xx again: the ACK was lost (RFC 3261 section 13.2.2.4). From another fork: not wanted.
                 if s.is_accepted_by(id, &message) {
@@ -112,7 +136,8 @@ impl Leg {
     }
 
     pub(super) fn expire_talking(&mut self, now: Timestamp, mut s: Box<Talking>) {
-        let Some(unacked) = &mut s.unacked else {
+        self.expire_rekey(now, &mut s);
+        let Some(unacked) = s.unacked.as_mut().filter(|u| u.timer.deadline().is_some_and(|at| at <= now)) else {
             self.state = State::Talking(s);
             return;
         };

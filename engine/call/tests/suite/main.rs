@@ -8,6 +8,7 @@ mod call_dial;
 mod call_script;
 mod leg_incoming;
 mod leg_outgoing;
+mod leg_rekey;
 mod leg_talking;
 mod peer;
 mod random;

@@ -47,6 +47,15 @@ pub fn description(name: &str) -> Option<Bytes> {
         "hold" => ("203.0.113.9", 4000, "0 8 101", "sendonly"),
         "inactive" => ("203.0.113.9", 4000, "0 8 101", "inactive"),
         "g729" => ("203.0.113.9", 4000, "18", "sendrecv"),
+        // AEAD_AES_256_GCM with a key of zeros, or another.
+        "secure" | "rekeyed" => {
+            let key = if name == "secure" { "A" } else { "B" }.repeat(59);
+            let text = format!(
+                "v=0\r\no=- 7 7 IN IP4 203.0.113.9\r\ns=-\r\nc=IN IP4 203.0.113.9\r\nt=0 0\r\nm=audio 4000 RTP/SAVP 0\r\n\
+                 a=crypto:1 AEAD_AES_256_GCM inline:{key}=\r\na=sendrecv\r\n"
+            );
+            return Some(text.into());
+        }
         "junk" => return Some(Bytes::from_static(b"this is no description")),
         _ => return None,
     };
@@ -128,6 +137,9 @@ impl Peer {
             "open-failed" => LegInput::Media(Event::OpenFailed { leg, reason: OpenFailed::PortsExhausted }),
             "closed" => LegInput::Media(Event::Closed { leg, stats }),
             "failed" => LegInput::Media(Event::Failed { leg, stats }),
+            "key-expiring" => {
+                LegInput::Media(Event::KeyExpiring { leg, direction: tandem_media::control::KeyDirection::Outbound })
+            }
             "rtp-timeout" => LegInput::Media(Event::TimedOut { leg }),
             "digit" => LegInput::Media(Event::Digit { leg, digit: rest.chars().next().expect("a digit") }),
             "play-done" => {

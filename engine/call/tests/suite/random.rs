@@ -20,6 +20,7 @@ const LEG_WORDS: &[&str] = &[
     "closed",
     "failed",
     "rtp-timeout",
+    "key-expiring",
     "digit 1",
     "play-done 1",
     "cancelled",

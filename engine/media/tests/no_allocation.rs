@@ -70,6 +70,21 @@ fn srtp_allocates_nothing_per_packet() {
             }
         });
         assert_eq!(count, 0, "{suite:?}");
+
+        // Nor while packets under an old key are taken too.
+        let next = SrtpKey::new(suite, vec![8; suite.key_len() + suite.salt_len()]).unwrap();
+        inn.rekey(Timestamp::ZERO, &next, &[]);
+        let count = allocations(|| {
+            for seq in 300..400_u16 {
+                buf[0] = 0x80;
+                buf[2..4].copy_from_slice(&seq.to_be_bytes());
+                let len = out.protect_rtp(&mut buf, 172).unwrap();
+                assert_eq!(inn.unprotect_rtp(&mut buf, len), Ok(172));
+                assert!(inn.unprotect_rtp(&mut buf, len).is_err());
+            }
+            inn.expire(Timestamp::from_secs(60));
+        });
+        assert_eq!(count, 0, "{suite:?}");
     }
 }
 

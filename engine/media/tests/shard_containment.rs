@@ -272,6 +272,7 @@ fn a_million_bytes_of_talk_allocate_nothing() {
         let secure = {
             let mut s = spec(codec_b, addr(2));
             s.srtp = Some(SrtpPair { outbound: key(1), inbound: key(2) });
+            (s.xr_voip_metrics, s.xr_receiver_rtt) = (true, true);
             s
         };
         let (a, b) = (w.open(1, spec(codec_a, addr(1))), w.open(2, secure));

@@ -3,7 +3,7 @@
 CARGO ?= cargo
 SHELL := /bin/bash
 
-.PHONY: help run test e2e load bench fuzz clean
+.PHONY: help run test e2e load compare bench fuzz clean
 
 help: ## Show the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,6 +23,10 @@ e2e: ## Only the tests with real clients
 load: ## The load figures of docs/performance.md (takes minutes, wants an idle machine)
 	@tools/setup.sh test
 	@loadtest/run.sh
+
+compare: ## Side by side with rtpengine (takes about ten minutes, wants an idle machine)
+	@tools/setup.sh compare
+	@loadtest/compare
 
 bench: ## Micro-benchmarks
 	@tools/setup.sh run

@@ -2,6 +2,7 @@
 # Calls with RTP from both ends, through a server of its own.
 #
 #   loadtest/media.sh relay --calls 500 --secs 20        PCMU at both ends
+#   loadtest/media.sh srtp --calls 300 --secs 20         the same, with SRTP by SDES at the caller
 #   loadtest/media.sh transcode --calls 20 --secs 20     Opus at the caller, PCMU at the callee
 #
 # MEDIA_CPU (1) is the media thread's; GENERATOR_CPU (0) the generator's. BIN, GENERATOR: the two programs.
@@ -9,12 +10,13 @@ set -euo pipefail
 # shellcheck source=server.sh
 . "$(dirname "$0")/server.sh"
 
-kind=${1:?relay or transcode}
+kind=${1:?relay, srtp or transcode}
 shift
 case $kind in
     relay) start_server PCMU PCMU ;;
+    srtp) start_server PCMU PCMU required ;;
     transcode) start_server OPUS PCMU ;;
-    *) echo "relay or transcode, not $kind" >&2; exit 2 ;;
+    *) echo "relay, srtp or transcode, not $kind" >&2; exit 2 ;;
 esac
 metrics > "$work/before.txt"
 status=0

@@ -1,5 +1,5 @@
 # Sourced by the other scripts: starts a server with a configuration of its own and makes the two endpoints.
-# Gives $work, $server (its process), $SIP_PORT, rest, metrics, delta NAME, cpu_ticks.
+# Gives $work, $server (its process), $SIP_PORT, start_server, stop, rest, metrics, delta NAME, cpu_ticks.
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 BIN=${BIN:-$here/../target/release/tandem}
@@ -15,16 +15,28 @@ finish() {
 }
 trap finish EXIT
 
-# pin CPU COMMAND...: an empty CPU pins nothing.
-pin() { local cpu=$1; shift; if [ -n "$cpu" ]; then exec taskset -c "$cpu" "$@"; else exec "$@"; fi; }
+# pin CPU COMMAND...: an empty CPU pins nothing. Ends with this script, however that ends. Never comes back: run it in (...).
+pin() { local cpu=$1; shift; exec setpriv --pdeathsig TERM -- ${cpu:+taskset -c "$cpu"} "$@"; }
+# stop PID: asks, waits up to ten seconds, then makes it.
+stop() {
+    kill "$1" 2>/dev/null || true
+    for _ in $(seq 100); do kill -0 "$1" 2>/dev/null || break; sleep 0.1; done
+    kill -9 "$1" 2>/dev/null || true
+    wait "$1" 2>/dev/null || true
+    # Its number may be another's soon.
+    local left=() pid
+    for pid in "${pids[@]}"; do [ "$pid" = "$1" ] || left+=("$pid"); done
+    pids=("${left[@]}")
+}
 rest() { curl -sf -u "$PROJECT:$TOKEN" "$@"; }
 metrics() { curl -sf "http://127.0.0.1:$HTTP_PORT/metrics"; }
 cpu_ticks() { awk '{ sub(/^.*\) /, ""); print $12 + $13 }' "/proc/$server/stat"; }
 value() { awk -v name="$1" '$1 == name || index($1, name "{") == 1 { sum += $2 } END { printf "%d", sum }' "$2"; }
 delta() { echo $(($(value "$1" "$work/after.txt") - $(value "$1" "$work/before.txt"))); }
 
-# start_server CALLER_CODEC CALLEE_CODEC
+# start_server CALLER_CODEC CALLEE_CODEC [CALLER_ENCRYPTION]: with an empty database.
 start_server() {
+    rm -f "$work"/tandem.db*
     # RTP of the server lies below the system's range for outgoing connections (32768 up), SIPp's own in between.
     cat > "$work/tandem.toml" <<T
 [project]
@@ -58,13 +70,13 @@ T
         sleep 0.1
     done
     metrics > /dev/null || { cat "$work/server.log" >&2; exit 2; }
-    endpoint caller "$1"
-    endpoint callee "$2"
+    endpoint caller "$1" "${3:-default}"
+    endpoint callee "$2" default
 }
 
 endpoint() {
     rest -H 'Content-Type: application/json' "http://127.0.0.1:$HTTP_PORT/api/relay/rest/endpoints/sip" \
-        -d "{\"username\":\"$1\",\"password\":\"load-$1\",\"codecs\":[\"$2\"]}" > /dev/null
+        -d "{\"username\":\"$1\",\"password\":\"load-$1\",\"codecs\":[\"$2\"],\"encryption\":\"$3\"}" > /dev/null
 }
 
 # What the server itself counted, between before.txt and after.txt.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing for `make run` or `make test`; does nothing when nothing is.
-# Usage: tools/setup.sh run|test
+# Installs what is missing for `make run`, `make test` or `loadtest/compare`; does nothing when nothing is.
+# Usage: tools/setup.sh run|test|compare
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,6 +11,10 @@ packages=(build-essential cmake pkg-config espeak-ng)
 if [[ $goal == test ]]; then
     # The real clients of the tests.
     packages+=(sip-tester baresip-core sox iproute2 procps python3 python3-venv)
+fi
+if [[ $goal == compare ]]; then
+    # The relay to compare with, and what makes speech. Its own service, which Debian starts, is not needed.
+    packages+=(rtpengine-daemon sox curl python3 python3-venv python3-dev)
 fi
 
 say() { printf '%s\n' "$*" >&2; }
@@ -56,19 +60,25 @@ if ! command -v cargo >/dev/null; then
     exit 1
 fi
 
-# The published client libraries, in environments of their own: one pins an old version of the other.
-python_client() {
+# Python packages, in environments of their own: one pins an old version of another.
+# python_package NAME VERSION [MORE...]
+python_package() {
     local name=$1 version=$2 home=target/venv/$1
     if [[ -f $home/.installed-$version ]]; then return; fi
-    say "installing the Python client $name $version"
+    say "installing the Python package $name $version"
     rm -rf "$home"
     mkdir -p target/venv
     /usr/bin/python3 -m venv "$home"
-    "$home/bin/pip" install --quiet --disable-pip-version-check --no-input "$name==$version" </dev/null >&2
+    "$home/bin/pip" install --quiet --disable-pip-version-check --no-input "$name==$version" "${@:3}" </dev/null >&2
     touch "$home/.installed-$version"
 }
 
 if [[ $goal == test ]]; then
-    python_client twilio 9.13.0
-    python_client signalwire 2.1.1
+    # The published client libraries.
+    python_package twilio 9.13.0
+    python_package signalwire 2.1.1
+fi
+if [[ $goal == compare ]]; then
+    # ITU-T P.862, built from source, and what it takes samples as.
+    python_package pesq 0.0.4 numpy==1.26.4
 fi

@@ -51,8 +51,17 @@ impl CpuTime {
 
 /// Largest resident size so far, in KiB.
 pub fn peak_memory_kib(pid: u32) -> Option<u64> {
+    status_kib(pid, "VmHWM:")
+}
+
+/// Resident size now, in KiB.
+pub fn memory_kib(pid: u32) -> Option<u64> {
+    status_kib(pid, "VmRSS:")
+}
+
+fn status_kib(pid: u32, name: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find(|l| l.starts_with("VmHWM:"))?;
+    let line = status.lines().find(|l| l.starts_with(name))?;
     line.split_whitespace().nth(1)?.parse().ok()
 }
 
@@ -96,6 +105,7 @@ mod tests {
         };
         assert!(spent.secs >= 0.05, "{} s", spent.secs);
         assert!(spent.threads.iter().any(|(_, secs)| *secs >= 0.05), "{:?}", spent.threads);
-        assert!(peak_memory_kib(pid).expect("our own status") > 100);
+        let (now, most) = (memory_kib(pid).expect("our own status"), peak_memory_kib(pid).expect("our own status"));
+        assert!(now > 100 && most >= now, "{now} of {most} KiB");
     }
 }

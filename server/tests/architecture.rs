@@ -28,7 +28,7 @@ const EDGES: &[(&str, &[&str])] = &[
         &["tandem-model", "tandem-sip", "tandem-sdp", "tandem-media", "tandem-laml", "tandem-call", "tandem-codecs"],
     ),
     // A load generator is the other side of the wire.
-    ("tandem-loadtest", &["tandem-model", "tandem-codecs"]),
+    ("tandem-loadtest", &["tandem-model", "tandem-codecs", "tandem-media"]),
 ];
 
 /// Whoever links one of these can do I/O, keep time, spawn or draw random numbers by itself.

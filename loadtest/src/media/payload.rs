@@ -1,42 +1,23 @@
-//! What goes into the packets of one side, and what a stamped payload says.
+//! What goes into the packets of one stream, and what a stamped payload says.
 
-use super::speech;
+use std::time::{Duration, SystemTime};
 
 /// Bytes of 20 ms of PCMU.
 const PCMU_BYTES: usize = 160;
 const MARK: [u8; 4] = *b"load";
 
-/// The payloads of one side, sent in turn.
+/// The payloads of one stream.
 pub enum Payloads {
-    /// Made when they are sent, with a stamp in front.
+    /// PCMU, made when it is sent, with a stamp in front.
     Stamped,
-    Encoded {
-        frames: Vec<Vec<u8>>,
-        payload_type: u8,
-        clock_step: u32,
-    },
+    /// Sent in turn, from `first` on, over and over.
+    Encoded { frames: Vec<Vec<u8>>, first: usize, clock_step: u32 },
 }
 
 impl Payloads {
-    pub fn pcmu_speech() -> Result<Self, tandem_codecs::CodecError> {
-        Ok(Payloads::Encoded { frames: speech::pcmu()?, payload_type: 0, clock_step: 160 })
-    }
-
-    /// Opus has a clock of 48 kHz whatever it carries (RFC 7587 section 4.1).
-    pub fn opus_speech() -> Result<Self, tandem_codecs::CodecError> {
-        Ok(Payloads::Encoded { frames: speech::opus()?, payload_type: 96, clock_step: 960 })
-    }
-
-    pub fn payload_type(&self) -> u8 {
-        match self {
-            Payloads::Stamped => 0,
-            Payloads::Encoded { payload_type, .. } => *payload_type,
-        }
-    }
-
     pub fn clock_step(&self) -> u32 {
         match self {
-            Payloads::Stamped => 160,
+            Payloads::Stamped => PCMU_BYTES as u32,
             Payloads::Encoded { clock_step, .. } => *clock_step,
         }
     }
@@ -44,9 +25,8 @@ impl Payloads {
     pub fn write(&self, stamp: Stamp, out: &mut Vec<u8>) {
         match self {
             Payloads::Stamped => stamp.write(out),
-            // Each call is at another place of the speech.
-            Payloads::Encoded { frames, .. } => {
-                out.extend_from_slice(&frames[(stamp.count as usize + stamp.call as usize * 7) % frames.len()]);
+            Payloads::Encoded { frames, first, .. } => {
+                out.extend_from_slice(&frames[(first + stamp.count as usize) % frames.len()]);
             }
         }
     }
@@ -55,16 +35,23 @@ impl Payloads {
 /// Who sent a payload, as which, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
+    pub side: u8,
     pub call: u32,
     pub count: u32,
-    /// Nanoseconds since the run began.
+    /// The kernel's stamps of arrival are of the same clock.
     pub sent_ns: u64,
+}
+
+/// Nanoseconds of the system's clock.
+pub fn now_ns() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_nanos() as u64
 }
 
 impl Stamp {
     fn write(self, out: &mut Vec<u8>) {
         let start = out.len();
         out.extend_from_slice(&MARK);
+        out.push(self.side);
         out.extend_from_slice(&self.call.to_be_bytes());
         out.extend_from_slice(&self.count.to_be_bytes());
         out.extend_from_slice(&self.sent_ns.to_be_bytes());
@@ -73,8 +60,9 @@ impl Stamp {
 
     /// None for a payload that has none.
     pub fn read(payload: &[u8]) -> Option<Self> {
-        let rest = payload.strip_prefix(&MARK)?;
+        let (side, rest) = payload.strip_prefix(&MARK)?.split_first()?;
         Some(Stamp {
+            side: *side,
             call: u32::from_be_bytes(*rest.first_chunk()?),
             count: u32::from_be_bytes(*rest.get(4..)?.first_chunk()?),
             sent_ns: u64::from_be_bytes(*rest.get(8..)?.first_chunk()?),
@@ -88,11 +76,11 @@ mod tests {
 
     #[test]
     fn a_stamp_comes_back_out_of_a_whole_payload() {
-        let stamp = Stamp { call: 7, count: 9, sent_ns: 11 };
+        let stamp = Stamp { side: 1, call: 7, count: 9, sent_ns: 11 };
         let mut out = Vec::new();
         Payloads::Stamped.write(stamp, &mut out);
         assert_eq!((out.len(), Stamp::read(&out)), (PCMU_BYTES, Some(stamp)));
-        assert_eq!(Stamp::read(&out[..18]), None);
+        assert_eq!(Stamp::read(&out[..19]), None);
         assert_eq!(Stamp::read(&[0xff; PCMU_BYTES]), None);
     }
 }

@@ -1,35 +1,82 @@
-//! Four seconds of what a codec takes for speech: a voice of gliding pitch with two formants, hiss between, pauses.
+//! Four seconds of what a codec takes for speech: a voice of gliding pitch with two formants, hiss between, pauses. In each
+//! pause stands the tone of the party that speaks, so that who is heard can be told by ear.
 
 use std::f64::consts::TAU;
 
 use tandem_codecs::{CodecError, CodecId, CodecSpec, EncoderSettings};
 use tandem_model::{Ptime, SampleRate};
 
+use super::heard::RATE;
+use super::tone::{self, Tones};
+
 const SECS: usize = 4;
+/// Where the voice pauses, in each two seconds of it: 360 ms of 400, so that the tone has clean edges.
+const PAUSE_MS: std::ops::Range<usize> = 1_620..1_980;
+const TONE_AMPLITUDE: f64 = 6_000.0;
 
-pub fn pcmu() -> Result<Vec<Vec<u8>>, CodecError> {
-    encoded(CodecId::Pcmu, SampleRate::HZ_8000)
+/// The effort of the generator's own encoder, whose time is not measured.
+const COMPLEXITY: u8 = 5;
+
+/// A voice at the natural rate of a codec, for many parties.
+pub struct Speech {
+    codec: &'static CodecSpec,
+    pcm: Vec<i16>,
 }
 
-pub fn opus() -> Result<Vec<Vec<u8>>, CodecError> {
-    encoded(CodecId::Opus, SampleRate::HZ_48000)
+impl Speech {
+    pub fn new(codec: CodecId) -> Self {
+        let codec = CodecSpec::by_id(codec);
+        Speech { codec, pcm: spoken(codec.natural_rate) }
+    }
+
+    /// One payload each 20 ms, with the tone of one party.
+    ///
+    /// # Errors
+    /// The codec's.
+    pub fn payloads(&self, tone: usize) -> Result<Vec<Vec<u8>>, CodecError> {
+        let rate = self.codec.natural_rate;
+        encode(self.codec, &with_tone(self.pcm.clone(), rate, tone), rate)
+    }
 }
 
-fn encoded(codec: CodecId, rate: SampleRate) -> Result<Vec<Vec<u8>>, CodecError> {
-    let settings = EncoderSettings { rate, ptime: Ptime(20), fmtp: "useinbandfec=1", complexity: 5 };
-    let mut encoder = (CodecSpec::by_id(codec).encoder)(&settings)?;
-    let frames = spoken(rate);
-    frames
-        .chunks_exact(rate.samples(Ptime(20)))
-        .map(|pcm| {
+/// A voice with the tone of one party.
+pub fn spoken_with_tone(rate: SampleRate, tone: usize) -> Vec<i16> {
+    with_tone(spoken(rate), rate, tone)
+}
+
+/// What a listener with perfect ears finds in the speech of a party, and in how many samples of it.
+pub fn tones_sent(tone: usize) -> (Tones, usize) {
+    let pcm = spoken_with_tone(RATE, tone);
+    (Tones::of(&pcm), pcm.len())
+}
+
+/// The payloads of a recording, one each 20 ms. What is left at the end is dropped.
+///
+/// # Errors
+/// The codec's.
+pub fn encode(codec: &CodecSpec, pcm: &[i16], rate: SampleRate) -> Result<Vec<Vec<u8>>, CodecError> {
+    let settings = EncoderSettings { rate, ptime: Ptime(20), fmtp: "useinbandfec=1", complexity: COMPLEXITY };
+    let mut encoder = (codec.encoder)(&settings)?;
+    pcm.chunks_exact(rate.samples(Ptime(20)))
+        .map(|frame| {
             let mut out = vec![0; 1_275];
-            let len = encoder.encode(pcm, &mut out)?;
+            let len = encoder.encode(frame, &mut out)?;
             out.truncate(len);
             Ok(out)
         })
         .collect()
 }
 
+fn with_tone(mut pcm: Vec<i16>, rate: SampleRate, tone: usize) -> Vec<i16> {
+    let at = |ms: usize| ms * rate.0 as usize / 1_000;
+    for begin in (0..SECS * 1_000).step_by(2_000) {
+        let pause = at(begin + PAUSE_MS.start)..at(begin + PAUSE_MS.end);
+        tone::lay_over(&mut pcm, pause, rate, tone, TONE_AMPLITUDE);
+    }
+    pcm
+}
+
+/// The voice alone.
 fn spoken(rate: SampleRate) -> Vec<i16> {
     let hz = f64::from(rate.0);
     let (mut phase, mut noise) = (0.0_f64, 0x2545_f491_u32);
@@ -61,6 +108,7 @@ fn spoken(rate: SampleRate) -> Vec<i16> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::heard::Heard;
     use super::*;
 
     #[test]
@@ -73,11 +121,23 @@ mod tests {
     }
 
     #[test]
-    fn both_codecs_give_a_frame_each_20_ms() {
-        let (opus, pcmu) = (opus().expect("frames"), pcmu().expect("frames"));
-        assert_eq!((opus.len(), pcmu.len()), (200, 200));
-        assert!(pcmu.iter().all(|f| f.len() == 160));
-        let bytes: usize = opus.iter().map(Vec::len).sum();
-        assert!((4_000..40_000).contains(&bytes), "{bytes} bytes of Opus");
+    fn through_either_codec_the_tone_of_one_party_and_no_other_is_heard() {
+        for (codec, payload_type, step) in [(CodecId::Pcmu, 0, 160), (CodecId::Opus, 96, 960)] {
+            let speech = Speech::new(codec);
+            for tone in [0, 41, 99] {
+                let payloads = speech.payloads(tone).expect("frames");
+                assert_eq!(payloads.len(), 200);
+                let mut heard = Heard::default();
+                for (payload, n) in payloads.iter().zip(0_u16..) {
+                    heard.keep(n, u32::from(n) * step, payload_type, payload);
+                }
+                let pcm = heard.sound(codec, payload_type).expect("our own");
+                let ((sent, sent_samples), tones) = (tones_sent(tone), Tones::of(&pcm));
+                assert!(tones.is_one_party(pcm.len(), &sent, sent_samples), "{codec:?} {tone}: {tones:?}");
+                assert_eq!(tones.loudest().0, tone);
+            }
+            let bytes: usize = speech.payloads(1).expect("frames").iter().map(Vec::len).sum();
+            assert!((4_000..=32_000).contains(&bytes), "{bytes} bytes of {codec:?}");
+        }
     }
 }

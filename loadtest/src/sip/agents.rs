@@ -1,12 +1,13 @@
 //! The two user agents: one calls, the other answers at once. One thread, one socket each.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use super::text::{Received, body};
 use super::{Account, digest};
+use crate::media::Remote;
 
 /// How long one transaction may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -18,8 +19,8 @@ pub struct Agents {
     caller: Side,
     callee: Side,
     calls: Vec<Call>,
-    /// The server's RTP port of each call that reached the callee, by its Call-ID there.
-    callee_ports: BTreeMap<String, u16>,
+    /// What the server said of its media in each call that reached the callee, with its Call-ID there, as they came.
+    callees: Vec<(String, Remote)>,
     /// 200s that wait for their ACK, by Call-ID.
     unacknowledged: HashMap<String, Repeat>,
 }
@@ -38,9 +39,9 @@ struct Call {
 
 enum State {
     Inviting(Repeat),
-    /// The server's RTP port towards the caller, what ends the call, and the ACK for repeated 200s.
+    /// The server's media towards the caller, what ends the call, and the ACK for repeated 200s.
     Up {
-        port: u16,
+        remote: Remote,
         target: String,
         to: String,
         ack: String,
@@ -57,11 +58,10 @@ struct Repeat {
     until: Instant,
 }
 
-/// What was set up.
+/// What was set up: where each caller sends to, and where each callee. Which of them are peers the server did not tell.
 pub struct Established {
-    /// The server's RTP ports, where each caller and each callee sends to.
-    pub caller_ports: Vec<u16>,
-    pub callee_ports: Vec<u16>,
+    pub callers: Vec<Remote>,
+    pub callees: Vec<Remote>,
 }
 
 impl Agents {
@@ -79,7 +79,7 @@ impl Agents {
             caller: Side::new(server, caller)?,
             callee: Side::new(server, callee)?,
             calls: Vec::new(),
-            callee_ports: BTreeMap::new(),
+            callees: Vec::new(),
             unacknowledged: HashMap::new(),
         };
         agents.register()?;
@@ -118,15 +118,16 @@ impl Agents {
         Err("the password of the callee was refused".into())
     }
 
-    /// Sets up `count` calls at `rate` a second.
+    /// Sets up `more` calls at `rate` a second.
     ///
     /// # Errors
     /// The first failure of a call.
-    pub fn establish(&mut self, count: usize, rate: u32) -> Result<Established, String> {
-        let began = Instant::now();
+    pub fn establish(&mut self, more: usize, rate: u32) -> Result<Established, String> {
+        let (began, already) = (Instant::now(), self.calls.len());
+        let count = already + more;
         loop {
             let due = (began.elapsed().as_secs_f64() * f64::from(rate)) as usize + 1;
-            while self.calls.len() < due.min(count) {
+            while self.calls.len() < (already + due).min(count) {
                 self.invite();
             }
             self.serve().map_err(|e| e.to_string())?;
@@ -141,12 +142,14 @@ impl Agents {
             }
             std::thread::sleep(Duration::from_millis(1));
         }
-        let caller_ports = self
-            .calls
+        if self.callees.len() != count {
+            return Err(format!("{} calls reached the callee, not {count}", self.callees.len()));
+        }
+        let callers = self.calls[already..]
             .iter()
-            .filter_map(|c| if let State::Up { port, .. } = &c.state { Some(*port) } else { None })
+            .filter_map(|c| if let State::Up { remote, .. } = &c.state { Some(remote.clone()) } else { None })
             .collect();
-        Ok(Established { caller_ports, callee_ports: self.callee_ports.values().copied().collect() })
+        Ok(Established { callers, callees: self.callees[already..].iter().map(|(_, r)| r.clone()).collect() })
     }
 
     /// Ends every call; how many were ended with a 200.
@@ -206,8 +209,10 @@ impl Agents {
                 self.unacknowledged.remove(&id);
             }
             Some("INVITE") => {
-                if let Some((port, _)) = message.audio() {
-                    self.callee_ports.insert(id.clone(), port);
+                if let Some(remote) = Remote::of(&message.body)
+                    && self.callees.iter().all(|(known, _)| *known != id)
+                {
+                    self.callees.push((id.clone(), remote));
                 }
                 if let Some(repeat) = self.callee.answer(self.server, message) {
                     self.unacknowledged.insert(id, repeat);
@@ -262,13 +267,13 @@ impl Agents {
             }
             // A repeated 407 for the first INVITE.
             (State::Inviting(_), 407, _) if message.header("CSeq").starts_with("1 ") => return,
-            (State::Inviting(_), 200, "INVITE") => match (message.contact(), message.audio()) {
-                (Some(target), Some((port, _))) => {
+            (State::Inviting(_), 200, "INVITE") => match (message.contact(), Remote::of(&message.body)) {
+                (Some(target), Some(remote)) => {
                     let ack = self.request("ACK", target, id, 2, to, "", "");
                     let _ = self.caller.socket.send_to(ack.as_bytes(), self.server);
-                    State::Up { port, target: target.to_owned(), to: to.to_owned(), ack }
+                    State::Up { remote, target: target.to_owned(), to: to.to_owned(), ack }
                 }
-                _ => State::Failed("a 200 without Contact or audio".into()),
+                _ => State::Failed("a 200 without Contact or audio we understand".into()),
             },
             (State::Up { ack, .. }, 200, "INVITE") => {
                 let _ = self.caller.socket.send_to(ack.as_bytes(), self.server);

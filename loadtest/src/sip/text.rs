@@ -48,13 +48,6 @@ impl Received {
         value.split_once('<')?.1.split_once('>').map(|(uri, _)| uri)
     }
 
-    /// The port of the first audio line, and its first payload type.
-    pub fn audio(&self) -> Option<(u16, u8)> {
-        let line = self.body.lines().find(|l| l.starts_with("m=audio "))?;
-        let mut words = line.split_whitespace().skip(1);
-        Some((words.next()?.parse().ok()?, words.nth(1)?.parse().ok()?))
-    }
-
     /// A reply to this request; `tag` is put to To where it has none.
     pub fn reply(&self, status: &str, tag: &str, contact: &str, sdp: &str) -> String {
         let mut out = format!("SIP/2.0 {status}\r\n");
@@ -91,7 +84,7 @@ mod tests {
                     Call-ID: x\r\nCSeq: 7 INVITE\r\nContact: <sip:a@h:1>\r\n\r\nv=0\r\nm=audio 4000 RTP/AVP 96 0\r\n";
         let m = Received::parse(text.as_bytes()).expect("a message");
         assert_eq!((m.method(), m.status(), m.cseq_method()), (Some("INVITE"), None, "INVITE"));
-        assert_eq!((m.contact(), m.audio()), (Some("sip:a@h:1"), Some((4000, 96))));
+        assert_eq!((m.contact(), &m.body[..]), (Some("sip:a@h:1"), "v=0\r\nm=audio 4000 RTP/AVP 96 0\r\n"));
         let reply = m.reply("200 OK", "t", "sip:b@h:2", "v=0\r\n");
         assert!(reply.contains("To: <sip:b@h>;tag=t\r\nCall-ID: x\r\nCSeq: 7 INVITE\r\n"), "{reply}");
         assert!(reply.ends_with("Content-Length: 5\r\n\r\nv=0\r\n"), "{reply}");

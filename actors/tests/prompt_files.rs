@@ -152,22 +152,32 @@ fn laws_and_eight_bits_of_another_writer_are_read_as_it_reads_them() {
     }
 }
 
+/// Written to a file: the encoder goes back to its beginning to note the length there.
 fn lame(rate: u32, channels: u16, options: &str, samples: &[i16]) -> Option<Vec<u8>> {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let path = std::env::temp_dir().join(format!("tandem-prompt-files-{}-{number}.mp3", std::process::id()));
     let mode = if channels == 1 { "m" } else { "j" };
     let khz = f64::from(rate) / 1_000.0;
-    let arguments = format!("-r -s {khz} --signed --bitwidth 16 --little-endian -m {mode} --quiet {options} - -");
-    run("lame", &words(&arguments), &raw(samples))
+    let mut arguments = words(&format!(
+        "-r -s {khz} --resample {khz} --signed --bitwidth 16 --little-endian --scale 1 -m {mode} --quiet {options} -"
+    ));
+    arguments.push(path.display().to_string());
+    run("lame", &arguments, &raw(samples))?;
+    let file = std::fs::read(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    Some(file)
 }
 
 #[test]
 fn mp3_files_of_every_generation_sound_like_what_was_encoded_from_the_first_sample_to_the_last() {
     for (rate, options, snr_min) in [
-        (44_100, "-b 128", 30.0),
+        (44_100, "-b 128", 20.0),
         (44_100, "-V 4", 20.0),
         (48_000, "--abr 96", 20.0),
         (32_000, "-b 64", 20.0),
         (22_050, "-b 64", 25.0),
-        (16_000, "-b 32", 15.0),
+        (16_000, "-b 48", 20.0),
         (8_000, "-b 24", 15.0),
     ] {
         let speech = sound(rate, 2.0);
@@ -187,7 +197,9 @@ fn mp3_in_stereo_with_a_tag_or_without_an_encoders_note_is_read() {
     let Some(file) = lame(44_100, 2, "-b 192 --add-id3v2 --tt title", &stereo) else { return };
     assert!(file.starts_with(b"ID3"));
     let clip = decode(Some("audio/mp3"), &file).unwrap();
-    assert!(snr_db(&speech, &clip.samples) > 25.0);
+    assert_eq!(clip.samples.len(), speech.len());
+    let snr = snr_db(&speech, &clip.samples);
+    assert!(snr > 25.0, "{snr:.1} dB");
     // Variable rate without a note (-t): nothing tells the length, and nothing may be cut off.
     let plain = lame(44_100, 1, "-V 2 -t", &sound(44_100, 3.0)).unwrap();
     let length = decode(Some("audio/mpeg"), &plain).unwrap().samples.len();
@@ -235,7 +247,9 @@ fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         bytes.extend(data);
         bytes
     };
-    let mut aiff = b"FORM\0\0\0\0AIFCCOMM\0\0\0\x18\0\x02\0\0\0\x20\0\x10\x40\x0b\xfa\0\0\0\0\0\0\0sowt\0\0SSND\0\0\0\x88".to_vec();
+    let mut aiff =
+        b"FORM\0\0\0\0AIFCCOMM\0\0\0\x18\0\x02\0\0\0\x20\0\x10\x40\x0b\xfa\0\0\0\0\0\0\0sowt\0\0SSND\0\0\0\x88"
+            .to_vec();
     aiff.extend([0; 136]);
     let mut au = b".snd\0\0\0\x18\xff\xff\xff\xff\0\0\0\x03\0\0\x1f\x40\0\0\0\x02".to_vec();
     au.extend([7; 64]);

@@ -31,6 +31,9 @@ listen = "127.0.0.1:8080"
 
 [store]
 url = "sqlite:data/tandem.db"
+
+[recording]
+folder = "data/recordings"
 TOML
 fi
 

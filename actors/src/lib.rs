@@ -6,6 +6,7 @@ pub mod api;
 pub mod call;
 pub mod media;
 pub mod prompt;
+pub mod recording;
 pub mod signalling;
 pub mod store;
 pub mod supervision;

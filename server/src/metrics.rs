@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use tandem_actors::api::{Sample, SampleSource, SampleValue};
 use tandem_actors::media::MediaHandle;
+use tandem_actors::recording::RecordingService;
 use tandem_actors::supervision;
 use tandem_actors::transport::Transports;
 use tandem_actors::webhook::StatusQueue;
@@ -49,6 +50,21 @@ pub fn transports(transports: Transports) -> SampleSource {
             counter("sip_messages_refused", "SIP messages dropped by a full shard", read(&c.refused)),
             counter("sip_send_failed", "SIP messages that could not be sent", read(&c.send_failed)),
             gauge("sip_connections", "TCP connections", read(&c.connections) as f64),
+        ]
+    })
+}
+
+pub fn recordings(service: RecordingService) -> SampleSource {
+    Box::new(move || {
+        let s = service.stats();
+        vec![
+            gauge("recordings_active", "Recordings in the making", s.active as f64),
+            counter("recordings_completed", "Recordings finished whole", s.completed),
+            counter("recordings_absent", "Recordings of which nothing was to be kept", s.absent),
+            counter("recordings_partial", "Recordings the disk cut short", s.partial),
+            counter("recordings_failed", "Recordings without a file, against what was asked", s.failed),
+            counter("recording_frames_lost", "Frames the recorder came too late for", s.frames_lost),
+            counter("recording_bytes", "Bytes of finished recordings", s.bytes),
         ]
     })
 }

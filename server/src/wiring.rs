@@ -17,6 +17,7 @@ use tandem_actors::call::{
 };
 use tandem_actors::media::{self, MediaConfig};
 use tandem_actors::prompt::{EspeakConfig, EspeakEngine, PromptLimits, PromptLoader};
+use tandem_actors::recording::{RecordingConfig, RecordingService};
 use tandem_actors::signalling::{FrontDoor, Gate, RegistrarActor, RegistrationView, ShardConfig, Shards, SipShard};
 use tandem_actors::store::{ProjectSettings, Store};
 use tandem_actors::transport::Transports;
@@ -60,12 +61,14 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
         .map_err(|(addr, e)| format!("[sip] cannot listen on {addr}: {e}"))?;
     let env = Arc::new(leg_env(&config, transports.listening(), media_pool.handle().advertised_address()));
 
+    let recordings = open_recordings(&config)?;
     let webhooks = webhook_client(&config, &store, demo.as_ref().map(|d| d.listen.ip()))?;
     let status = StatusQueue::start(webhooks.clone(), StatusQueueLimits::default());
     let metrics = Metrics::new(vec![
         metrics::media(media_pool.handle()),
         metrics::transports(transports.clone()),
         metrics::queues(status.clone()),
+        metrics::recordings(recordings.clone()),
     ]);
 
     let view = RegistrationView::new(clock);
@@ -146,6 +149,8 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
     }
     http_handle.stop(false).await;
     media_pool.shutdown();
+    // After the media threads: what they gave last belongs to the recordings.
+    recordings.shutdown();
     for arbiter in arbiters {
         arbiter.stop();
     }
@@ -205,6 +210,15 @@ fn start_media(config: &Config, router: MediaRouter) -> Result<media::MediaPool,
         cpus,
     };
     media::start(&settings, move |_| Box::new(router.clone())).map_err(|e| format!("[media] {e}"))
+}
+
+/// Finishes what a killed process left, so it comes before the first call.
+fn open_recordings(config: &Config) -> Result<RecordingService, String> {
+    let folder = config.recording.folder.clone();
+    let shown = folder.display().to_string();
+    let settings =
+        RecordingConfig { folder, recordings_max: config.recording.recordings_max, ..RecordingConfig::default() };
+    RecordingService::open(settings).map_err(|e| format!("[recording] {shown}: {e}"))
 }
 
 /// How this switch names itself in Via and Contact.

@@ -12,10 +12,11 @@ use tokio::process::Command;
 use tokio::sync::Semaphore;
 
 use super::cache::ClipCache;
+use super::decode::wav;
 use super::flight::SingleFlight;
 use super::speech::{SpeechEngine, SpeechFuture};
 use super::voice::Voices;
-use super::{code, fail, wav};
+use super::{code, fail};
 
 /// Speech by the espeak-ng program, one process for each text not spoken lately. Clones share the cache.
 #[derive(Clone)]

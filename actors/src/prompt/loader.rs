@@ -3,9 +3,10 @@ use std::time::{Duration, Instant};
 
 use tandem_laml::instruction::PromptFailure;
 use tandem_media::control::Clip;
+use tokio::sync::Semaphore;
 
-use super::audio::Kind;
 use super::cache::ClipCache;
+use super::decode::decode;
 use super::flight::SingleFlight;
 use super::{code, fail};
 use crate::webhook::{Download, Validators, WebhookClient};
@@ -35,7 +36,9 @@ impl Default for PromptLimits {
 impl PromptLoader {
     pub fn new(client: WebhookClient, limits: PromptLimits) -> Self {
         let cache = Mutex::new(ClipCache::new(limits.cache_bytes_max));
-        PromptLoader { inner: Arc::new(Inner { client, limits, cache, flights: SingleFlight::new() }) }
+        let inner =
+            Inner { client, limits, cache, flights: SingleFlight::new(), decodings: Semaphore::new(DECODINGS_MAX) };
+        PromptLoader { inner: Arc::new(inner) }
     }
 
     /// The clip behind an `http` or `https` URL: 8 to 48 kHz, at the file's own rate. A kept copy is used while
@@ -62,6 +65,7 @@ struct Inner {
     /// Held for one look-up, never across a wait.
     cache: Mutex<ClipCache<String, About>>,
     flights: SingleFlight<String>,
+    decodings: Semaphore,
 }
 
 #[derive(Clone)]
@@ -70,6 +74,8 @@ struct About {
     fresh_until: Option<Instant>,
 }
 
+/// Files decoded at a time: each may take a second of a CPU, and 150 MB on its way to 77.
+const DECODINGS_MAX: usize = 3;
 /// A server's max-age is believed up to this.
 const FRESH_MAX: Duration = Duration::from_secs(24 * 3600);
 
@@ -91,13 +97,18 @@ impl Inner {
                 Err(fail(crate::webhook::code::PROTOCOL, "304 in answer to a request without a condition"))
             }
             (Download::Body { content_type, validators, cache_control, body }, _) => {
-                let kind = Kind::of(content_type.as_deref(), &body)?;
-                let decoded = tokio::task::spawn_blocking(move || kind.decode(&body)).await;
-                let clip = Arc::new(decoded.map_err(|_| fail(code::INTERNAL, "decoding the file failed"))??);
+                let clip = Arc::new(self.decode(content_type, body).await?);
                 self.keep(url, &clip, validators, cache_control.as_deref());
                 Ok(clip)
             }
         }
+    }
+
+    async fn decode(&self, content_type: Option<String>, body: Vec<u8>) -> Result<Clip, PromptFailure> {
+        let broken = |_| fail(code::INTERNAL, "decoding the file failed");
+        let _permit = self.decodings.acquire().await.map_err(|_| fail(code::INTERNAL, "decoding has ended"))?;
+        let decoded = tokio::task::spawn_blocking(move || decode(content_type.as_deref(), &body)).await;
+        decoded.map_err(broken)?.map_err(|reason| fail(code::NOT_AUDIO, reason))
     }
 
     fn keep(&self, url: String, clip: &Arc<Clip>, validators: Validators, cache_control: Option<&str>) {

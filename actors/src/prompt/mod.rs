@@ -1,16 +1,15 @@
 //! Where prompts come from: audio files fetched from a customer's server, and speech made from text.
 //! It plays nothing. Start at [`PromptLoader`] and [`SpeechEngine`].
 
-mod audio;
 mod cache;
+mod decode;
 mod espeak;
 mod flight;
-mod g711;
 mod loader;
 mod speech;
 mod voice;
-mod wav;
 
+pub use decode::decode;
 pub use espeak::{EspeakConfig, EspeakEngine};
 pub use loader::{PromptLimits, PromptLoader};
 pub use speech::{SpeechEngine, SpeechFuture};

@@ -152,6 +152,20 @@ pub const KEYS: &[Key] = &[
         "Database, sqlite:path. The key that seals passwords in it lies next to it, in <path>.key: keep both.",
     ),
     Key::new(
+        "recording",
+        "folder",
+        Kind::Text,
+        "\"recordings\"",
+        "Folder of recordings; made at start when missing. What was cut by a kill is finished there at the next start.",
+    ),
+    Key::new(
+        "recording",
+        "recordings_max",
+        Kind::Integer(0, 100_000),
+        "1000",
+        "Recordings at a time. Each takes some 120 kB of memory at 8 kHz, and an open file.",
+    ),
+    Key::new(
         "webhook",
         "allow",
         Kind::Texts,

@@ -12,7 +12,7 @@ pub use key::{KEYS, Key, Kind, example};
 pub use problem::Problem;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 
@@ -25,6 +25,7 @@ pub struct Config {
     pub media: Media,
     pub http: Http,
     pub store: Store,
+    pub recording: Recording,
     pub webhook: Webhook,
     pub limits: Limits,
     pub log: Log,
@@ -86,6 +87,13 @@ pub struct Store {
 }
 
 #[derive(Clone, Debug, PartialEq)]
+pub struct Recording {
+    pub folder: PathBuf,
+    /// At a time.
+    pub recordings_max: usize,
+}
+
+#[derive(Clone, Debug, PartialEq)]
 pub struct Webhook {
     /// Private networks webhooks may reach all the same.
     pub allow: Vec<IpNet>,
@@ -131,6 +139,7 @@ impl Default for Config {
             },
             http: Http { listen: (Ipv4Addr::LOCALHOST, 8080).into(), workers: 1, metrics_public: true },
             store: Store { url: "sqlite:tandem.db".into() },
+            recording: Recording { folder: "recordings".into(), recordings_max: 1_000 },
             webhook: Webhook { allow: Vec::new() },
             limits: Limits { calls_max: 4_000, calls_per_second: 500, drain_secs: 300, call_secs_max: 14_400 },
             log: Log { level: "info".into(), format: LogFormat::Text },

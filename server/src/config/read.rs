@@ -140,6 +140,8 @@ impl Reader<'_> {
             c.http.metrics_public = public;
         }
         self.set("store.url", &mut c.store.url, store_url);
+        self.set("recording.folder", &mut c.recording.folder, folder);
+        self.integer("recording.recordings_max", &mut c.recording.recordings_max);
         self.set_all("webhook.allow", &mut c.webhook.allow);
         self.integer("limits.calls_max", &mut c.limits.calls_max);
         self.integer("limits.calls_per_second", &mut c.limits.calls_per_second);
@@ -349,6 +351,10 @@ fn store_url(text: &str) -> Result<String, String> {
         Some(path) if !path.is_empty() => Ok(text.to_owned()),
         _ => Err(format!("{text:?} is not of the form sqlite:path")),
     }
+}
+
+fn folder(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() || text.contains('\0') { Err("is empty".into()) } else { Ok(text.into()) }
 }
 
 fn log_format(text: &str) -> Result<LogFormat, String> {

@@ -60,6 +60,8 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
         ("http.workers", "2", "2"),
         ("http.metrics_public", "false", "false"),
         ("store.url", r#""sqlite:/var/lib/tandem/t.db""#, "sqlite:/var/lib/tandem/t.db"),
+        ("recording.folder", r#""/var/lib/tandem/recordings""#, "/var/lib/tandem/recordings"),
+        ("recording.recordings_max", "9", "9"),
         ("webhook.allow", r#"["10.0.0.0/8"]"#, "10.0.0.0/8"),
         ("limits.calls_max", "5", "5"),
         ("limits.calls_per_second", "6", "6"),
@@ -75,7 +77,7 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
         assert_eq!(by_file, by_env, "{key}");
         assert_ne!(by_file, Config::default(), "{key}");
     }
-    assert_eq!(KEYS.len(), 24, "a new key belongs in the table above");
+    assert_eq!(KEYS.len(), 26, "a new key belongs in the table above");
 }
 
 #[test]
@@ -114,6 +116,7 @@ fn each_mistake_is_reported_at_its_place() {
             "[webhook]\nallow = [\"10/8\"]\n",
             "tandem.toml:2:9: webhook.allow: \"10/8\" is not a CIDR range such as 10.0.0.0/8",
         ),
+        ("[recording]\nfolder = \"\"\n", "tandem.toml:2:10: recording.folder: is empty"),
         ("[log]\nformat = \"xml\"\n", "tandem.toml:2:10: log.format: \"xml\" is neither text nor json"),
         ("[sip]\nudp = []\ntcp = []\n", "tandem.toml: sip: needs at least one address in udp or tcp"),
     ] {

@@ -1,13 +1,19 @@
 use tandem_media::control::Clip;
-use tandem_model::SampleRate;
 
-use super::g711;
+use super::gsm;
+use super::mp3;
+use super::pcm::{CHANNELS_MAX, Encoding, Endian};
 
-/// Reads a RIFF WAVE file: PCM of 8 to 32 bits, float of 32 or 64, µ-law, A-law; channels mixed down; the rate kept.
+/// Whether a file begins like RIFF WAVE.
+pub(super) fn is(bytes: &[u8]) -> bool {
+    bytes.len() >= 12 && bytes.starts_with(b"RIFF") && &bytes[8..12] == b"WAVE"
+}
+
+/// Reads a RIFF WAVE file: PCM of 8 to 32 bits, float of 32 or 64, µ-law, A-law, GSM 06.10, MP3; channels mixed down; the rate kept.
 ///
 /// A data chunk that claims more than the file holds is taken as far as it goes: writers to a pipe cannot know the
 /// length when they write the header.
-pub(super) fn read(bytes: &[u8]) -> Result<Clip, String> {
+pub(in crate::prompt) fn read(bytes: &[u8]) -> Result<Clip, String> {
     if bytes.len() < 12 || !matches!(&bytes[..4], b"RIFF" | b"RIFX" | b"RF64") || &bytes[8..12] != b"WAVE" {
         return Err("not a WAV file".to_owned());
     }
@@ -33,32 +39,27 @@ pub(super) fn read(bytes: &[u8]) -> Result<Clip, String> {
     Err("a WAV file without data".to_owned())
 }
 
-/// Rates a clip may have.
-pub(super) const RATES: std::ops::RangeInclusive<u32> = 8_000..=48_000;
+const WHAT: &str = "a WAV file";
 
-/// The numbers of the WAVE format registry.
+/// The numbers of the WAVE format registry (RFC 2361).
 const PCM: u16 = 1;
 const FLOAT: u16 = 3;
 const ALAW: u16 = 6;
 const ULAW: u16 = 7;
+const GSM: u16 = 0x31;
+const MP3: u16 = 0x55;
 const EXTENSIBLE: u16 = 0xfffe;
 
-#[derive(Clone, Copy)]
-enum Encoding {
-    Unsigned8,
-    /// Little-endian integers of this many bytes, significant bits on top.
-    Signed(usize),
-    Float32,
-    Float64,
-    Alaw,
-    Ulaw,
+struct Format {
+    coding: Coding,
+    channels: usize,
+    rate: u32,
 }
 
-#[derive(Clone, Copy)]
-struct Format {
-    encoding: Encoding,
-    channels: usize,
-    rate: SampleRate,
+enum Coding {
+    Pcm(Encoding),
+    Gsm,
+    Mp3,
 }
 
 impl Format {
@@ -72,18 +73,17 @@ impl Format {
             (EXTENSIBLE, Some(sub)) => u16::from_le_bytes([sub[0], sub[1]]),
             (tag, _) => tag,
         };
-        if !RATES.contains(&rate) {
-            return Err(format!("a WAV file of {rate} Hz; {} to {} Hz can be played", RATES.start(), RATES.end()));
-        }
-        if !(1..=8).contains(&channels) {
+        if !(1..=CHANNELS_MAX).contains(&channels) {
             return Err(format!("a WAV file of {channels} channels"));
         }
         let bytes = align / channels;
-        let encoding = match (tag, bits, bytes) {
+        let pcm = match (tag, bits, bytes) {
+            (GSM, ..) if channels == 1 => return Ok(Format { coding: Coding::Gsm, channels, rate }),
+            (MP3, ..) => return Ok(Format { coding: Coding::Mp3, channels, rate }),
             (PCM, 1..=8, 1) => Encoding::Unsigned8,
-            (PCM, 9..=32, 2..=4) if usize::from(bits) <= bytes * 8 => Encoding::Signed(bytes),
-            (FLOAT, 32, 4) => Encoding::Float32,
-            (FLOAT, 64, 8) => Encoding::Float64,
+            (PCM, 9..=32, 2..=4) if usize::from(bits) <= bytes * 8 => Encoding::Signed(bytes, Endian::Little),
+            (FLOAT, 32, 4) => Encoding::Float32(Endian::Little),
+            (FLOAT, 64, 8) => Encoding::Float64(Endian::Little),
             (ALAW, 8, 1) => Encoding::Alaw,
             (ULAW, 8, 1) => Encoding::Ulaw,
             _ => return Err(format!("a WAV file of format {tag} with {bits} bits, which cannot be played")),
@@ -91,56 +91,24 @@ impl Format {
         if align % channels != 0 {
             return Err("a WAV file with a broken block size".to_owned());
         }
-        Ok(Format { encoding, channels, rate: SampleRate(rate) })
+        Ok(Format { coding: Coding::Pcm(pcm), channels, rate })
     }
 
     fn decode(self, data: &[u8]) -> Result<Clip, String> {
-        let frame_bytes = self.encoding.bytes() * self.channels;
-        let samples: Vec<i16> = data.chunks_exact(frame_bytes).map(|frame| self.mixed(frame)).collect();
-        if samples.is_empty() {
-            return Err("a WAV file without a sample".to_owned());
-        }
-        Ok(Clip { rate: self.rate, samples })
-    }
-
-    fn mixed(self, frame: &[u8]) -> i16 {
-        let sum: i32 =
-            frame.chunks_exact(self.encoding.bytes()).map(|sample| i32::from(self.encoding.sample(sample))).sum();
-        (sum / self.channels as i32) as i16
-    }
-}
-
-impl Encoding {
-    fn bytes(self) -> usize {
-        match self {
-            Encoding::Unsigned8 | Encoding::Alaw | Encoding::Ulaw => 1,
-            Encoding::Signed(bytes) => bytes,
-            Encoding::Float32 => 4,
-            Encoding::Float64 => 8,
+        match self.coding {
+            Coding::Pcm(encoding) => encoding.read(WHAT, self.rate, self.channels, data),
+            Coding::Gsm => gsm::read_pairs(WHAT, self.rate, data),
+            // Frames carry their own rate and channels.
+            Coding::Mp3 => mp3::read(data),
         }
     }
-
-    /// `bytes` holds exactly one sample.
-    fn sample(self, bytes: &[u8]) -> i16 {
-        match self {
-            Encoding::Unsigned8 => (i16::from(bytes[0]) - 128) << 8,
-            Encoding::Signed(n) => i16::from_le_bytes([bytes[n - 2], bytes[n - 1]]),
-            Encoding::Float32 => bytes.try_into().map_or(0, |b| from_float(f64::from(f32::from_le_bytes(b)))),
-            Encoding::Float64 => bytes.try_into().map_or(0, |b| from_float(f64::from_le_bytes(b))),
-            Encoding::Alaw => g711::alaw(bytes[0]),
-            Encoding::Ulaw => g711::ulaw(bytes[0]),
-        }
-    }
-}
-
-/// Saturates; a NaN is silence, which is what the cast makes of it.
-fn from_float(value: f64) -> i16 {
-    (value * 32_768.0).round() as i16
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tandem_model::SampleRate;
+
     use hound::{SampleFormat, WavSpec, WavWriter};
     use std::io::Cursor;
 
@@ -168,7 +136,7 @@ mod tests {
         bytes.extend(tag.to_le_bytes());
         bytes.extend(channels.to_le_bytes());
         bytes.extend(rate.to_le_bytes());
-        bytes.extend((rate * u32::from(align)).to_le_bytes());
+        bytes.extend(rate.wrapping_mul(u32::from(align)).to_le_bytes());
         bytes.extend(align.to_le_bytes());
         bytes.extend(bits.to_le_bytes());
         bytes.extend(b"data");
@@ -225,6 +193,10 @@ mod tests {
             (b"RIFF\0\0\0\0WAVEdata\x02\0\0\0ab".to_vec(), "before their format"),
             (b"RIFF\0\0\0\0WAVEfmt \x02\0\0\0ab".to_vec(), "short format"),
             (file(2, 1, 8_000, 4, b"abcd"), "format 2"),
+            (file(0x31, 2, 8_000, 0, &[0; 65]), "format 49"),
+            (file(0x31, 1, 8_000, 0, &[0; 64]), "without a sample"),
+            (file(0x55, 1, 8_000, 0, &[0; 64]), "not an MP3"),
+            (file(1, 1, 1_000_000_000, 16, b"abcd"), "1000000000 Hz"),
             (file(1, 0, 8_000, 16, b"abcd"), "0 channels"),
             (file(1, 9, 8_000, 16, b"abcd"), "9 channels"),
             (file(1, 1, 4_000, 16, b"abcd"), "4000 Hz"),

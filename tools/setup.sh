@@ -56,11 +56,12 @@ if ! command -v cargo >/dev/null; then
     exit 1
 fi
 
-# The published client libraries, in environments of their own: one pins an old version of the other.
+# The published client libraries and the codec ours is compared with, in environments of their own: one pins an old version
+# of another.
 python_client() {
     local name=$1 version=$2 home=target/venv/$1
     if [[ -f $home/.installed-$version ]]; then return; fi
-    say "installing the Python client $name $version"
+    say "installing the Python package $name $version"
     rm -rf "$home"
     mkdir -p target/venv
     /usr/bin/python3 -m venv "$home"
@@ -71,4 +72,5 @@ python_client() {
 if [[ $goal == test ]]; then
     python_client twilio 9.13.0
     python_client signalwire 2.1.1
+    python_client G722 1.2.8
 fi

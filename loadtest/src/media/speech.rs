@@ -16,7 +16,7 @@ pub fn opus() -> Result<Vec<Vec<u8>>, CodecError> {
 }
 
 fn encoded(codec: CodecId, rate: SampleRate) -> Result<Vec<Vec<u8>>, CodecError> {
-    let settings = EncoderSettings { rate, ptime: Ptime(20), fmtp: "useinbandfec=1", complexity: 5 };
+    let settings = EncoderSettings { fmtp: "useinbandfec=1", ..EncoderSettings::new(rate, Ptime(20)) };
     let mut encoder = (CodecSpec::by_id(codec).encoder)(&settings)?;
     let frames = spoken(rate);
     frames

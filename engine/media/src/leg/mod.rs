@@ -12,6 +12,7 @@
 //! Each step is one function of that name. A leg knows nothing of its neighbours: the shard carries what one hears to the other.
 
 mod cursor;
+mod encoding;
 mod play;
 mod playback;
 mod receive;
@@ -40,7 +41,7 @@ pub(crate) use receive::Heard;
 use receive::Receiver;
 use report::Reporter;
 use send::Sender;
-pub(crate) use send::{COMPLEXITY, encoder_rate};
+pub(crate) use send::encoder_rate;
 use stream::Stream;
 pub(crate) use taps::Taps;
 pub(crate) use turn::{NtpClock, Scratch, Turn};

@@ -1,4 +1,4 @@
-use tandem_codecs::CodecId;
+use tandem_codecs::CodecSpec;
 use tandem_model::{LegId, SampleRate, Timestamp};
 
 use super::{Batch, Link, Shard, Slot};
@@ -88,7 +88,7 @@ impl Shard {
         let spec = |slot: Slot| self.place(slot).and_then(|p| p.leg.spec());
         match (spec(slot), self.partner(slot).and_then(spec)) {
             (Some(from), Some(to)) if passes_through(from, to) => Listener::Relay,
-            (Some(from), Some(to)) => Listener::Transcode(common_rate(from.codec, to.codec)),
+            (Some(from), Some(to)) => Listener::Transcode(common_rate(from, to)),
             _ => Listener::Nobody,
         }
     }
@@ -99,10 +99,9 @@ fn passes_through(from: &LegSpec, to: &LegSpec) -> bool {
     from.codec == to.codec && from.ptime == to.ptime
 }
 
-/// The rate both ends of a transcoded bridge work at: libopus gives and takes the narrow one, so nothing is resampled.
-fn common_rate(from: CodecId, to: CodecId) -> SampleRate {
-    match (from, to) {
-        (CodecId::Opus, CodecId::Opus) => SampleRate::HZ_48000,
-        (CodecId::Pcmu | CodecId::Pcma, _) | (_, CodecId::Pcmu | CodecId::Pcma) => SampleRate::HZ_8000,
-    }
+/// The rate to decode `from` to for `to`: the lowest that holds all that one sends and the other plays. Codecs that can give
+/// and take several rates do so, and where they have none in common the sender resamples.
+fn common_rate(from: &LegSpec, to: &LegSpec) -> SampleRate {
+    let [speaks, hears] = [from, to].map(|leg| CodecSpec::by_id(leg.codec));
+    speaks.rate_for(speaks.far_end(&from.fmtp).captures.min(hears.far_end(&to.fmtp).plays))
 }

@@ -56,6 +56,10 @@ impl Encoding {
         whole
     }
 
+    pub fn frame(&self) -> &[i16] {
+        &self.frame
+    }
+
     /// Encodes the frame; 0 when the codec has nothing to send for it, None when it cannot.
     pub fn encode(&mut self, payload: &mut [u8]) -> Option<usize> {
         self.encoder.encode(&self.frame, payload).ok()

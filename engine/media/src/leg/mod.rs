@@ -13,6 +13,7 @@
 
 mod cursor;
 mod encoding;
+mod noise;
 mod play;
 mod playback;
 mod receive;
@@ -175,7 +176,13 @@ impl Leg {
 
     /// The play spine, for the listener and the taps: one tick of what this leg hears into `turn.scratch.tick`.
     pub fn hear_tick(&mut self, turn: &mut Turn<'_>) -> Option<(usize, SampleRate)> {
-        let heard = self.play_out(turn);
+        let heard = match self.play_out(turn) {
+            Some(played) => {
+                self.audio_was_played();
+                Some(played)
+            }
+            None => self.play_noise(turn),
+        };
         if let Some((samples, rate)) = heard {
             self.taps.inbound(&turn.scratch.tick[..samples], rate);
         }

@@ -9,6 +9,7 @@ use super::receive::{Content, Heard};
 use super::relay::{Mapped, Relay};
 use super::{Leg, Turn, clock_hz, packet_time};
 use crate::control::LegSpec;
+use crate::noise::{SilenceSuppressor, Verdict};
 use crate::rtp::{RTP_HEADER_BYTES, RtpHeader, write_header};
 use crate::shard::{Component, PACKET_ROOM};
 use crate::srtp::{Protector, SrtpError, TAIL_ROOM};
@@ -23,13 +24,23 @@ pub(super) struct Sender {
     encoding: Option<Box<Encoding>>,
     /// Nothing was sent for the last packet time, because nobody spoke: what comes next begins a talk spurt.
     silent: bool,
+    /// Where comfort noise is sent instead of silence.
+    suppressor: Option<Box<SilenceSuppressor>>,
     relay: Option<Relay>,
     pub digits: u64,
 }
 
 impl Sender {
     pub fn new(entropy: &mut dyn Entropy) -> Self {
-        Sender { cursor: Cursor::new(entropy), protector: None, encoding: None, silent: false, relay: None, digits: 0 }
+        Sender {
+            cursor: Cursor::new(entropy),
+            protector: None,
+            encoding: None,
+            silent: false,
+            suppressor: None,
+            relay: None,
+            digits: 0,
+        }
     }
 
     pub fn configure(&mut self, before: Option<&LegSpec>, spec: &LegSpec) {
@@ -44,6 +55,10 @@ impl Sender {
         if !same {
             self.encoding = None;
             self.relay = None;
+        }
+        let suppresses = |s: &LegSpec| s.suppress_silence && s.comfort_noise.is_some();
+        if !same || before.map(suppresses) != Some(suppresses(spec)) {
+            self.suppressor = suppresses(spec).then(|| Box::new(SilenceSuppressor::new(spec_ptime(spec))));
         }
     }
 
@@ -96,6 +111,16 @@ impl Leg {
         }
         let payload_type = match (heard.content, spec.dtmf) {
             (Content::Audio, _) => spec.payload_type_send,
+            (Content::Noise, _) => match spec.comfort_noise {
+                Some(agreed) => agreed.send,
+                None => {
+                    // The shard decodes for such a peer from now on; this one description it will not miss.
+                    if let Some(relay) = &mut self.sender.relay {
+                        relay.skip(heard);
+                    }
+                    return;
+                }
+            },
             (Content::Event { clock_hz, .. }, Some(dtmf)) if dtmf.clock_hz == clock_hz => dtmf.payload_type_send,
             (Content::Event { digit, .. }, _) => {
                 if let Some(relay) = &mut self.sender.relay {
@@ -203,6 +228,21 @@ impl Leg {
     fn send_frame(&mut self, turn: &mut Turn<'_>, encoding: &mut Encoding) {
         let Some(spec) = self.spec.as_deref() else { return };
         let frame = self.next_frame(turn, spec);
+        let verdict = self.sender.suppressor.as_mut().map_or(Verdict::Speech, |s| s.judge(turn.now, encoding.frame()));
+        match (verdict, spec.comfort_noise) {
+            (Verdict::Describe(noise), Some(agreed)) => {
+                let frame = Frame { payload_type: agreed.send, marker: false, ..frame };
+                self.packetise(turn, frame, |room| noise.write(room).ok_or(DropReason::SendFailed));
+                self.sender.silent = true;
+                return;
+            }
+            (Verdict::Nothing, Some(_)) => {
+                self.sender.cursor.pass(turn.now, frame.timestamp, frame.units);
+                self.sender.silent = true;
+                return;
+            }
+            (Verdict::Speech | Verdict::Describe(_) | Verdict::Nothing, _) => {}
+        }
         let mut silent = false;
         let sent = self.try_packetise(turn, frame, |room| match encoding.encode(room) {
             Some(0) => {

@@ -3,7 +3,7 @@ use tandem_model::{LegId, SampleRate, Timestamp};
 
 use super::{Batch, Link, Shard, Slot};
 use crate::control::LegSpec;
-use crate::leg::Listener;
+use crate::leg::{Heard, Listener};
 
 impl Shard {
     pub(super) fn bridge(&mut self, now: Timestamp, a: LegId, b: LegId, batch: &mut Batch) {
@@ -81,13 +81,34 @@ impl Shard {
         wanted(slot).max(self.partner(slot).and_then(wanted))
     }
 
+    /// A relay gives way to decoding with the first comfort noise that the partner would not understand.
+    pub(super) fn noise_may_rewire(
+        &mut self,
+        slot: Slot,
+        partner: Slot,
+        heard: &Heard,
+        now: Timestamp,
+        batch: &mut Batch,
+    ) {
+        let to = self.place(partner).and_then(|place| place.leg.spec());
+        if heard.is_noise() && !self.is_transcoded(slot) && to.is_some_and(|to| self.needs_noise_made(slot, to)) {
+            self.wire(slot, now, batch);
+        }
+    }
+
+    /// The leg's peer tells of silence in a way that `to` did not agree to understand: somebody has to make the noise. Only a
+    /// peer that really does so costs its partner the relay.
+    pub(super) fn needs_noise_made(&self, slot: Slot, to: &LegSpec) -> bool {
+        to.comfort_noise.is_none() && self.place(slot).is_some_and(|place| place.leg.speaks_of_noise())
+    }
+
     fn listener_of(&self, slot: Slot) -> Listener {
         if let Link::Mix(at) = self.link(slot) {
             return self.mix_rate(at).map_or(Listener::Nobody, Listener::Transcode);
         }
         let spec = |slot: Slot| self.place(slot).and_then(|p| p.leg.spec());
         match (spec(slot), self.partner(slot).and_then(spec)) {
-            (Some(from), Some(to)) if passes_through(from, to) => Listener::Relay,
+            (Some(from), Some(to)) if passes_through(from, to) && !self.needs_noise_made(slot, to) => Listener::Relay,
             (Some(from), Some(to)) => Listener::Transcode(common_rate(from, to)),
             _ => Listener::Nobody,
         }

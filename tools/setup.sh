@@ -77,6 +77,8 @@ if [[ $goal == test ]]; then
     # The published client libraries.
     python_package twilio 9.13.0
     python_package signalwire 2.1.1
+    # The codec ours is compared with.
+    python_package G722 1.2.8
 fi
 if [[ $goal == compare ]]; then
     # ITU-T P.862, built from source, and what it takes samples as.

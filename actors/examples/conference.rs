@@ -123,7 +123,7 @@ fn packet(codec: CodecId, sequence: u16, ssrc: u32, payload: &[u8]) -> Vec<u8> {
 }
 
 fn encoded(codec: CodecId, amplitude: f32) -> Result<Vec<Vec<u8>>, tandem_codecs::CodecError> {
-    let settings = EncoderSettings { rate: SampleRate::HZ_8000, ptime: Ptime(20), fmtp: "", complexity: 5 };
+    let settings = EncoderSettings::new(SampleRate::HZ_8000, Ptime(20));
     let mut encoder = (CodecSpec::by_id(codec).encoder)(&settings)?;
     let sample = |n: usize| ((n as f32 * 0.35).sin() * amplitude) as i16;
     (0..50)

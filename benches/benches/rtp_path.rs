@@ -128,7 +128,7 @@ fn paths(c: &mut Criterion) {
         ("transcode Opus to PCMU", CodecId::Opus, CodecId::Pcmu, false),
     ] {
         let codec = CodecSpec::by_id(from);
-        let settings = EncoderSettings { rate: SampleRate::HZ_8000, ptime: Ptime(20), fmtp: "", complexity: 5 };
+        let settings = EncoderSettings::new(SampleRate::HZ_8000, Ptime(20));
         let mut encoder = (codec.encoder)(&settings).expect("8 kHz");
         let payloads: Vec<Vec<u8>> = (0..50)
             .map(|frame| {

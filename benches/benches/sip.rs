@@ -6,9 +6,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use tandem_benches::{addr, fixtures};
+use tandem_codecs::{CodecId, CodecSpec, Tuning};
 use tandem_laml::{Script, ScriptConfig};
 use tandem_model::{SeedEntropy, SrtpSuite, Timestamp};
-use tandem_sdp::{Capabilities, CodecOffer, Encryption, LocalMedia, Preference};
+use tandem_sdp::{Capabilities, CodecOffer, ComfortNoise, Encryption, LocalMedia, Preference};
 use tandem_sip::auth::{Account, Challenge, Challenger, Role, Secrets, ha1_pair};
 use tandem_sip::message::Message;
 
@@ -103,16 +104,23 @@ fn digest(c: &mut Criterion) {
 fn sdp(c: &mut Criterion) {
     let offer = fixtures::OFFER.as_bytes();
     c.bench_function("sdp/parse offer", |b| b.iter(|| tandem_sdp::parse(black_box(offer))));
-    let codec = |name: &str, clock_hz, channels, payload_type| CodecOffer {
-        name: name.to_owned(),
-        clock_hz,
-        channels,
-        payload_type,
-        fmtp: String::new(),
+    let codec = |id: CodecId| {
+        let spec = CodecSpec::by_id(id);
+        CodecOffer {
+            name: spec.name.to_owned(),
+            clock_hz: spec.clock_hz,
+            channels: spec.channels,
+            any_channels: spec.any_channels,
+            ptimes_ms: spec.ptimes_ms,
+            comfort_noise: spec.comfort_noise,
+            payload_type: spec.default_payload_type,
+            fmtp: (spec.fmtp)(&Tuning::default()),
+        }
     };
     let capabilities = Capabilities {
-        codecs: vec![codec("PCMU", 8_000, 1, 0), codec("PCMA", 8_000, 1, 8), codec("opus", 48_000, 2, 96)],
+        codecs: [CodecId::Pcmu, CodecId::Pcma, CodecId::Opus].map(codec).to_vec(),
         dtmf: true,
+        comfort_noise: ComfortNoise::Accept,
         ptime_ms: 20,
         encryption: Encryption::Optional,
         suites: SrtpSuite::ALL.to_vec(),

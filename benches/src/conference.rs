@@ -75,7 +75,7 @@ impl Conference {
 
 /// A second of a steady voice.
 fn encoded(codec: CodecId, amplitude: f32) -> Vec<Vec<u8>> {
-    let settings = EncoderSettings { rate: SampleRate::HZ_8000, ptime: Ptime(20), fmtp: "", complexity: 5 };
+    let settings = EncoderSettings::new(SampleRate::HZ_8000, Ptime(20));
     let mut encoder = (CodecSpec::by_id(codec).encoder)(&settings).expect("8 kHz");
     let sample = |n: usize| (((n as f32 * 0.35).sin() + (n as f32 * 0.7).sin()) * amplitude / 2.0) as i16;
     (0..50)

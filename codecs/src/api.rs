@@ -2,14 +2,6 @@ use std::fmt;
 
 use tandem_model::SampleRate;
 
-/// The codecs of the registry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum CodecId {
-    Pcmu,
-    Pcma,
-    Opus,
-}
-
 /// One stream's decoder. No call allocates after construction.
 pub trait Decoder: Send {
     /// The rate of the PCM it gives.
@@ -40,7 +32,8 @@ pub trait Encoder: Send {
     /// The rate of the PCM it takes.
     fn rate(&self) -> SampleRate;
 
-    /// Encodes one frame (`rate × ptime` samples); returns the bytes written.
+    /// Encodes one frame (`rate × ptime` samples); returns the bytes written. 0: there is nothing to send for this packet
+    /// time, because the codec leaves silence out and the far end agreed (RFC 7587 section 3.1.3).
     fn encode(&mut self, pcm: &[i16], payload: &mut [u8]) -> Result<usize, CodecError>;
 
     /// What the far end loses, 0..100 %, for codecs that can protect themselves.

@@ -3,8 +3,13 @@
 
 mod api;
 mod g711;
+mod g722;
+mod l16;
 mod opus;
 mod registry;
+mod settings;
 
-pub use api::{CodecError, CodecId, Decoder, Encoder};
-pub use registry::{CODECS, CodecSpec, EncoderSettings, LamlCodec};
+pub use api::{CodecError, Decoder, Encoder};
+pub use opus::OpusTuning;
+pub use registry::{CODECS, CodecId, CodecSpec, Impairment, LamlCodec};
+pub use settings::{EncoderSettings, FarEnd, Tuning};

@@ -64,7 +64,7 @@ fn all_codes_and_all_samples_are_as_g711_has_them() {
     for (id, scale) in [(CodecId::Pcmu, 4), (CodecId::Pcma, 8)] {
         let values = outputs(id);
         let spec = CodecSpec::by_id(id);
-        let settings = EncoderSettings { rate: SampleRate::HZ_8000, ptime: Ptime(20), fmtp: "", complexity: 0 };
+        let settings = EncoderSettings::new(SampleRate::HZ_8000, Ptime(20));
         let mut encoder = (spec.encoder)(&settings).expect("runs at 8 kHz");
         let mut decoder = (spec.decoder)(SampleRate::HZ_8000).expect("runs at 8 kHz");
 

@@ -240,7 +240,7 @@ fn leg_env(config: &Config, listening: &[Endpoint], media_address: IpAddr) -> Le
             sent_by.push((listen.transport, host_of(listen)));
         }
     }
-    LegEnv { sent_by, media_address, user_agent: USER_AGENT.to_owned() }
+    LegEnv { sent_by, media_address, user_agent: USER_AGENT.to_owned(), codecs: config.media.codecs }
 }
 
 fn has_port(host: &str) -> bool {

@@ -5,7 +5,7 @@ mod law;
 
 use tandem_model::SampleRate;
 
-use crate::{CodecError, CodecId, CodecSpec, Decoder, Encoder, EncoderSettings};
+use crate::{CodecError, CodecId, CodecSpec, Decoder, Encoder, EncoderSettings, Impairment};
 use law::Law;
 
 /// µ-law (RFC 3551 section 4.5.14, payload type 0).
@@ -14,10 +14,17 @@ pub(crate) const PCMU: CodecSpec = CodecSpec {
     name: "PCMU",
     clock_hz: 8_000,
     channels: 1,
+    any_channels: false,
     static_payload_type: Some(0),
     default_payload_type: 0,
-    default_fmtp: "",
+    fmtp: |_| String::new(),
+    far_end: None,
     natural_rate: SampleRate::HZ_8000,
+    rates: &[SampleRate::HZ_8000],
+    ptimes_ms: &[10, 20, 30, 40, 50, 60],
+    comfort_noise: true,
+    // G.113 table I.4, with concealment.
+    impairment: Impairment { ie: 0.0, bpl: 25.1 },
     decoder: |rate| decoder(&law::MU, rate),
     encoder: |settings| encoder(&law::MU, settings),
 };

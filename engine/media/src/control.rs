@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tandem_codecs::{CodecId, CodecSpec};
+use tandem_codecs::{CodecId, CodecSpec, Tuning};
 use tandem_model::{LegId, Ptime, SampleRate, SrtpKey};
 
 use crate::rtcp::VoipMetrics;
@@ -196,9 +196,15 @@ pub struct LegSpec {
     pub payload_type_receive: u8,
     /// The remote's fmtp for the codec, as it stood in the description ("" when absent).
     pub fmtp: String,
+    /// How we encode where the remote leaves it open.
+    pub tuning: Tuning,
     /// Packet time to send with.
     pub ptime: Ptime,
     pub dtmf: Option<DtmfFormat>,
+    /// Comfort noise (RFC 3389) beside the codec, on its clock: what comes is played.
+    pub comfort_noise: Option<PayloadTypes>,
+    /// Where comfort noise was agreed, we too send it instead of silence.
+    pub suppress_silence: bool,
     /// We send to the remote (its direction allows it).
     pub send: bool,
     /// We take what it sends.
@@ -210,7 +216,7 @@ pub struct LegSpec {
 }
 
 impl LegSpec {
-    /// Plain RTP both ways, 20 ms packets under the codec's usual payload type, without telephone-events; rtcp-mux at `remote`.
+    /// Plain RTP both ways, packets of 20 ms (or the most the codec has) under the codec's usual payload type, without telephone-events; rtcp-mux at `remote`.
     pub fn new(codec: CodecId, remote: Option<SocketAddr>) -> Self {
         let payload_type = CodecSpec::by_id(codec).default_payload_type;
         LegSpec {
@@ -224,14 +230,24 @@ impl LegSpec {
             payload_type_send: payload_type,
             payload_type_receive: payload_type,
             fmtp: String::new(),
-            ptime: Ptime(20),
+            tuning: Tuning::default(),
+            ptime: CodecSpec::by_id(codec).ptime_for(Ptime(20)),
             dtmf: None,
+            comfort_noise: None,
+            suppress_silence: false,
             send: true,
             receive: true,
             srtp: None,
             srtp_inbound_more: Vec::new(),
         }
     }
+}
+
+/// The numbers of one format, each as its receiver gave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PayloadTypes {
+    pub send: u8,
+    pub receive: u8,
 }
 
 /// telephone-event payload types (RFC 4733).

@@ -7,6 +7,7 @@ pub mod dtmf;
 pub mod jitter;
 mod leg;
 pub mod mix;
+pub mod noise;
 pub mod record;
 pub mod resample;
 pub mod rtcp;

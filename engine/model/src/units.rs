@@ -9,6 +9,7 @@ pub struct SampleRate(pub u32);
 impl SampleRate {
     pub const HZ_8000: SampleRate = SampleRate(8_000);
     pub const HZ_16000: SampleRate = SampleRate(16_000);
+    pub const HZ_24000: SampleRate = SampleRate(24_000);
     pub const HZ_48000: SampleRate = SampleRate(48_000);
 
     /// Samples in `ptime`.

@@ -24,6 +24,8 @@ pub struct Agreement {
     /// Milliseconds per packet to send with: 10..60, and one the codec has.
     pub ptime_ms: u8,
     pub dtmf: Option<AgreedDtmf>,
+    /// Comfort noise (RFC 3389) beside the codec, on its clock.
+    pub comfort_noise: Option<AgreedNoise>,
     /// We send.
     pub send: bool,
     /// We take what the peer sends.
@@ -57,6 +59,13 @@ pub struct AgreedDtmf {
     pub payload_type_send: u8,
     pub payload_type_receive: u8,
     pub clock_hz: u32,
+}
+
+/// Comfort noise with the numbers both ends gave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AgreedNoise {
+    pub payload_type_send: u8,
+    pub payload_type_receive: u8,
 }
 
 /// SDES keys, both ways.

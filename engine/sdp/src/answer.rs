@@ -7,8 +7,8 @@ use crate::offer::allowed_suites;
 use crate::transport::Transport;
 use crate::write::{AudioLine, Writer, WrittenFormat};
 use crate::{
-    AgreedFormat, AgreedSrtp, Agreement, Capabilities, Crypto, Description, Direction, Encryption, Layout, LineShape,
-    LocalMedia, Media, Preference, Refusal,
+    AgreedFormat, AgreedSrtp, Agreement, Capabilities, ComfortNoise, Crypto, Description, Direction, Encryption,
+    Layout, LineShape, LocalMedia, Media, Preference, Refusal,
 };
 
 /// Answers the peer's offer (RFC 3264 section 6): one audio line is taken with one codec and its telephone-event, all
@@ -29,17 +29,21 @@ pub fn answer(
         Some((theirs.tag, AgreedSrtp::new(outbound, theirs)?))
     });
     let codec = choice.codec;
+    let ours = formats::ours(&capabilities.codecs, &codec);
     let dtmf = formats::dtmf(media, codec.clock_hz, |theirs| capabilities.dtmf.then_some(theirs.payload_type));
+    let noise = capabilities.comfort_noise != ComfortNoise::Off;
+    let comfort_noise = formats::comfort_noise(media, ours, |theirs| noise.then_some(theirs.payload_type));
     let agreement = Agreement {
         remote_rtp: choice.transport.remote_rtp,
         remote_rtcp: choice.transport.remote_rtcp,
         rtcp_mux: choice.rtcp_mux,
         rtcp_rsize: capabilities.rtcp_rsize && media.rtcp_rsize,
         rtcp_xr: capabilities.rtcp_xr.and(media.rtcp_xr),
-        ptime_ms: formats::ptime_ms(media, capabilities.ptime_ms, &codec.name),
+        ptime_ms: formats::ptime_ms(media, capabilities.ptime_ms, ours),
         codec,
         common: choice.common,
         dtmf,
+        comfort_noise,
         send: choice.transport.send,
         receive: choice.transport.receive,
         srtp: srtp.as_ref().map(|(_, keys)| keys.clone()),
@@ -132,11 +136,7 @@ fn write(
 ) -> Bytes {
     let codec = &agreement.codec;
     // Our own parameters: they speak of our receiver.
-    let fmtp = capabilities
-        .codecs
-        .iter()
-        .find(|c| c.name == codec.name && c.clock_hz == codec.clock_hz && c.channels == codec.channels)
-        .map_or("", |c| &c.fmtp);
+    let fmtp = formats::ours(&capabilities.codecs, codec).map_or("", |c| &c.fmtp);
     let mut formats = vec![WrittenFormat {
         payload_type: codec.payload_type_receive,
         name: &codec.name,
@@ -145,6 +145,8 @@ fn write(
         fmtp,
     }];
     formats.extend(agreement.dtmf.map(|d| WrittenFormat::telephone_event(d.payload_type_receive, d.clock_hz)));
+    let noise = agreement.comfort_noise;
+    formats.extend(noise.map(|n| WrittenFormat::comfort_noise(n.payload_type_receive, codec.clock_hz)));
     let keys: Vec<_> = tag.into_iter().zip(agreement.srtp.iter().map(|s| s.outbound.clone())).collect();
     let audio = AudioLine {
         proto: media.proto.as_str(),

@@ -11,6 +11,7 @@ pub struct Capabilities {
     pub codecs: Vec<CodecOffer>,
     /// Speak telephone-event (RFC 4733) beside the codec, events 0-15.
     pub dtmf: bool,
+    pub comfort_noise: ComfortNoise,
     /// Milliseconds per packet we like, 10..60.
     pub ptime_ms: u8,
     pub encryption: Encryption,
@@ -40,7 +41,12 @@ impl Capabilities {
             clock_hz: d.clock_hz,
             payload_type: d.payload_type_receive,
         });
-        let agreed: Vec<Pin> = formats.chain(dtmf).collect();
+        let noise = agreement.comfort_noise.iter().map(|n| Pin {
+            name: "CN".to_owned(),
+            clock_hz: agreement.codec.clock_hz,
+            payload_type: n.payload_type_receive,
+        });
+        let agreed: Vec<Pin> = formats.chain(dtmf).chain(noise).collect();
         self.pins.retain(|old| !agreed.iter().any(|new| old.same_format(new) || old.payload_type == new.payload_type));
         self.pins.extend(agreed);
     }
@@ -54,10 +60,35 @@ pub struct CodecOffer {
     /// RTP clock.
     pub clock_hz: u32,
     pub channels: u8,
+    /// Taken however many channels the peer writes.
+    pub any_channels: bool,
+    /// Milliseconds of the packets it can send, ascending.
+    pub ptimes_ms: &'static [u8],
+    /// Comfort noise (RFC 3389) may go beside it.
+    pub comfort_noise: bool,
     /// The number we like for it: its static one, or one of 96..127.
     pub payload_type: u8,
     /// What we say of our receiver; empty says nothing.
     pub fmtp: String,
+}
+
+impl CodecOffer {
+    /// The longest packet time that is not above `liked_ms`, else the shortest.
+    pub(crate) fn ptime_ms(&self, liked_ms: u16) -> u8 {
+        let fits = self.ptimes_ms.iter().copied().rfind(|ms| u16::from(*ms) <= liked_ms);
+        fits.or(self.ptimes_ms.first().copied()).unwrap_or(20)
+    }
+}
+
+/// Whether silence may be told instead of sent (RFC 3389).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ComfortNoise {
+    /// Never spoken of.
+    Off,
+    /// Taken when the peer offers it. Our own offers leave it out, so that no peer stops sending because of us.
+    Accept,
+    /// Offered too.
+    Offer,
 }
 
 /// A payload type that stays with its format while the session lasts.
@@ -135,6 +166,6 @@ pub enum Preference<'a> {
     Offered,
     /// The order of [`Capabilities::codecs`].
     Ours,
-    /// The first of these encoding names that is common, else the peer's order.
-    First(&'a [&'a str]),
+    /// The first of these encoding names and clocks that is common, else the peer's order.
+    First(&'a [(&'a str, u32)]),
 }

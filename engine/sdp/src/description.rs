@@ -184,6 +184,11 @@ impl Format {
     pub fn is_telephone_event(&self) -> bool {
         self.name.eq_ignore_ascii_case("telephone-event")
     }
+
+    /// RFC 3389 section 4.
+    pub fn is_comfort_noise(&self) -> bool {
+        self.name.eq_ignore_ascii_case("CN")
+    }
 }
 
 /// `a=rtcp` (RFC 3605).

@@ -1,8 +1,9 @@
-use crate::{AgreedDtmf, AgreedFormat, Capabilities, CodecOffer, Format, Media, Preference};
+use crate::{AgreedDtmf, AgreedFormat, AgreedNoise, Capabilities, CodecOffer, ComfortNoise, Format, Media, Preference};
 
 /// Dynamic payload types (RFC 3551 section 6).
 const DYNAMIC: std::ops::RangeInclusive<u8> = 96..=127;
 const TELEPHONE_EVENT: &str = "telephone-event";
+const COMFORT_NOISE: &str = "CN";
 /// Digits 0-9, `*`, `#`, A-D (RFC 4733 section 3.2).
 pub(crate) const DTMF_EVENTS: &str = "0-15";
 
@@ -12,6 +13,8 @@ pub(crate) struct PayloadMap {
     pub codecs: Vec<CodecOffer>,
     /// Payload type and clock of each telephone-event.
     pub events: Vec<(u8, u32)>,
+    /// The same of comfort noise.
+    pub noises: Vec<(u8, u32)>,
 }
 
 impl PayloadMap {
@@ -35,6 +38,20 @@ impl PayloadMap {
             let liked = if clock_hz == 8_000 { 101 } else { 110 };
             if let Some(number) = assign(capabilities, &mut taken, TELEPHONE_EVENT, clock_hz, liked) {
                 map.events.push((number, clock_hz));
+            }
+        }
+        let mut clocks: Vec<u32> = Vec::new();
+        for codec in map.codecs.iter().filter(|c| c.comfort_noise && capabilities.comfort_noise == ComfortNoise::Offer)
+        {
+            if !clocks.contains(&codec.clock_hz) {
+                clocks.push(codec.clock_hz);
+            }
+        }
+        for clock_hz in clocks {
+            // RFC 3551 table 4 has a number for 8 kHz alone.
+            let liked = if clock_hz == 8_000 { 13 } else { 105 };
+            if let Some(number) = assign(capabilities, &mut taken, COMFORT_NOISE, clock_hz, liked) {
+                map.noises.push((number, clock_hz));
             }
         }
         map
@@ -81,17 +98,24 @@ pub(crate) fn common(
     match preference {
         Preference::Offered => {}
         Preference::Ours => found.sort_by_key(|(i, _)| *i),
-        Preference::First(names) => found
-            .sort_by_key(|(_, f)| names.iter().position(|n| n.eq_ignore_ascii_case(&f.name)).unwrap_or(names.len())),
+        Preference::First(wanted) => found.sort_by_key(|(_, f)| {
+            let is = |(name, clock_hz): &(&str, u32)| name.eq_ignore_ascii_case(&f.name) && *clock_hz == f.clock_hz;
+            wanted.iter().position(is).unwrap_or(wanted.len())
+        }),
     }
     found.into_iter().map(|(_, format)| format).collect()
 }
 
-/// Same encoding and clock. Opus has one form only (RFC 7587 section 4.1), so its channel count cannot tell anything.
+/// What we said of a codec that was agreed on.
+pub(crate) fn ours<'a>(codecs: &'a [CodecOffer], agreed: &AgreedFormat) -> Option<&'a CodecOffer> {
+    codecs.iter().find(|c| c.name == agreed.name && c.clock_hz == agreed.clock_hz && c.channels == agreed.channels)
+}
+
+/// Same encoding and clock, and channels where they tell anything.
 fn matches(ours: &CodecOffer, theirs: &Format) -> bool {
     ours.name.eq_ignore_ascii_case(&theirs.name)
         && ours.clock_hz == theirs.clock_hz
-        && (ours.channels == theirs.channels || is_opus(&ours.name))
+        && (ours.channels == theirs.channels || ours.any_channels)
 }
 
 /// The peer's telephone-event for a codec of `clock_hz`: the one on the same clock (RFC 4733 section 2.1), else on
@@ -105,22 +129,20 @@ pub(crate) fn dtmf(media: &Media, clock_hz: u32, receive_as: impl Fn(&Format) ->
     Some(AgreedDtmf { payload_type_send: format.payload_type, payload_type_receive, clock_hz: format.clock_hz })
 }
 
-/// Packet time to send with: what the peer likes, else what we like; never above its maximum, within 10..60 ms, and
-/// one the codec has.
-pub(crate) fn ptime_ms(media: &Media, ours: u8, codec: &str) -> u8 {
-    let liked = media.ptime.unwrap_or(u16::from(ours)).min(media.maxptime.unwrap_or(u16::MAX));
-    match liked {
-        0..20 => 10,
-        20..30 => 20,
-        30..40 if !is_opus(codec) => 30,
-        30..40 => 20,
-        40..50 => 40,
-        50..60 if !is_opus(codec) => 50,
-        50..60 => 40,
-        _ => 60,
-    }
+/// The peer's comfort noise for `codec`: the one on its RTP clock, since both share one stream (RFC 3389 section 4). G.722
+/// has it on 8 kHz, as its own clock is. `receive_as` gives our number for it.
+pub(crate) fn comfort_noise(
+    media: &Media,
+    codec: Option<&CodecOffer>,
+    receive_as: impl Fn(&Format) -> Option<u8>,
+) -> Option<AgreedNoise> {
+    let codec = codec.filter(|c| c.comfort_noise)?;
+    let theirs = media.formats.iter().find(|f| f.is_comfort_noise() && f.clock_hz == codec.clock_hz)?;
+    Some(AgreedNoise { payload_type_send: theirs.payload_type, payload_type_receive: receive_as(theirs)? })
 }
 
-fn is_opus(name: &str) -> bool {
-    name.eq_ignore_ascii_case("opus")
+/// Packet time to send with: what the peer likes, else what we like; never above its maximum, and one the codec has.
+pub(crate) fn ptime_ms(media: &Media, ours: u8, codec: Option<&CodecOffer>) -> u8 {
+    let liked = media.ptime.unwrap_or(u16::from(ours)).min(media.maxptime.unwrap_or(u16::MAX));
+    codec.map_or(ours, |codec| codec.ptime_ms(liked))
 }

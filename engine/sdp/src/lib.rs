@@ -14,9 +14,9 @@ mod static_types;
 mod transport;
 mod write;
 
-pub use agreement::{AgreedDtmf, AgreedFormat, AgreedSrtp, Agreement, Layout, LineShape, Refusal};
+pub use agreement::{AgreedDtmf, AgreedFormat, AgreedNoise, AgreedSrtp, Agreement, Layout, LineShape, Refusal};
 pub use answer::answer;
-pub use capabilities::{Capabilities, CodecOffer, Encryption, LocalMedia, Pin, Preference};
+pub use capabilities::{Capabilities, CodecOffer, ComfortNoise, Encryption, LocalMedia, Pin, Preference};
 pub use description::{
     Connection, Crypto, Description, Direction, Format, Media, Origin, Proto, Rtcp, RtcpXr, SdpError,
 };

@@ -32,7 +32,9 @@ pub fn offer(capabilities: &Capabilities, local: &LocalMedia, entropy: &mut dyn 
     let payloads = PayloadMap::new(capabilities);
     let keys = offered_keys(capabilities, local, entropy);
     let proto = if keys.is_empty() { "RTP/AVP" } else { "RTP/SAVP" };
-    let ptime_ms = capabilities.ptime_ms.clamp(10, 60);
+    // One value for the whole line (RFC 8866 section 6.4): what all its codecs can do.
+    let liked = u16::from(capabilities.ptime_ms);
+    let ptime_ms = payloads.codecs.iter().map(|c| c.ptime_ms(liked)).min().unwrap_or(capabilities.ptime_ms);
     let written = written(&payloads);
     let layout = layout(local, proto, &written);
 
@@ -82,16 +84,21 @@ pub fn accept_answer(offer: &Offer, remote: &Description) -> Result<Agreement, R
     let dtmf = formats::dtmf(media, codec.clock_hz, |theirs| {
         offer.payloads.events.iter().find(|(_, clock_hz)| *clock_hz == theirs.clock_hz).map(|(number, _)| *number)
     });
+    let ours = formats::ours(&offer.payloads.codecs, &codec);
+    let comfort_noise = formats::comfort_noise(media, ours, |theirs| {
+        offer.payloads.noises.iter().find(|(_, clock_hz)| *clock_hz == theirs.clock_hz).map(|(number, _)| *number)
+    });
     Ok(Agreement {
         remote_rtp: transport.remote_rtp,
         remote_rtcp: transport.remote_rtcp,
         rtcp_mux,
         rtcp_rsize: offer.rtcp_rsize && media.rtcp_rsize,
         rtcp_xr: offer.rtcp_xr.and(media.rtcp_xr),
-        ptime_ms: formats::ptime_ms(media, offer.ptime_ms, &codec.name),
+        ptime_ms: formats::ptime_ms(media, offer.ptime_ms, ours),
         codec,
         common,
         dtmf,
+        comfort_noise,
         send: transport.send,
         receive: transport.receive,
         srtp,
@@ -142,7 +149,8 @@ fn written(payloads: &PayloadMap) -> Vec<WrittenFormat<'_>> {
         fmtp: &c.fmtp,
     });
     let events = payloads.events.iter().map(|(number, clock_hz)| WrittenFormat::telephone_event(*number, *clock_hz));
-    codecs.chain(events).collect()
+    let noises = payloads.noises.iter().map(|(number, clock_hz)| WrittenFormat::comfort_noise(*number, *clock_hz));
+    codecs.chain(events).chain(noises).collect()
 }
 
 /// The session's lines with our audio in its place.

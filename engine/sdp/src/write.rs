@@ -38,6 +38,13 @@ impl WrittenFormat<'_> {
     }
 }
 
+impl WrittenFormat<'_> {
+    /// RFC 3389 section 4: without parameters.
+    pub(crate) fn comfort_noise(payload_type: u8, clock_hz: u32) -> Self {
+        WrittenFormat { payload_type, name: "CN", clock_hz, channels: 1, fmtp: "" }
+    }
+}
+
 impl Writer {
     /// `v=` to `t=` (RFC 8866 section 5); `s=-` and `t=0 0` as RFC 3264 section 5 has them.
     pub(crate) fn new(local: &LocalMedia) -> Self {

@@ -169,7 +169,7 @@ fn the_caller_steers_the_choice_of_codec() {
     for (preference, wanted) in [
         (Preference::Offered, ["PCMA", "PCMU", "opus"]),
         (Preference::Ours, ["opus", "PCMU", "PCMA"]),
-        (Preference::First(&["G722", "pcmu"]), ["PCMU", "PCMA", "opus"]),
+        (Preference::First(&[("G722", 8_000), ("pcmu", 16_000), ("pcmu", 8_000)]), ["PCMU", "PCMA", "opus"]),
         (Preference::First(&[]), ["PCMA", "PCMU", "opus"]),
     ] {
         let (_, agreement) =

@@ -14,12 +14,15 @@ fn direction() -> impl Strategy<Value = Direction> {
 }
 
 fn some_capabilities() -> impl Strategy<Value = Capabilities> {
-    let codecs = prop::sample::subsequence(vec!["opus", "PCMU", "PCMA"], 1..=3).prop_shuffle();
+    let codecs =
+        prop::sample::subsequence(vec!["opus", "PCMU", "PCMA", "G722", "L16@16", "L16@48"], 1..=6).prop_shuffle();
     let suites = prop::sample::subsequence(SrtpSuite::ALL.to_vec(), 0..=6).prop_shuffle();
-    (codecs, suites, encryption(), any::<bool>(), any::<bool>(), 1_u8..8).prop_map(
-        |(codecs, suites, encryption, dtmf, rtcp_mux, tens)| Capabilities {
+    let noise = prop_oneof![Just(ComfortNoise::Off), Just(ComfortNoise::Accept), Just(ComfortNoise::Offer)];
+    (codecs, suites, encryption(), any::<bool>(), any::<bool>(), 1_u8..8, noise).prop_map(
+        |(codecs, suites, encryption, dtmf, rtcp_mux, tens, comfort_noise)| Capabilities {
             codecs: codecs.into_iter().map(codec).collect(),
             dtmf,
+            comfort_noise,
             ptime_ms: tens * 10,
             encryption,
             suites,
@@ -35,7 +38,7 @@ fn some_capabilities() -> impl Strategy<Value = Capabilities> {
 fn near_description() -> impl Strategy<Value = String> {
     let line = prop_oneof![
         "m=(audio|video) [0-9]{1,6} RTP/S?AVPF?( [0-9]{1,3}){1,5}",
-        "a=rtpmap:[0-9]{1,3} (opus|PCMU|PCMA|telephone-event)/(8000|48000|[0-9]{1,11})(/[0-9]{1,3})?",
+        "a=rtpmap:[0-9]{1,3} (opus|PCMU|PCMA|G722|L16|CN|telephone-event)/(8000|16000|48000|[0-9]{1,11})(/[0-9]{1,3})?",
         "c=IN IP[46] ([0-9.]{1,15}|[0-9a-f:]{1,20})",
         "a=(sendrecv|sendonly|recvonly|inactive|rtcp-mux|rtcp-rsize|rtcp-xr:[a-z=:-]{0,20}|ptime:[0-9-]{1,6}|rtcp:[0-9]{1,6}|fmtp:[0-9]{1,3} .{0,9})",
         "a=crypto:[0-9]{1,10} AES_CM_128_HMAC_SHA1_(80|32) inline:[A-Za-z0-9+/]{38,41}(\\|[0-9^:]{0,9}){0,2}( (WSH|KDR|FEC_ORDER|-X)=?[0-9]{0,3})?",
@@ -86,6 +89,9 @@ proptest! {
         prop_assert_eq!(ours.codec.payload_type_receive, theirs.codec.payload_type_send);
         prop_assert_eq!(ours.dtmf, theirs.dtmf);
         prop_assert_eq!(ours.dtmf.is_some(), a.dtmf && b.dtmf);
+        prop_assert_eq!(ours.comfort_noise, theirs.comfort_noise);
+        let noise = a.comfort_noise == ComfortNoise::Offer && b.comfort_noise != ComfortNoise::Off;
+        prop_assert_eq!(ours.comfort_noise.is_some(), noise && ours.codec.name != "opus");
         prop_assert_eq!(ours.ptime_ms, theirs.ptime_ms);
         prop_assert_eq!((ours.send, ours.receive), (theirs.receive, theirs.send));
         prop_assert_eq!(ours.send, from.sends() && to.receives());

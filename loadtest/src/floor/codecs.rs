@@ -19,8 +19,7 @@ const STATES: usize = 20;
 const ROUNDS: usize = 5;
 /// Of the party whose voice is encoded: one of the middle.
 const TONE: usize = 20;
-/// What Tandem encodes with for a peer that reports no loss: the setting of `engine/media`, which tells the codec of it so.
-const COMPLEXITY: u8 = 5;
+/// What Tandem encodes with, its default settings, for a peer that reports no loss.
 const LOSS_PERCENT: u8 = 0;
 /// rtpengine's defaults: 48 kHz stereo, 32 kb/s, and the complexity of its encoder library.
 const PEER_BITS_PER_SEC: i32 = 32_000;
@@ -118,7 +117,7 @@ fn as_tandem(payloads: &[Vec<u8>], frames: usize) -> Result<Opus, Failure> {
 /// # Errors
 /// The codec's.
 pub fn encoder_as_tandem(codec: CodecId) -> Result<Box<dyn Encoder>, CodecError> {
-    let settings = EncoderSettings { rate: RATE, ptime: Ptime(20), fmtp: "useinbandfec=1", complexity: COMPLEXITY };
+    let settings = EncoderSettings { fmtp: "useinbandfec=1", ..EncoderSettings::new(RATE, Ptime(20)) };
     let mut encoder = (CodecSpec::by_id(codec).encoder)(&settings)?;
     encoder.set_expected_loss_percent(LOSS_PERCENT);
     Ok(encoder)

@@ -14,9 +14,6 @@ const SECS: usize = 4;
 const PAUSE_MS: std::ops::Range<usize> = 1_620..1_980;
 const TONE_AMPLITUDE: f64 = 6_000.0;
 
-/// The effort of the generator's own encoder, whose time is not measured.
-const COMPLEXITY: u8 = 5;
-
 /// A voice at the natural rate of a codec, for many parties.
 pub struct Speech {
     codec: &'static CodecSpec,
@@ -55,7 +52,7 @@ pub fn tones_sent(tone: usize) -> (Tones, usize) {
 /// # Errors
 /// The codec's.
 pub fn encode(codec: &CodecSpec, pcm: &[i16], rate: SampleRate) -> Result<Vec<Vec<u8>>, CodecError> {
-    let settings = EncoderSettings { rate, ptime: Ptime(20), fmtp: "useinbandfec=1", complexity: COMPLEXITY };
+    let settings = EncoderSettings { fmtp: "useinbandfec=1", ..EncoderSettings::new(rate, Ptime(20)) };
     let mut encoder = (codec.encoder)(&settings)?;
     pcm.chunks_exact(rate.samples(Ptime(20)))
         .map(|frame| {

@@ -15,6 +15,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
+use tandem_call::leg::CodecUse;
 
 /// The whole configuration, checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,6 +72,7 @@ pub struct Media {
     pub ports: (u16, u16),
     /// One media thread is pinned to each; empty leaves the choice to the program.
     pub cpus: Vec<usize>,
+    pub codecs: CodecUse,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -136,6 +138,7 @@ impl Default for Config {
                 advertise: None,
                 ports: (16_384, 32_767),
                 cpus: Vec::new(),
+                codecs: CodecUse::default(),
             },
             http: Http { listen: (Ipv4Addr::LOCALHOST, 8080).into(), workers: 1, metrics_public: true },
             store: Store { url: "sqlite:tandem.db".into() },

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use tandem_call::leg::{CodecUse, ComfortNoiseUse};
 use toml::de::{DeTable, DeValue};
 
 use super::{Config, KEYS, Key, Kind, LogFormat, Problem};
@@ -134,6 +135,7 @@ impl Reader<'_> {
         if let Some((Value::Integers(cpus), _)) = self.take("media.cpus") {
             c.media.cpus = cpus.into_iter().filter_map(|cpu| usize::try_from(cpu).ok()).collect();
         }
+        self.codecs(&mut c.media.codecs);
         self.set("http.listen", &mut c.http.listen, parse);
         self.integer("http.workers", &mut c.http.workers);
         if let Some((Value::Boolean(public), _)) = self.take("http.metrics_public") {
@@ -165,6 +167,19 @@ impl Reader<'_> {
             }
             _ => self.report(place, "media.ports", "must be [first, last] with room for two port pairs".into()),
         }
+    }
+
+    fn codecs(&mut self, out: &mut CodecUse) {
+        let opus = &mut out.tuning.opus;
+        self.integer("media.opus_complexity", &mut opus.complexity);
+        self.integer("media.opus_bitrate_narrowband", &mut opus.bitrate_narrowband);
+        self.integer("media.opus_bitrate_wideband", &mut opus.bitrate_wideband);
+        self.integer("media.opus_bitrate_fullband", &mut opus.bitrate_fullband);
+        self.integer("media.opus_playback_rate", &mut opus.playback_rate);
+        if let Some((Value::Boolean(dtx), _)) = self.take("media.opus_dtx") {
+            opus.dtx = dtx;
+        }
+        self.set("media.comfort_noise", &mut out.comfort_noise, comfort_noise);
     }
 
     fn set<T>(&mut self, key: &str, out: &mut T, read: impl Fn(&str) -> Result<T, String>) {
@@ -231,6 +246,15 @@ impl Reader<'_> {
             line: before.matches('\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
         }
+    }
+}
+
+fn comfort_noise(text: &str) -> Result<ComfortNoiseUse, String> {
+    match text {
+        "off" => Ok(ComfortNoiseUse::Off),
+        "receive" => Ok(ComfortNoiseUse::Receive),
+        "send" => Ok(ComfortNoiseUse::Send),
+        _ => Err("must be off, receive or send".into()),
     }
 }
 

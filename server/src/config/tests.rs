@@ -56,6 +56,13 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
         ("media.advertise", r#""203.0.113.1""#, "203.0.113.1"),
         ("media.ports", "[20000, 20999]", "20000,20999"),
         ("media.cpus", "[0, 1]", "0, 1"),
+        ("media.opus_complexity", "8", "8"),
+        ("media.opus_bitrate_narrowband", "12000", "12000"),
+        ("media.opus_bitrate_wideband", "20000", "20000"),
+        ("media.opus_bitrate_fullband", "64000", "64000"),
+        ("media.opus_playback_rate", "8000", "8000"),
+        ("media.opus_dtx", "true", "true"),
+        ("media.comfort_noise", r#""send""#, "send"),
         ("http.listen", r#""[::1]:9000""#, "[::1]:9000"),
         ("http.workers", "2", "2"),
         ("http.metrics_public", "false", "false"),
@@ -77,7 +84,7 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
         assert_eq!(by_file, by_env, "{key}");
         assert_ne!(by_file, Config::default(), "{key}");
     }
-    assert_eq!(KEYS.len(), 26, "a new key belongs in the table above");
+    assert_eq!(KEYS.len(), 33, "a new key belongs in the table above");
 }
 
 #[test]

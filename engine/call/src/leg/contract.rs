@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tandem_codecs::CodecId;
+use tandem_codecs::{CodecId, Tuning};
 use tandem_media::control::{Command, Event, LegStats, PlayId};
 use tandem_model::{CallSid, Endpoint, LegId, SrtpSuite, Timestamp};
 use tandem_sip::dialog::DialogSnapshot;
@@ -19,6 +19,26 @@ pub struct LegEnv {
     /// Address in SDP `c=` and `o=` lines.
     pub media_address: std::net::IpAddr,
     pub user_agent: String,
+    pub codecs: CodecUse,
+}
+
+/// What the operator chose of codecs, for all legs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CodecUse {
+    pub tuning: Tuning,
+    pub comfort_noise: ComfortNoiseUse,
+}
+
+/// What is done of silence suppression (RFC 3389) with codecs that have none of their own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ComfortNoiseUse {
+    /// Never agreed on.
+    Off,
+    /// Agreed on when a peer offers it, and played; we send all our audio.
+    #[default]
+    Receive,
+    /// Offered too, and sent instead of silence.
+    Send,
 }
 
 /// What a leg may use of media: from its endpoint, application, carrier or noun.

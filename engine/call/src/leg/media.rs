@@ -2,11 +2,13 @@
 
 use bytes::Bytes;
 use tandem_codecs::{CodecId, CodecSpec};
-use tandem_media::control::{Command, DtmfFormat, LegSpec, LegStats, SrtpPair};
+use tandem_media::control::{Command, DtmfFormat, LegSpec, LegStats, PayloadTypes, SrtpPair};
 use tandem_model::{Entropy, Ptime, SrtpKey};
-use tandem_sdp::{Agreement, Capabilities, CodecOffer, Description, LocalMedia, Offer, Preference, RtcpXr};
+use tandem_sdp::{
+    Agreement, Capabilities, CodecOffer, ComfortNoise, Description, LocalMedia, Offer, Preference, RtcpXr,
+};
 
-use super::contract::{LegEffect, MediaPolicy};
+use super::contract::{CodecUse, ComfortNoiseUse, LegEffect, MediaPolicy};
 use super::{Leg, Refused};
 use crate::directory::Encryption;
 
@@ -118,7 +120,7 @@ impl LegMedia {
         }
     }
 
-    fn capabilities(&self, prefer: Option<CodecId>) -> Capabilities {
+    fn capabilities(&self, prefer: Option<CodecId>, codec_use: CodecUse) -> Capabilities {
         let mut ids = self.policy.codecs.clone();
         if let Some(at) = prefer.and_then(|p| ids.iter().position(|c| *c == p)) {
             ids[..=at].rotate_right(1);
@@ -127,12 +129,20 @@ impl LegMedia {
             name: spec.name.to_owned(),
             clock_hz: spec.clock_hz,
             channels: spec.channels,
+            any_channels: spec.any_channels,
+            ptimes_ms: spec.ptimes_ms,
+            comfort_noise: spec.comfort_noise,
             payload_type: spec.default_payload_type,
-            fmtp: spec.default_fmtp.to_owned(),
+            fmtp: (spec.fmtp)(&codec_use.tuning),
         });
         let mut capabilities = Capabilities {
             codecs: codecs.collect(),
             dtmf: true,
+            comfort_noise: match codec_use.comfort_noise {
+                ComfortNoiseUse::Off => ComfortNoise::Off,
+                ComfortNoiseUse::Receive => ComfortNoise::Accept,
+                ComfortNoiseUse::Send => ComfortNoise::Offer,
+            },
             ptime_ms: 20,
             encryption: match self.policy.encryption {
                 Encryption::Required => tandem_sdp::Encryption::Required,
@@ -156,7 +166,7 @@ impl Leg {
     /// Our offer, kept until its answer comes.
     pub(super) fn make_offer(&mut self, prefer: Option<CodecId>) -> Bytes {
         let local = self.media.local(self.env.media_address);
-        let offer = tandem_sdp::offer(&self.media.capabilities(prefer), &local, &mut *self.entropy);
+        let offer = tandem_sdp::offer(&self.media.capabilities(prefer, self.env.codecs), &local, &mut *self.entropy);
         let text = offer.text.clone();
         self.media.local = Some(local);
         self.media.offer = Some(offer);
@@ -204,9 +214,9 @@ impl Leg {
         prefer: Option<CodecId>,
     ) -> Result<(Bytes, CodecId), Refused> {
         let local = self.media.local(self.env.media_address);
-        let wanted = prefer.map(|id| [CodecSpec::by_id(id).name]);
-        let preference = wanted.as_ref().map_or(Preference::Offered, |names| Preference::First(names));
-        let capabilities = self.media.capabilities(None);
+        let wanted = prefer.map(CodecSpec::by_id).map(|codec| [(codec.name, codec.clock_hz)]);
+        let preference = wanted.as_ref().map_or(Preference::Offered, |one| Preference::First(one));
+        let capabilities = self.media.capabilities(None, self.env.codecs);
         let (text, agreement) = tandem_sdp::answer(&capabilities, &local, offer, preference, &mut *self.entropy)
             .map_err(|r| Refused { status: r.status, why: r.why.to_owned() })?;
         self.media.local = Some(local);
@@ -233,12 +243,17 @@ impl Leg {
             payload_type_send: format.payload_type_send,
             payload_type_receive: format.payload_type_receive,
             fmtp: format.fmtp.clone(),
+            tuning: self.env.codecs.tuning,
             ptime: Ptime(agreement.ptime_ms),
             dtmf: agreement.dtmf.map(|d| DtmfFormat {
                 payload_type_send: d.payload_type_send,
                 payload_type_receive: d.payload_type_receive,
                 clock_hz: d.clock_hz,
             }),
+            comfort_noise: agreement
+                .comfort_noise
+                .map(|n| PayloadTypes { send: n.payload_type_send, receive: n.payload_type_receive }),
+            suppress_silence: self.env.codecs.comfort_noise == ComfortNoiseUse::Send,
             send: agreement.send,
             receive: agreement.receive,
             srtp: agreement

@@ -21,8 +21,8 @@ mod sending;
 mod talking;
 
 pub use contract::{
-    Credentials, Destination, EndedBy, InviteSpec, LegCommand, LegEffect, LegEnd, LegEnv, LegInput, LegRecord,
-    LegReport, MediaPolicy, RecordStage, RequestFailure, RequestId, SharedEnv,
+    CodecUse, ComfortNoiseUse, Credentials, Destination, EndedBy, InviteSpec, LegCommand, LegEffect, LegEnd, LegEnv,
+    LegInput, LegRecord, LegReport, MediaPolicy, RecordStage, RequestFailure, RequestId, SharedEnv,
 };
 pub use facts::LegFacts;
 

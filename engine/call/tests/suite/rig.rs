@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tandem_call::leg::{
-    Credentials, Destination, IncomingInvite, InviteSpec, Leg, LegEffect, LegEnv, MediaPolicy, Refused, SharedEnv,
+    CodecUse, Credentials, Destination, IncomingInvite, InviteSpec, Leg, LegEffect, LegEnv, MediaPolicy, Refused,
+    SharedEnv,
 };
 use tandem_model::{LegId, SeedEntropy, Sid, Timestamp, Transport};
 
@@ -16,6 +17,7 @@ pub fn env() -> SharedEnv {
         sent_by: vec![(Transport::Udp, "198.51.100.1:5060".into())],
         media_address: IpAddr::from([198, 51, 100, 1]),
         user_agent: "Tandem".into(),
+        codecs: CodecUse::default(),
     })
 }
 

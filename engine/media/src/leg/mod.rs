@@ -12,6 +12,8 @@
 //! Each step is one function of that name. A leg knows nothing of its neighbours: the shard carries what one hears to the other.
 
 mod cursor;
+mod encoding;
+mod noise;
 mod play;
 mod playback;
 mod quality;
@@ -42,7 +44,7 @@ pub(crate) use receive::Heard;
 use receive::Receiver;
 use report::Reporter;
 use send::Sender;
-pub(crate) use send::{COMPLEXITY, encoder_rate};
+pub(crate) use send::encoder_rate;
 use stream::Stream;
 pub(crate) use taps::Taps;
 pub(crate) use turn::{NtpClock, Scratch, Turn};
@@ -178,7 +180,13 @@ impl Leg {
 
     /// The play spine, for the listener and the taps: one tick of what this leg hears into `turn.scratch.tick`.
     pub fn hear_tick(&mut self, turn: &mut Turn<'_>) -> Option<(usize, SampleRate)> {
-        let heard = self.play_out(turn);
+        let heard = match self.play_out(turn) {
+            Some(played) => {
+                self.audio_was_played();
+                Some(played)
+            }
+            None => self.play_noise(turn),
+        };
         if let Some((samples, rate)) = heard {
             self.taps.inbound(&turn.scratch.tick[..samples], rate);
         }

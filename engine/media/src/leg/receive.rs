@@ -4,8 +4,9 @@ use std::ops::Range;
 use tandem_model::limits::SSRCS_PER_LEG_MAX;
 use tandem_model::{DropReason, RtpTime, SampleRate, SeqNo, Timestamp};
 
+use super::noise::HeardNoise;
 use super::{Leg, Listener, Turn, clock_hz};
-use crate::control::{Event, LegSpec};
+use crate::control::{Event, LegSpec, PayloadTypes};
 use crate::dtmf::EventReceiver;
 use crate::jitter::Insert;
 use crate::rtcp::{Compound, ReportBlock};
@@ -30,9 +31,17 @@ pub(crate) struct Heard {
     pub payload: Range<usize>,
 }
 
+impl Heard {
+    pub fn is_noise(&self) -> bool {
+        self.content == Content::Noise
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
     Audio,
+    /// Comfort noise: a description of the background instead of audio (RFC 3389).
+    Noise,
     /// A telephone-event; the digit on the first packet of each.
     Event {
         clock_hz: u32,
@@ -51,6 +60,7 @@ pub(super) struct Receiver {
     counts_before: LossCounts,
     jitter_ms_max_before: f32,
     dtmf: EventReceiver,
+    pub noise: Option<Box<HeardNoise>>,
     pub listener: Listener,
     /// The rate at which taps want what is heard.
     pub observed: Option<SampleRate>,
@@ -72,6 +82,7 @@ impl Default for Receiver {
             counts_before: LossCounts::default(),
             jitter_ms_max_before: 0.0,
             dtmf: EventReceiver::new(),
+            noise: None,
             listener: Listener::Nobody,
             observed: None,
             packets: 0,
@@ -145,6 +156,7 @@ impl Leg {
         }
         let content = match kind {
             Kind::Audio => Content::Audio,
+            Kind::Noise => Content::Noise,
             Kind::Event { clock_hz } => Content::Event { clock_hz, digit: self.hear_event(turn, &view) },
         };
         self.heard(turn.now);
@@ -169,10 +181,15 @@ impl Leg {
 
     /// Jitter insert, when somebody listens through a decoder. An event takes its place there as a packet without audio.
     fn buffer(&mut self, turn: &mut Turn<'_>, heard: &Heard, payload: &[u8]) {
+        match heard.content {
+            Content::Noise => self.hear_noise(payload),
+            Content::Audio => self.receiver.noise.iter_mut().for_each(|noise| noise.audio_came()),
+            Content::Event { .. } => {}
+        }
         let Some(player) = &mut self.player else { return };
         let audio = match heard.content {
             Content::Audio => payload,
-            Content::Event { .. } => &[],
+            Content::Noise | Content::Event { .. } => &[],
         };
         let reason = match player.insert(turn.now, heard, audio) {
             Insert::Stored => return,
@@ -212,6 +229,10 @@ impl Receiver {
             (Some(unprotector), Some(pair)) => unprotector.rekey(now, &pair.inbound, &spec.srtp_inbound_more),
             (unprotector, _) => *unprotector = unprotector_of(spec),
         }
+        let noise_before = before.map(|s| (s.codec, s.comfort_noise));
+        if noise_before != Some((spec.codec, spec.comfort_noise)) {
+            self.noise = HeardNoise::new(spec);
+        }
         for stream in self.streams.iter_mut().flatten() {
             stream.set_clock(clock_hz(spec));
         }
@@ -224,6 +245,7 @@ impl Receiver {
             unprotector.restore(cursor);
         }
         self.dtmf = EventReceiver::new();
+        self.noise = HeardNoise::new(spec);
     }
 
     /// Keys from before a re-keying go when their time is over; true when the key in use will soon be used up.
@@ -237,7 +259,7 @@ impl Receiver {
     /// RFC 3550 accounting; refuses what was heard before.
     fn account(&mut self, now: Timestamp, view: &RtpView<'_>, clock_hz: u32, kind: Kind) -> Result<(), DropReason> {
         let stream = self.stream(now, view.ssrc(), view.sequence(), clock_hz)?;
-        match stream.packet(now, view.sequence(), view.timestamp(), kind == Kind::Audio) {
+        match stream.packet(now, view.sequence(), view.timestamp(), !matches!(kind, Kind::Event { .. })) {
             Arrival::New => Ok(()),
             Arrival::Duplicate => Err(DropReason::Duplicate),
             Arrival::Old | Arrival::Suspect => Err(DropReason::Late),
@@ -345,20 +367,26 @@ impl Receiver {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Audio,
+    Noise,
     Event { clock_hz: u32 },
 }
 
 /// What the payload type stands for. Peers that send with the number they gave us, instead of ours, are understood too.
 fn route(spec: &LegSpec, payload_type: u8) -> Result<Kind, DropReason> {
+    let noise = |pt: fn(&PayloadTypes) -> u8| spec.comfort_noise.is_some_and(|n| pt(&n) == payload_type);
     let event = |pt: fn(&crate::control::DtmfFormat) -> u8| spec.dtmf.filter(|d| pt(d) == payload_type);
     if payload_type == spec.payload_type_receive {
         Ok(Kind::Audio)
     } else if let Some(dtmf) = event(|d| d.payload_type_receive) {
         Ok(Kind::Event { clock_hz: dtmf.clock_hz })
+    } else if noise(|n| n.receive) {
+        Ok(Kind::Noise)
     } else if payload_type == spec.payload_type_send {
         Ok(Kind::Audio)
     } else if let Some(dtmf) = event(|d| d.payload_type_send) {
         Ok(Kind::Event { clock_hz: dtmf.clock_hz })
+    } else if noise(|n| n.send) {
+        Ok(Kind::Noise)
     } else {
         Err(DropReason::UnknownPayloadType)
     }

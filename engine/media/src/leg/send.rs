@@ -1,37 +1,31 @@
 use std::time::Duration;
 
-use tandem_codecs::{CodecId, CodecSpec, Encoder, EncoderSettings};
+use tandem_codecs::{CodecId, CodecSpec};
 use tandem_model::{DropReason, Entropy, Ptime, RtpTime, SampleRate, SeqNo};
 
 use super::cursor::Cursor;
+use super::encoding::Encoding;
 use super::receive::{Content, Heard};
 use super::relay::{Mapped, Relay};
-use super::turn::TICK_SAMPLES_MAX;
 use super::{Leg, Turn, clock_hz, packet_time};
 use crate::control::LegSpec;
-use crate::resample::RateFifo;
+use crate::noise::{SilenceSuppressor, Verdict};
 use crate::rtp::{RTP_HEADER_BYTES, RtpHeader, write_header};
 use crate::shard::{Component, PACKET_ROOM};
 use crate::srtp::{Protector, SrtpError, TAIL_ROOM};
 
-/// Longest packet time we send, in milliseconds.
-const PTIME_MS_MAX: u8 = 60;
-/// One such packet and one tick more, at 48 kHz.
-const FIFO_SAMPLES_MAX: usize = 48 * (PTIME_MS_MAX as usize + 20);
 /// Silence after which audio starts a new talk spurt: marker set, timestamp moved on (RFC 3551 section 4.1).
 const SPURT_GAP: Duration = Duration::from_millis(60);
-/// Encoder effort: near transparent at a third of the cost of the highest.
-pub(crate) const COMPLEXITY: u8 = 5;
 
 /// What goes out: one continuous stream, whatever it is made of.
 pub(super) struct Sender {
     pub cursor: Cursor,
     protector: Option<Protector>,
-    encoder: Option<(SampleRate, Box<dyn Encoder>)>,
-    /// PCM that waits for a whole packet, at the encoder's rate.
-    fifo: Vec<i16>,
-    /// On the way there from a rate the codec does not take.
-    matched: Option<RateFifo>,
+    encoding: Option<Box<Encoding>>,
+    /// Nothing was sent for the last packet time, because nobody spoke: what comes next begins a talk spurt.
+    silent: bool,
+    /// Where comfort noise is sent instead of silence.
+    suppressor: Option<Box<SilenceSuppressor>>,
     relay: Option<Relay>,
     pub digits: u64,
 }
@@ -41,9 +35,9 @@ impl Sender {
         Sender {
             cursor: Cursor::new(entropy),
             protector: None,
-            encoder: None,
-            fifo: Vec::new(),
-            matched: None,
+            encoding: None,
+            silent: false,
+            suppressor: None,
             relay: None,
             digits: 0,
         }
@@ -54,18 +48,23 @@ impl Sender {
             (Some(protector), Some(key)) => protector.rekey(key),
             (protector, key) => *protector = key.map(Protector::new),
         }
-        let same = before.is_some_and(|b| (b.codec, b.ptime, &b.fmtp) == (spec.codec, spec.ptime, &spec.fmtp));
+        let same = before.is_some_and(|b| {
+            (b.codec, b.ptime, &b.fmtp, b.tuning) == (spec.codec, spec.ptime, &spec.fmtp, spec.tuning)
+        });
         if !same {
-            self.encoder = None;
-            self.fifo.clear();
+            self.encoding = None;
             self.relay = None;
+        }
+        let suppresses = |s: &LegSpec| s.suppress_silence && s.comfort_noise.is_some();
+        if !same || before.map(suppresses) != Some(suppresses(spec)) {
+            self.suppressor = suppresses(spec).then(|| Box::new(SilenceSuppressor::new(spec_ptime(spec))));
         }
     }
 
     /// Spends redundancy where it is of use: `loss_percent` is what the peer is known to lose.
     pub fn protect_against(&mut self, loss_percent: u8) {
-        if let Some((_, encoder)) = &mut self.encoder {
-            encoder.set_expected_loss_percent(loss_percent);
+        if let Some(encoding) = &mut self.encoding {
+            encoding.expect_loss(loss_percent);
         }
     }
 
@@ -78,8 +77,7 @@ impl Sender {
             }
             protector
         });
-        self.encoder = None;
-        self.fifo.clear();
+        self.encoding = None;
         self.relay = None;
     }
 
@@ -117,6 +115,16 @@ impl Leg {
         }
         let payload_type = match (heard.content, spec.dtmf) {
             (Content::Audio, _) => spec.payload_type_send,
+            (Content::Noise, _) => match spec.comfort_noise {
+                Some(agreed) => agreed.send,
+                None => {
+                    // The shard decodes for such a peer from now on; this one description it will not miss.
+                    if let Some(relay) = &mut self.sender.relay {
+                        relay.skip(heard);
+                    }
+                    return;
+                }
+            },
             (Content::Event { clock_hz, .. }, Some(dtmf)) if dtmf.clock_hz == clock_hz => dtmf.payload_type_send,
             (Content::Event { digit, .. }, _) => {
                 if let Some(relay) = &mut self.sender.relay {
@@ -160,55 +168,28 @@ impl Leg {
         }
     }
 
+    /// Audio of our own or a partner's at any rate; it waits until a packet is full.
     pub(super) fn send_pcm(&mut self, turn: &mut Turn<'_>, pcm: &[i16], rate: SampleRate) {
         let Some(spec) = self.spec.as_deref() else { return };
         if !spec.send || self.source.remote().is_none() {
-            self.sender.fifo.clear();
+            if let Some(encoding) = &mut self.sender.encoding {
+                encoding.clear();
+            }
             return;
         }
         self.taps.outbound(pcm, rate);
-        let wanted = encoder_rate(spec.codec, rate);
-        if wanted == rate {
-            self.sender.matched = None;
-            return self.encode_pcm(turn, pcm, rate);
-        }
-        let matched = self.sender.matched.get_or_insert_with(|| RateFifo::new(rate, wanted, 2 * TICK_SAMPLES_MAX));
-        if matched.rate() != wanted {
-            *matched = RateFifo::new(rate, wanted, 2 * TICK_SAMPLES_MAX);
-        }
-        matched.set_source(rate);
-        matched.push(pcm);
-        let mut pcm = [0; 2 * TICK_SAMPLES_MAX];
-        let samples = matched.take(&mut pcm);
-        self.encode_pcm(turn, &pcm[..samples], wanted);
-    }
-
-    /// `rate` is one the codec takes.
-    fn encode_pcm(&mut self, turn: &mut Turn<'_>, pcm: &[i16], rate: SampleRate) {
-        let Some(spec) = self.spec.as_deref() else { return };
-        let ptime = spec_ptime(spec);
-        if self.sender.encoder.as_ref().is_none_or(|(at, _)| *at != rate) {
-            let settings = EncoderSettings { rate, ptime, fmtp: &spec.fmtp, complexity: COMPLEXITY };
-            self.sender.encoder = (CodecSpec::by_id(spec.codec).encoder)(&settings).ok().map(|e| (rate, e));
+        if self.sender.encoding.as_ref().is_none_or(|e| e.input() != rate) {
+            self.sender.encoding = Encoding::new(spec, rate).map(Box::new);
             self.sender.protect_against(self.reporter.protection_percent());
-            self.sender.fifo.clear();
-            self.sender.fifo.reserve_exact(FIFO_SAMPLES_MAX);
         }
         self.sender.relay = None;
-        let samples = rate.samples(ptime);
-        if samples == 0 || self.sender.fifo.len() + pcm.len() > FIFO_SAMPLES_MAX {
-            self.sender.fifo.clear();
-            return;
+        // It leaves the sender for the time of the call, so that packetise may borrow that whole.
+        let Some(mut encoding) = self.sender.encoding.take() else { return };
+        encoding.push(pcm);
+        while encoding.next_frame() {
+            self.send_frame(turn, &mut encoding);
         }
-        self.sender.fifo.extend_from_slice(pcm);
-        let mut taken = 0;
-        while self.sender.fifo.len() - taken >= samples {
-            self.send_frame(turn, taken, samples);
-            taken += samples;
-        }
-        self.sender.fifo.copy_within(taken.., 0);
-        let left = self.sender.fifo.len() - taken;
-        self.sender.fifo.truncate(left);
+        self.sender.encoding = Some(encoding);
     }
 
     /// A packet's payload that others of a mix get too, and the sound in it.
@@ -221,7 +202,13 @@ impl Leg {
         let frame = self.next_frame(turn, spec);
         self.taps.outbound(pcm, rate);
         self.sender.relay = None;
-        self.sender.fifo.clear();
+        if let Some(encoding) = &mut self.sender.encoding {
+            encoding.clear();
+        }
+        self.sender.silent = payload.is_empty();
+        if payload.is_empty() {
+            return self.sender.cursor.pass(turn.now, frame.timestamp, frame.units);
+        }
         self.packetise(turn, frame, |room| {
             room.get_mut(..payload.len()).ok_or(DropReason::SendFailed)?.copy_from_slice(payload);
             Ok(payload.len())
@@ -234,36 +221,72 @@ impl Leg {
         let next = cursor.timestamp_next(turn.now, SPURT_GAP + packet_time(spec));
         Frame {
             payload_type: spec.payload_type_send,
-            marker: next.is_none(),
+            marker: next.is_none() || self.sender.silent,
             sequence: cursor.sequence,
             timestamp: next.unwrap_or_else(|| cursor.timestamp_at(turn.now, clock_hz(spec))),
             units: packet_units(spec),
         }
     }
 
-    /// Encodes one packet's worth of the fifo straight into the batch.
-    fn send_frame(&mut self, turn: &mut Turn<'_>, from: usize, samples: usize) {
+    /// Encodes one packet's worth straight into the batch, unless there is nothing to say.
+    fn send_frame(&mut self, turn: &mut Turn<'_>, encoding: &mut Encoding) {
         let Some(spec) = self.spec.as_deref() else { return };
         let frame = self.next_frame(turn, spec);
-        // Both leave the sender for the time of the call, so that packetise may borrow it whole.
-        let Some((rate, mut encoder)) = self.sender.encoder.take() else { return };
-        let fifo = std::mem::take(&mut self.sender.fifo);
-        self.packetise(turn, frame, |room| {
-            encoder.encode(&fifo[from..from + samples], room).map_err(|_| DropReason::Undecodable)
+        let verdict = self.sender.suppressor.as_mut().map_or(Verdict::Speech, |s| s.judge(turn.now, encoding.frame()));
+        match (verdict, spec.comfort_noise) {
+            (Verdict::Describe(noise), Some(agreed)) => {
+                let frame = Frame { payload_type: agreed.send, marker: false, ..frame };
+                self.packetise(turn, frame, |room| noise.write(room).ok_or(DropReason::SendFailed));
+                self.sender.silent = true;
+                return;
+            }
+            (Verdict::Nothing, Some(_)) => {
+                self.sender.cursor.pass(turn.now, frame.timestamp, frame.units);
+                self.sender.silent = true;
+                return;
+            }
+            (Verdict::Speech | Verdict::Describe(_) | Verdict::Nothing, _) => {}
+        }
+        let mut silent = false;
+        let sent = self.try_packetise(turn, frame, |room| match encoding.encode(room) {
+            Some(0) => {
+                silent = true;
+                Err(DropReason::SendFailed)
+            }
+            Some(bytes) => Ok(bytes),
+            None => Err(DropReason::Undecodable),
         });
-        self.sender.fifo = fifo;
-        self.sender.encoder = Some((rate, encoder));
+        self.sender.silent = silent;
+        match sent {
+            Err(_) if silent => self.sender.cursor.pass(turn.now, frame.timestamp, frame.units),
+            Err(reason) => self.drop_packet(turn, reason),
+            Ok(_) => {}
+        }
     }
 
-    /// Writes header and payload into the batch, protects them in place and moves the cursor. False when nothing was sent.
+    /// Sends one packet; what hinders it is a counted drop. False when nothing was sent.
     pub(super) fn packetise(
         &mut self,
         turn: &mut Turn<'_>,
         frame: Frame,
         payload: impl FnOnce(&mut [u8]) -> Result<usize, DropReason>,
     ) -> bool {
+        self.try_packetise(turn, frame, payload).unwrap_or_else(|reason| {
+            self.drop_packet(turn, reason);
+            false
+        })
+    }
+
+    /// Writes header and payload into the batch, protects them in place and moves the cursor. False when nobody is to be sent
+    /// anything.
+    fn try_packetise(
+        &mut self,
+        turn: &mut Turn<'_>,
+        frame: Frame,
+        payload: impl FnOnce(&mut [u8]) -> Result<usize, DropReason>,
+    ) -> Result<bool, DropReason> {
         let Some(to) = self.source.remote().filter(|_| self.spec.as_ref().is_some_and(|s| s.send)) else {
-            return false;
+            return Ok(false);
         };
         let sender = &mut self.sender;
         let header = RtpHeader {
@@ -284,16 +307,9 @@ impl Leg {
                 None => Ok(len),
             }
         });
-        match added.unwrap_or(Err(DropReason::SendFailed)) {
-            Ok(bytes) => {
-                sender.cursor.sent(turn.now, frame.sequence, frame.timestamp, frame.units, bytes, octets);
-                true
-            }
-            Err(reason) => {
-                self.drop_packet(turn, reason);
-                false
-            }
-        }
+        let bytes = added.unwrap_or(Err(DropReason::SendFailed))?;
+        sender.cursor.sent(turn.now, frame.sequence, frame.timestamp, frame.units, bytes, octets);
+        Ok(true)
     }
 }
 
@@ -314,25 +330,12 @@ pub(super) struct Frame {
 
 /// The rate at which a codec's encoder is best fed audio that has `wanted`.
 pub(crate) fn encoder_rate(codec: CodecId, wanted: SampleRate) -> SampleRate {
-    match codec {
-        CodecId::Pcmu | CodecId::Pcma => SampleRate::HZ_8000,
-        CodecId::Opus => SampleRate(match wanted.0 {
-            0..=8_000 => 8_000,
-            8_001..=12_000 => 12_000,
-            12_001..=16_000 => 16_000,
-            16_001..=24_000 => 24_000,
-            _ => 48_000,
-        }),
-    }
+    CodecSpec::by_id(codec).rate_for(wanted)
 }
 
-/// The packet time to send with: what was agreed where we can, else 20 ms.
+/// The packet time to send with: what was agreed where the codec can, else the nearest it has.
 pub(super) fn spec_ptime(spec: &LegSpec) -> Ptime {
-    match spec.ptime.0 {
-        10 | 20 | 40 | PTIME_MS_MAX => spec.ptime,
-        30 if spec.codec != CodecId::Opus => spec.ptime,
-        _ => Ptime(20),
-    }
+    CodecSpec::by_id(spec.codec).ptime_for(spec.ptime)
 }
 
 pub(super) fn packet_units(spec: &LegSpec) -> u32 {

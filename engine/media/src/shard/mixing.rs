@@ -1,13 +1,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use tandem_codecs::CodecId;
 use tandem_model::limits::{MIX_CLIPS_MAX, MIX_MEMBERS_MAX};
 use tandem_model::{LegId, Ptime, SampleRate, Timestamp};
 
 use super::shared_encoder::SharedEncoder;
 use super::{Batch, Due, Link, Shard, Slot};
-use crate::control::{Clip, Event, MixId, PlayId, Repeat, Seat};
+use crate::control::{Clip, Event, LegSpec, MixId, PlayId, Repeat, Seat};
 use crate::leg::{ClipReader, Taps, natural_rate};
 use crate::mix::{Mixer, Role};
 use crate::tap::{TapId, TapSink};
@@ -158,7 +157,7 @@ impl Shard {
             // Encoded for all at once: packets of one tick. Others collect their own.
             let loss_percent = self.place(slot).map_or(0, |place| place.leg.protection_percent());
             if spec.ptime == Ptime(20)
-                && let Some(payload) = mix.shared_payload(spec.codec, &spec.fmtp, loss_percent, pcm)
+                && let Some(payload) = mix.shared_payload(spec, loss_percent, pcm)
             {
                 self.contained(slot, now, batch, |leg, turn| leg.send_shared(turn, payload, pcm, rate));
                 return;
@@ -296,11 +295,11 @@ impl Mix {
     }
 
     /// This tick's sum, encoded once for each codec; None when there is no such encoder.
-    fn shared_payload(&mut self, codec: CodecId, fmtp: &str, loss_percent: u8, pcm: &[i16]) -> Option<&[u8]> {
-        let at = match self.shared.iter().position(|encoder| encoder.encodes(codec, fmtp)) {
+    fn shared_payload(&mut self, spec: &LegSpec, loss_percent: u8, pcm: &[i16]) -> Option<&[u8]> {
+        let at = match self.shared.iter().position(|encoder| encoder.encodes(spec.codec, &spec.fmtp)) {
             Some(at) => at,
             None => {
-                self.shared.push(SharedEncoder::new(codec, fmtp, self.mixer.rate())?);
+                self.shared.push(SharedEncoder::new(spec.codec, &spec.fmtp, spec.tuning, self.mixer.rate())?);
                 self.shared.len() - 1
             }
         };

@@ -240,6 +240,7 @@ impl Shard {
             Component::Rtp => {
                 let heard = self.contained(slot, now, batch, |leg, turn| leg.receive(turn, src, packet)).flatten();
                 if let (Some(heard), Some(partner)) = (heard, self.partner(slot)) {
+                    self.noise_may_rewire(slot, partner, &heard, now, batch);
                     let transcoded = self.is_transcoded(slot);
                     let payload = packet.get(heard.payload.clone()).unwrap_or(&[]);
                     self.contained(partner, now, batch, |leg, turn| {

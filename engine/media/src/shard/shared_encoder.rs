@@ -1,8 +1,8 @@
-use tandem_codecs::{CodecId, CodecSpec, Encoder, EncoderSettings};
+use tandem_codecs::{CodecId, CodecSpec, Encoder, EncoderSettings, Tuning};
 use tandem_model::limits::TICK;
 use tandem_model::{Ptime, SampleRate};
 
-use crate::leg::{COMPLEXITY, encoder_rate};
+use crate::leg::encoder_rate;
 use crate::resample::RateFifo;
 
 /// 20 ms at the highest rate, and the largest payload.
@@ -28,9 +28,9 @@ pub(super) struct SharedEncoder {
 }
 
 impl SharedEncoder {
-    pub fn new(codec: CodecId, fmtp: &str, from: SampleRate) -> Option<Self> {
-        let rate = encoder_rate(codec, from);
-        let settings = EncoderSettings { rate, ptime: Ptime(20), fmtp, complexity: COMPLEXITY };
+    pub fn new(codec: CodecId, fmtp: &str, tuning: Tuning, from: SampleRate) -> Option<Self> {
+        let rate = encoder_rate(codec, from.min(CodecSpec::by_id(codec).far_end(fmtp).plays));
+        let settings = EncoderSettings { rate, ptime: Ptime(20), fmtp, tuning };
         let mut encoder = (CodecSpec::by_id(codec).encoder)(&settings).ok()?;
         encoder.set_expected_loss_percent(0);
         Some(SharedEncoder {

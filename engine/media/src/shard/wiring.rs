@@ -1,9 +1,9 @@
-use tandem_codecs::CodecId;
+use tandem_codecs::CodecSpec;
 use tandem_model::{LegId, SampleRate, Timestamp};
 
 use super::{Batch, Link, Shard, Slot};
 use crate::control::LegSpec;
-use crate::leg::Listener;
+use crate::leg::{Heard, Listener};
 
 impl Shard {
     pub(super) fn bridge(&mut self, now: Timestamp, a: LegId, b: LegId, batch: &mut Batch) {
@@ -81,14 +81,35 @@ impl Shard {
         wanted(slot).max(self.partner(slot).and_then(wanted))
     }
 
+    /// A relay gives way to decoding with the first comfort noise that the partner would not understand.
+    pub(super) fn noise_may_rewire(
+        &mut self,
+        slot: Slot,
+        partner: Slot,
+        heard: &Heard,
+        now: Timestamp,
+        batch: &mut Batch,
+    ) {
+        let to = self.place(partner).and_then(|place| place.leg.spec());
+        if heard.is_noise() && !self.is_transcoded(slot) && to.is_some_and(|to| self.needs_noise_made(slot, to)) {
+            self.wire(slot, now, batch);
+        }
+    }
+
+    /// The leg's peer tells of silence in a way that `to` did not agree to understand: somebody has to make the noise. Only a
+    /// peer that really does so costs its partner the relay.
+    pub(super) fn needs_noise_made(&self, slot: Slot, to: &LegSpec) -> bool {
+        to.comfort_noise.is_none() && self.place(slot).is_some_and(|place| place.leg.speaks_of_noise())
+    }
+
     fn listener_of(&self, slot: Slot) -> Listener {
         if let Link::Mix(at) = self.link(slot) {
             return self.mix_rate(at).map_or(Listener::Nobody, Listener::Transcode);
         }
         let spec = |slot: Slot| self.place(slot).and_then(|p| p.leg.spec());
         match (spec(slot), self.partner(slot).and_then(spec)) {
-            (Some(from), Some(to)) if passes_through(from, to) => Listener::Relay,
-            (Some(from), Some(to)) => Listener::Transcode(common_rate(from.codec, to.codec)),
+            (Some(from), Some(to)) if passes_through(from, to) && !self.needs_noise_made(slot, to) => Listener::Relay,
+            (Some(from), Some(to)) => Listener::Transcode(common_rate(from, to)),
             _ => Listener::Nobody,
         }
     }
@@ -99,10 +120,9 @@ fn passes_through(from: &LegSpec, to: &LegSpec) -> bool {
     from.codec == to.codec && from.ptime == to.ptime
 }
 
-/// The rate both ends of a transcoded bridge work at: libopus gives and takes the narrow one, so nothing is resampled.
-fn common_rate(from: CodecId, to: CodecId) -> SampleRate {
-    match (from, to) {
-        (CodecId::Opus, CodecId::Opus) => SampleRate::HZ_48000,
-        (CodecId::Pcmu | CodecId::Pcma, _) | (_, CodecId::Pcmu | CodecId::Pcma) => SampleRate::HZ_8000,
-    }
+/// The rate to decode `from` to for `to`: the lowest that holds all that one sends and the other plays. Codecs that can give
+/// and take several rates do so, and where they have none in common the sender resamples.
+fn common_rate(from: &LegSpec, to: &LegSpec) -> SampleRate {
+    let [speaks, hears] = [from, to].map(|leg| CodecSpec::by_id(leg.codec));
+    speaks.rate_for(speaks.far_end(&from.fmtp).captures.min(hears.far_end(&to.fmtp).plays))
 }

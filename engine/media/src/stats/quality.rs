@@ -1,4 +1,4 @@
-use tandem_codecs::CodecId;
+use tandem_codecs::{CodecId, CodecSpec};
 
 /// How a codec fares in the E-model (G.113 appendix I): impairment of the codec itself, and robustness against loss.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -9,11 +9,7 @@ pub struct CodecQuality {
 
 impl CodecQuality {
     pub fn of(codec: CodecId) -> Self {
-        match codec {
-            // G.711 with concealment.
-            CodecId::Pcmu | CodecId::Pcma => CodecQuality { ie: 0.0, bpl: 25.1 },
-            // No value is standardised; wideband codecs with concealment of their own lie near this on the narrowband scale.
-            CodecId::Opus => CodecQuality { ie: 0.0, bpl: 20.0 },
-        }
+        let impairment = CodecSpec::by_id(codec).impairment;
+        CodecQuality { ie: impairment.ie, bpl: impairment.bpl }
     }
 }

@@ -144,7 +144,7 @@ impl Phone {
     pub fn new(codec: CodecId, addr: SocketAddr, hz: f32) -> Self {
         let spec = CodecSpec::by_id(codec);
         let rate = SampleRate::HZ_8000;
-        let settings = EncoderSettings { rate, ptime: Ptime(20), fmtp: "", complexity: 5 };
+        let settings = EncoderSettings::new(rate, Ptime(20));
         Phone {
             addr,
             ssrc: 0x1000 + u32::from(hz as u16),

@@ -8,18 +8,33 @@ use tandem_sdp::*;
 pub const KEY_80: &str = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0e";
 
 pub fn codec(name: &str) -> CodecOffer {
-    let (clock_hz, channels, payload_type, fmtp) = match name {
-        "PCMU" => (8_000, 1, 0, ""),
-        "PCMA" => (8_000, 1, 8, ""),
-        _ => (48_000, 2, 96, "useinbandfec=1"),
+    let plain: &[u8] = &[10, 20, 30, 40, 50, 60];
+    let (name, clock_hz, channels, payload_type, fmtp, ptimes_ms) = match name {
+        "PCMU" => (name, 8_000, 1, 0, "", plain),
+        "PCMA" => (name, 8_000, 1, 8, "", plain),
+        "G722" => (name, 8_000, 1, 9, "", plain),
+        "L16@16" => ("L16", 16_000, 1, 98, "", &[10, 20, 30, 40][..]),
+        "L16@48" => ("L16", 48_000, 1, 100, "", &[10][..]),
+        _ => (name, 48_000, 2, 96, "useinbandfec=1", &[10, 20, 40, 60][..]),
     };
-    CodecOffer { name: name.to_owned(), clock_hz, channels, payload_type, fmtp: fmtp.to_owned() }
+    let opus = name == "opus";
+    CodecOffer {
+        name: name.to_owned(),
+        clock_hz,
+        channels,
+        any_channels: opus,
+        ptimes_ms,
+        comfort_noise: !opus,
+        payload_type,
+        fmtp: fmtp.to_owned(),
+    }
 }
 
 pub fn capabilities(encryption: Encryption) -> Capabilities {
     Capabilities {
         codecs: ["opus", "PCMU", "PCMA"].map(codec).to_vec(),
         dtmf: true,
+        comfort_noise: ComfortNoise::Accept,
         ptime_ms: 20,
         encryption,
         suites: SrtpSuite::ALL.to_vec(),

@@ -10,15 +10,15 @@ use crate::effects::Effects;
 use crate::instruction::{Target, TargetAddress};
 use crate::verbs::Surroundings;
 
-/// Codecs that can be asked for, by their SDP names.
-const CODECS: [&str; 5] = ["PCMU", "PCMA", "G722", "G729", "OPUS"];
+/// Codecs that can be asked for, by their SDP names. A rate and a packet time may follow, as in `OPUS@16000H@20I`.
+const CODECS: [&str; 6] = ["PCMU", "PCMA", "G722", "G729", "OPUS", "L16"];
 
 pub(crate) static SPEC: Spec = Spec {
     name: "Sip",
     attributes: &[
         Attribute::new("username", "", "for a 401 or 407 challenge"),
         Attribute::new("password", "", "for a 401 or 407 challenge"),
-        Attribute::new("codecs", "", "comma list of PCMU PCMA G722 G729 OPUS; left out: the server's own order"),
+        Attribute::new("codecs", "", "comma list of PCMU PCMA G722 G729 OPUS L16; left out: the server's own order"),
         Attribute::new("url", "", "URL of a document for the callee"),
         Attribute::new("method", "POST", "GET, POST"),
         Attribute::new("statusCallback", "", "URL"),
@@ -73,7 +73,7 @@ fn codecs(attributes: &Attributes<'_>, fx: &mut Effects) -> Vec<String> {
         if name.is_empty() || codecs.contains(&name) {
             continue;
         }
-        if !CODECS.contains(&name.as_str()) {
+        if !CODECS.contains(&name.split('@').next().unwrap_or_default()) {
             let shown: String = name.chars().filter(|c| !c.is_control()).take(40).collect();
             let message = format!("Sip: there is no codec \"{shown}\", the default list is offered");
             fx.warn(code::CODECS, attributes.line(), message);

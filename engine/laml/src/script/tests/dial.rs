@@ -67,6 +67,7 @@ fn sip_uris_carry_headers_credentials_and_codecs() {
         "30+14400s | sip:a@b.example;transport=tcp X-A:1 X-b:+2 user=u password=p w OPUS PCMU",
     );
     check_dial("<Dial><Sip>a@b:1060</Sip><Sip>sips:c@d</Sip></Dial>", &[], "30+14400s | sip:a@b:1060 | sips:c@d");
+    check_dial(r#"<Dial><Sip codecs="L16@24000H,g722">a@b</Sip></Dial>"#, &[], "30+14400s | sip:a@b L16@24000H G722");
     check_dial(r#"<Dial><Sip codecs="PCMU,MP3">a@b</Sip></Dial>"#, &[53404], "30+14400s | sip:a@b");
     check_dial(r#"<Dial><Sip sessionTimeout="60">a@b</Sip></Dial>"#, &[10001], "30+14400s | sip:a@b");
     check_dial("<Dial><Sip>a@b?X-A=%0d%0a</Sip></Dial>", &[13243], "30+14400s | sip:a@b");

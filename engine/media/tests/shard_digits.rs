@@ -7,7 +7,7 @@ use std::time::Duration;
 use common::*;
 use tandem_codecs::CodecId;
 use tandem_media::control::{Command, Event, PlayId};
-use tandem_media::dtmf::EventReceiver;
+use tandem_media::dtmf::{EventPacket, EventReceiver, Key};
 use tandem_model::LegId;
 
 /// A key press as a phone sends it: an event of 80 ms, its end three times.
@@ -31,9 +31,18 @@ fn digits(w: &mut World) -> Vec<(LegId, char)> {
 
 /// What a phone understands of these packets' telephone-events.
 fn understood(packets: &[Packet]) -> String {
-    let mut receiver = EventReceiver::new();
-    let events = packets.iter().filter(|p| p.view().payload_type() == 101);
-    events.filter_map(|p| receiver.packet(p.view().timestamp().0, p.view().marker(), p.view().payload())).collect()
+    let down = |key| if let Key::Down { digit } = key { Some(digit) } else { None };
+    keys(packets, 8_000).into_iter().filter_map(down).collect()
+}
+
+fn keys(packets: &[Packet], clock_hz: u32) -> Vec<Key> {
+    let (mut receiver, mut keys) = (EventReceiver::new(), vec![]);
+    for packet in packets.iter().filter(|p| p.view().payload_type() == 101) {
+        let view = packet.view();
+        let event = EventPacket { ts: view.timestamp().0, marker: view.marker(), clock_hz, payload: view.payload() };
+        receiver.packet(packet.at, event, |key| keys.push(key));
+    }
+    keys
 }
 
 #[test]

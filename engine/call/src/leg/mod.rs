@@ -229,7 +229,9 @@ impl Leg {
             | Event::Marked { .. }
             | Event::JoinRefused { .. }
             | Event::Speaking { .. }
-            | Event::Floor { .. } => {}
+            | Event::Floor { .. }
+            | Event::DigitEnded { .. }
+            | Event::DigitForPeer { .. } => {}
             Event::Opened { rtp_port, .. } => {
                 self.media.opened(*rtp_port);
                 return false;

@@ -7,6 +7,7 @@ const TEXT_CHARS_MAX: usize = 2_048;
 const LIST_MAX: usize = 256;
 
 pub(super) const CODECS: &[&str] = &["OPUS", "G722", "PCMU", "PCMA", "G729", "VP8", "H264", "L16"];
+pub(super) const DTMF_METHODS: &[&str] = &["auto", "rfc4733", "info", "in_band"];
 pub(super) const CIPHERS: &[&str] = &[
     "AEAD_AES_256_GCM_8",
     "AEAD_AES_256_GCM",

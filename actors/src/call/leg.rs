@@ -154,7 +154,11 @@ fn trace_report(report: &LegReport) {
         LegReport::Progress { status, .. } => tracing::info!(status, "leg progresses"),
         LegReport::Answered { codec, encrypted } => tracing::info!(?codec, encrypted, "leg answered"),
         LegReport::Ended(end) => tracing::info!(status = end.status, reason = end.reason, by = ?end.by, "leg ended"),
-        LegReport::Renegotiated { .. } | LegReport::Digit(_) | LegReport::PlayDone { .. } | LegReport::Closed(_) => {}
+        LegReport::Renegotiated { .. }
+        | LegReport::Digit(_)
+        | LegReport::DigitEnded { .. }
+        | LegReport::PlayDone { .. }
+        | LegReport::Closed(_) => {}
     }
 }
 

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use tandem_call::call::{InboundLeg, Party, Plan, endpoint_media, policy_of};
-use tandem_call::directory::{Directory, DomainApp, Encryption, Handler, SipEndpoint};
+use tandem_call::call::{InboundLeg, Party, Plan, carrier_media, endpoint_media, policy_of};
+use tandem_call::directory::{Directory, DomainApp, Handler, SipEndpoint};
 use tandem_call::leg::MediaPolicy;
 use tandem_call::routing::{self, Caller};
 use tandem_model::{CallSid, Endpoint, Sid, Transport, limits};
@@ -99,7 +99,7 @@ pub(super) fn from_carrier(
 ) -> Result<Admitted, Refusal> {
     let caller = Caller::Carrier(carrier.clone());
     let route = route(directory, &caller, invite, listening)?;
-    let media = policy_of(&["PCMU".into(), "PCMA".into()], &[], Encryption::Optional);
+    let media = carrier_media(&carrier);
     Ok(Admitted { plan: Plan::Connect { caller: Party::Carrier(carrier), route }, media })
 }
 

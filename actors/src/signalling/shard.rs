@@ -202,8 +202,8 @@ impl SipShard {
                     if self.config.gate.draining.load(std::sync::atomic::Ordering::Relaxed) { 503 } else { 200 };
                 self.reply(key, &message, source, status, &[("Allow", ALLOW), ("Accept", "application/sdp")]);
             }
-            // Of a dialog that never was (RFC 3261 section 15.1.2).
-            Method::Bye => self.reply(key, &message, source, 481, &[]),
+            // Of a dialog that never was (RFC 3261 section 15.1.2, RFC 6086 section 4.2.2).
+            Method::Bye | Method::Info => self.reply(key, &message, source, 481, &[]),
             _ => self.reply(key, &message, source, 405, &[("Allow", ALLOW)]),
         }
     }

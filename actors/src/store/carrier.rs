@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 use tandem_call::directory::Carrier;
 use tandem_model::{Sid, WallTime};
 
+use super::endpoint::{dtmf_auto, dtmf_method};
 use super::serial;
 
 /// A carrier. Its password is sealed in the database and open here.
@@ -20,6 +21,9 @@ pub struct CarrierRecord {
     /// Lowest first.
     pub priority: i32,
     pub allow_from: Vec<String>,
+    /// `auto`, `rfc4733`, `info`, `in_band`.
+    #[serde(default = "dtmf_auto")]
+    pub dtmf: String,
     #[serde(with = "serial::wall")]
     pub created: WallTime,
     #[serde(with = "serial::wall")]
@@ -37,6 +41,7 @@ impl CarrierRecord {
             patterns: self.patterns.clone(),
             priority: self.priority,
             allow_from: self.allow_from.iter().filter_map(|range| range.parse().ok()).collect(),
+            dtmf: dtmf_method(&self.dtmf),
         }
     }
 }

@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use tandem_call::directory::{DigestSecrets, Encryption, OutboundPolicy, SipEndpoint};
+use tandem_call::directory::{DigestSecrets, DtmfMethod, Encryption, OutboundPolicy, SipEndpoint};
 use tandem_model::{Sid, WallTime};
 
 use super::{HandlerFields, serial};
@@ -22,6 +22,9 @@ pub struct EndpointRecord {
     pub codecs: Vec<String>,
     /// `default`, `required`, `optional`.
     pub encryption: String,
+    /// `auto`, `rfc4733`, `info`, `in_band`. Records from before it was a field do as they always did.
+    #[serde(default = "dtmf_auto")]
+    pub dtmf: String,
     /// `passthrough`, `block`; None follows the profile.
     pub outbound_policy: Option<String>,
     pub handler: HandlerFields,
@@ -43,6 +46,7 @@ impl EndpointRecord {
             ciphers: Vec::new(),
             codecs: Vec::new(),
             encryption: "default".into(),
+            dtmf: dtmf_auto(),
             outbound_policy: None,
             handler: HandlerFields::default(),
             created: now,
@@ -61,6 +65,7 @@ impl EndpointRecord {
             codecs: self.codecs.clone(),
             ciphers: self.ciphers.clone(),
             encryption: encryption(&self.encryption),
+            dtmf: dtmf_method(&self.dtmf),
             outbound_policy: self.outbound_policy.as_deref().map(outbound_policy),
             handler: self.handler.handler(),
         }
@@ -73,6 +78,20 @@ pub(super) fn encryption(name: &str) -> Encryption {
         "optional" => Encryption::Optional,
         "forbidden" => Encryption::Forbidden,
         _ => Encryption::Default,
+    }
+}
+
+/// What records say that do not say.
+pub(super) fn dtmf_auto() -> String {
+    "auto".into()
+}
+
+pub(super) fn dtmf_method(name: &str) -> DtmfMethod {
+    match name {
+        "rfc4733" => DtmfMethod::Rfc4733,
+        "info" => DtmfMethod::Info,
+        "in_band" => DtmfMethod::InBand,
+        _ => DtmfMethod::Auto,
     }
 }
 

@@ -123,6 +123,7 @@ fn carrier(password: &str) -> CarrierRecord {
         patterns: vec!["+1*".into()],
         priority: 3,
         allow_from: vec!["192.0.2.0/24".into()],
+        dtmf: "info".into(),
         created: WallTime(1),
         updated: WallTime(1),
     }

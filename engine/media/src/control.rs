@@ -79,6 +79,20 @@ pub enum Command {
         play: PlayId,
         digits: String,
     },
+    /// Digits that stand for a key of the far end, pressed elsewhere and held for `duration_ms`: queued behind what is being
+    /// sent and sent in this leg's way, with the audio going on behind it.
+    PressDigit {
+        leg: LegId,
+        digit: char,
+        duration_ms: u32,
+    },
+    /// The far end pressed a key and told it in signalling (SIP INFO): reported and handed on to the partner as if it had
+    /// been heard here.
+    HearDigit {
+        leg: LegId,
+        digit: char,
+        duration_ms: u32,
+    },
     /// Send the leg its own audio back.
     Echo {
         leg: LegId,
@@ -205,6 +219,11 @@ pub struct LegSpec {
     pub comfort_noise: Option<PayloadTypes>,
     /// Where comfort noise was agreed, we too send it instead of silence.
     pub suppress_silence: bool,
+    /// Listen for digits in the audio too (ITU-T Q.24). Each packet is decoded for it, until the far end sends a
+    /// telephone-event.
+    pub dtmf_in_band: bool,
+    /// Digits for the far end go out in signalling: each is [`Event::DigitForPeer`] instead of packets.
+    pub dtmf_in_signalling: bool,
     /// We send to the remote (its direction allows it).
     pub send: bool,
     /// We take what it sends.
@@ -235,6 +254,8 @@ impl LegSpec {
             dtmf: None,
             comfort_noise: None,
             suppress_silence: false,
+            dtmf_in_band: false,
+            dtmf_in_signalling: false,
             send: true,
             receive: true,
             srtp: None,
@@ -277,10 +298,22 @@ pub enum Event {
         leg: LegId,
         reason: OpenFailed,
     },
-    /// A key was pressed: reported once per event, at its start.
+    /// A key was pressed: reported once per press, at its start, however it was told.
     Digit {
         leg: LegId,
         digit: char,
+    },
+    /// That key came up again. Follows each `Digit` once.
+    DigitEnded {
+        leg: LegId,
+        digit: char,
+        duration_ms: u32,
+    },
+    /// A digit for the far end of a leg whose digits go out in signalling.
+    DigitForPeer {
+        leg: LegId,
+        digit: char,
+        duration_ms: u32,
     },
     PlayDone {
         leg: LegId,
@@ -346,6 +379,8 @@ impl Event {
             Event::Opened { leg, .. }
             | Event::OpenFailed { leg, .. }
             | Event::Digit { leg, .. }
+            | Event::DigitEnded { leg, .. }
+            | Event::DigitForPeer { leg, .. }
             | Event::PlayDone { leg, .. }
             | Event::JoinRefused { leg, .. }
             | Event::Speaking { leg, .. }

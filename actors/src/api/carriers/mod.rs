@@ -8,7 +8,7 @@ use tandem_model::{Sid, Transport};
 use super::body::json_object;
 use super::endpoints::{TRIES_MAX, parse_id};
 use super::error::RelayError;
-use super::fields::Fields;
+use super::fields::{DTMF_METHODS, Fields};
 use super::state::wall_now;
 use super::{ApiState, page};
 use crate::store::{CarrierRecord, StoreError, random_sid};
@@ -81,6 +81,7 @@ fn blank(id: Sid) -> CarrierRecord {
         patterns: vec!["+*".into()],
         priority: 10,
         allow_from: Vec::new(),
+        dtmf: "auto".into(),
         created: now,
         updated: now,
     }
@@ -106,6 +107,7 @@ fn change(record: &mut CarrierRecord, sent: Map<String, Value>) -> Result<(), Re
     });
     fields.integer("priority", &mut record.priority);
     fields.texts("allow_from", &mut record.allow_from, |range| range.parse::<IpRange>().map(drop));
+    fields.choice("dtmf", &mut record.dtmf, DTMF_METHODS);
     fields.finish()
 }
 
@@ -139,5 +141,6 @@ fn show(r: &CarrierRecord) -> Value {
         "patterns": r.patterns,
         "priority": r.priority,
         "allow_from": r.allow_from,
+        "dtmf": r.dtmf,
     })
 }

@@ -7,7 +7,7 @@ use tandem_model::Sid;
 
 use super::body::json_object;
 use super::error::RelayError;
-use super::fields::{CIPHERS, CODECS, Fields, is_e164};
+use super::fields::{CIPHERS, CODECS, DTMF_METHODS, Fields, is_e164};
 use super::state::wall_now;
 use super::{ApiState, handler, page};
 use crate::store::{Catalog, EndpointRecord, StoreError, digest_secrets, random_sid};
@@ -125,6 +125,7 @@ fn change(record: &mut EndpointRecord, sent: Map<String, Value>, realm: &str) ->
     fields.words("ciphers", &mut record.ciphers, CIPHERS);
     fields.words("codecs", &mut record.codecs, CODECS);
     fields.choice("encryption", &mut record.encryption, &["default", "required", "optional"]);
+    fields.choice("dtmf", &mut record.dtmf, DTMF_METHODS);
     fields.optional_choice("outbound_policy", &mut record.outbound_policy, &["passthrough", "block"]);
     handler::take(&mut fields, &mut record.handler);
     fields.finish()
@@ -159,6 +160,7 @@ fn show(record: &EndpointRecord, catalog: &Catalog, state: &ApiState) -> Value {
     out.insert("ciphers".into(), json!(effective(&record.ciphers, &catalog.profile.default_ciphers)));
     out.insert("codecs".into(), json!(effective(&record.codecs, &catalog.profile.default_codecs)));
     out.insert("encryption".into(), json!(record.encryption));
+    out.insert("dtmf".into(), json!(record.dtmf));
     handler::show(&record.handler, &mut out);
     out.insert("outbound_policy".into(), json!(record.outbound_policy));
     out.insert("uri".into(), json!(format!("sip:{}@{domain}", record.username)));

@@ -30,7 +30,7 @@ async fn an_endpoint_is_made_shown_changed_and_deleted() {
     let api = Api::new().await;
     let sent = json!({"username": "alice", "password": "s3cret!", "caller_id": "Alice", "send_as": "+15551230000",
         "ciphers": ["AES_CM_128_HMAC_SHA1_80"], "codecs": ["OPUS", "PCMU"], "encryption": "required",
-        "call_handler": "laml_webhooks", "call_request_url": "https://app.example.com/in", "call_request_method": "GET"});
+        "dtmf": "info", "call_handler": "laml_webhooks", "call_request_url": "https://app.example.com/in", "call_request_method": "GET"});
     let made = api.json(Method::POST, ENDPOINTS, sent).await;
     assert_eq!(made.status, 201, "{}", made.text);
     let body = made.json();
@@ -43,6 +43,7 @@ async fn an_endpoint_is_made_shown_changed_and_deleted() {
         ("ciphers", json!(["AES_CM_128_HMAC_SHA1_80"])),
         ("codecs", json!(["OPUS", "PCMU"])),
         ("encryption", json!("required")),
+        ("dtmf", json!("info")),
         ("call_handler", json!("laml_webhooks")),
         ("call_request_url", json!("https://app.example.com/in")),
         ("call_request_method", json!("GET")),
@@ -106,6 +107,7 @@ async fn wrong_endpoint_fields_are_all_named() {
             json!({"username": "c", "password": "p", "ciphers": ["ROT13"], "encryption": "maybe"}),
             vec!["ciphers", "encryption"],
         ),
+        (json!({"username": "c", "password": "p", "dtmf": "smoke"}), vec!["dtmf"]),
         (json!({"username": "c", "password": "p", "outbound_policy": "x"}), vec!["outbound_policy"]),
         (json!({"username": "c", "password": "p", "call_handler": "laml_webhooks"}), vec!["call_request_url"]),
         (json!({"username": "c", "password": "p", "call_handler": "x"}), vec!["call_handler"]),
@@ -262,11 +264,13 @@ async fn a_carrier_is_made_shown_changed_and_deleted() {
     assert_eq!(made.status, 201, "{}", made.text);
     let body = made.json();
     assert!(!made.text.contains("hush"));
-    assert_eq!(keys(&body), ["allow_from", "id", "name", "patterns", "priority", "type", "uri", "username"]);
+    assert_eq!(keys(&body), ["allow_from", "dtmf", "id", "name", "patterns", "priority", "type", "uri", "username"]);
     let path = format!("{CARRIERS}/{}", body["id"].as_str().unwrap());
-    let changed = api.json(Method::PUT, &path, json!({"priority": -1})).await;
+    assert_eq!(body["dtmf"], "auto");
+    let changed = api.json(Method::PUT, &path, json!({"priority": -1, "dtmf": "in_band"})).await;
     assert_eq!((changed.status, &changed.json()["priority"]), (200, &json!(-1)));
     let carrier = api.state.store.directory().borrow().carriers[0].clone();
+    assert_eq!(carrier.dtmf, tandem_call::directory::DtmfMethod::InBand);
     assert_eq!(carrier.password.as_deref(), Some("hush"), "what was not sent stays");
     for (sent, fields) in [
         (json!({}), vec!["name", "uri"]),
@@ -278,6 +282,7 @@ async fn a_carrier_is_made_shown_changed_and_deleted() {
         (json!({"name": "b", "uri": "sip:h\r\nVia: x"}), vec!["uri"]),
         (json!({"name": "b", "uri": "sip:h", "patterns": ["*1"]}), vec!["patterns"]),
         (json!({"name": "b", "uri": "sip:h", "priority": 1.5}), vec!["priority"]),
+        (json!({"name": "b", "uri": "sip:h", "dtmf": null}), vec!["dtmf"]),
         (json!({"name": "b", "uri": "sip:h", "allow_from": ["x"]}), vec!["allow_from"]),
         (json!({"name": "b", "uri": "sip:h", "password": "p"}), vec!["username"]),
     ] {

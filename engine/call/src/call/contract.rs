@@ -8,7 +8,7 @@ use tandem_laml::instruction::{Document, FetchFailure, Method, Prompt, PromptFai
 use tandem_media::control::{Clip, Command, LegStats};
 use tandem_model::{CallSid, Endpoint, LegId, WallTime};
 
-use crate::directory::{Carrier, Directory, DomainApp, SipEndpoint};
+use crate::directory::{Carrier, Directory, DomainApp, DtmfMethod, Encryption, SipEndpoint};
 use crate::leg::{Credentials, InviteSpec, LegCommand, LegReport, MediaPolicy};
 use crate::routing::Route;
 
@@ -272,7 +272,7 @@ pub struct LegRow {
 }
 
 /// What each kind of leg may use of media, from configuration.
-pub fn policy_of(names: &[String], ciphers: &[String], encryption: crate::directory::Encryption) -> MediaPolicy {
+pub fn policy_of(names: &[String], ciphers: &[String], encryption: Encryption) -> MediaPolicy {
     let mut codecs = Vec::new();
     for spec in names.iter().filter_map(|n| tandem_codecs::CodecSpec::by_laml_name(n)) {
         if !codecs.contains(&spec.id) {
@@ -285,7 +285,13 @@ pub fn policy_of(names: &[String], ciphers: &[String], encryption: crate::direct
         codecs: if codecs.is_empty() { default.codecs } else { codecs },
         suites: if suites.is_empty() { default.suites } else { suites },
         encryption,
+        dtmf: DtmfMethod::Auto,
     }
+}
+
+/// What a carrier's legs may use of media.
+pub fn carrier_media(carrier: &Carrier) -> MediaPolicy {
+    MediaPolicy { dtmf: carrier.dtmf, ..policy_of(&["PCMU".into(), "PCMA".into()], &[], Encryption::Optional) }
 }
 
 /// REST spells suites its own way (laml.md 3.3): `AES_CM_128_HMAC_SHA1_80`, `AEAD_AES_256_GCM_8`.

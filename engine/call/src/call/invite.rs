@@ -7,7 +7,7 @@ use tandem_laml::instruction::TargetAddress;
 use tandem_model::{CallSid, limits};
 use tandem_sip::message::Uri;
 
-use super::contract::{RegisteredContact, policy_of};
+use super::contract::{RegisteredContact, carrier_media, policy_of};
 use super::{Call, Driver};
 use crate::directory::{Carrier, DomainApp, Encryption, SipEndpoint};
 use crate::leg::{Credentials, Destination, InviteSpec, MediaPolicy};
@@ -75,7 +75,7 @@ impl Call {
         let request_uri = format!("sip:{number}@{host}{params}");
         let to_uri = format!("sip:{number}@{host}");
         let destination = Destination::Uri(carrier.uri.clone());
-        let media = policy_of(&["PCMU".into(), "PCMA".into()], &[], Encryption::Optional);
+        let media = carrier_media(carrier);
         let mut spec = self.spec(target, self.identity_towards_number(), request_uri, destination, to_uri, media);
         if let (Some(username), Some(password)) = (&carrier.username, &carrier.password) {
             spec.credentials = Some(Credentials { username: username.clone(), password: password.clone() });
@@ -228,7 +228,7 @@ pub fn endpoint_media(directory: &crate::directory::Directory, e: &SipEndpoint) 
     let codecs = if e.codecs.is_empty() { &p.default_codecs } else { &e.codecs };
     let ciphers = if e.ciphers.is_empty() { &p.default_ciphers } else { &e.ciphers };
     let encryption = if e.encryption == Encryption::Default { p.default_encryption } else { e.encryption };
-    policy_of(codecs, ciphers, encryption)
+    MediaPolicy { dtmf: e.dtmf, ..policy_of(codecs, ciphers, encryption) }
 }
 
 /// `sip:user@host:port` without parameters and headers, for To.

@@ -15,7 +15,7 @@ mod legs;
 
 pub use contract::{
     ApiCall, ApiDocument, CallEffect, CallEnv, CallInput, CallUpdate, Direction, InboundLeg, LegRow, LegStatus, Origin,
-    Party, Plan, RegisteredContact, policy_of,
+    Party, Plan, RegisteredContact, carrier_media, policy_of,
 };
 pub use invite::endpoint_media;
 
@@ -307,6 +307,8 @@ impl Call {
             }
             LegReport::Renegotiated { codec } => leg.codec = Some(codec),
             LegReport::Digit(digit) => self.digit(id, digit),
+            // For who wants to know how long: no verb does.
+            LegReport::DigitEnded { .. } => {}
             LegReport::PlayDone { play, .. } => self.play_done(id, play),
             LegReport::Ended(end) => self.leg_ended(id, end),
             LegReport::Closed(stats) => {

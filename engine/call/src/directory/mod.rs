@@ -4,8 +4,8 @@
 mod record;
 
 pub use record::{
-    Carrier, DigestSecrets, DomainApp, Encryption, Handler, IpRange, OutboundPolicy, SipEndpoint, SipProfile,
-    WebhookMethod, WebhookSet,
+    Carrier, DigestSecrets, DomainApp, DtmfMethod, Encryption, Handler, IpRange, OutboundPolicy, SipEndpoint,
+    SipProfile, WebhookMethod, WebhookSet,
 };
 
 use std::collections::BTreeMap;

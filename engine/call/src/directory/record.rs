@@ -17,6 +17,7 @@ pub struct SipEndpoint {
     /// SRTP suites; empty takes the profile's.
     pub ciphers: Vec<String>,
     pub encryption: Encryption,
+    pub dtmf: DtmfMethod,
     pub outbound_policy: Option<OutboundPolicy>,
     /// What runs when this endpoint dials; `Handler::Dial` is normal dialling.
     pub handler: Handler,
@@ -46,6 +47,21 @@ pub enum Encryption {
     Required,
     /// Never.
     Forbidden,
+}
+
+/// How digits travel between us and a far end. What it sends as telephone-events or INFO is understood in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum DtmfMethod {
+    /// Telephone-events where they are agreed, else INFO where the far end's Allow lists it, else tones; where no events are
+    /// agreed, its audio is listened to.
+    #[default]
+    Auto,
+    /// Telephone-events; tones where they are not agreed, and nobody listens for any.
+    Rfc4733,
+    /// INFO (RFC 6086): telephone-events are not offered.
+    Info,
+    /// Tones in the audio, both ways: telephone-events are not offered.
+    InBand,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -143,6 +159,7 @@ pub struct Carrier {
     pub priority: i32,
     /// Sources whose calls are this carrier's.
     pub allow_from: Vec<IpRange>,
+    pub dtmf: DtmfMethod,
 }
 
 impl IpRange {

@@ -9,7 +9,7 @@ use tandem_sip::dialog::DialogSnapshot;
 use tandem_sip::message::Message;
 use tandem_sip::transaction::ServerKey;
 
-use crate::directory::Encryption;
+use crate::directory::{DtmfMethod, Encryption};
 
 /// How this switch appears in SIP and SDP.
 #[derive(Clone, Debug)]
@@ -48,6 +48,7 @@ pub struct MediaPolicy {
     pub codecs: Vec<CodecId>,
     pub suites: Vec<SrtpSuite>,
     pub encryption: Encryption,
+    pub dtmf: DtmfMethod,
 }
 
 impl Default for MediaPolicy {
@@ -56,6 +57,7 @@ impl Default for MediaPolicy {
             codecs: vec![CodecId::Pcmu, CodecId::Pcma],
             suites: SrtpSuite::ALL.to_vec(),
             encryption: Encryption::Optional,
+            dtmf: DtmfMethod::Auto,
         }
     }
 }
@@ -241,6 +243,11 @@ pub enum LegReport {
         codec: CodecId,
     },
     Digit(char),
+    /// The key of an earlier `Digit` came up.
+    DigitEnded {
+        digit: char,
+        duration_ms: u32,
+    },
     PlayDone {
         play: PlayId,
         completed: bool,

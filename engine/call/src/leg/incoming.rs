@@ -87,6 +87,14 @@ pub(super) fn is_sdp(content_type: &str) -> bool {
 }
 
 impl Leg {
+    /// What the INVITE that made this leg says of the methods its sender takes.
+    pub(super) fn allow_of_invite(&mut self) {
+        if let State::Incoming(s) = &self.state {
+            let invite = s.invite.clone();
+            self.note_allow(&invite);
+        }
+    }
+
     pub(super) fn step_incoming(&mut self, now: Timestamp, mut s: Incoming, input: LegInput) {
         match input {
             LegInput::Command(command) => return self.command_incoming(now, s, command),
@@ -118,7 +126,8 @@ impl Leg {
                 Method::Invite | Method::Update => {
                     self.respond(key, &message, source, 500, None, &[("Retry-After", "3")]);
                 }
-                Method::Options | Method::Info => self.respond(key, &message, source, 200, None, &[]),
+                Method::Options => self.respond(key, &message, source, 200, None, &[]),
+                Method::Info => self.info(key, &message, source),
                 _ => self.respond(key, &message, source, 405, None, &[]),
             },
             // The server transaction could not deliver or gave up; whoever called is gone.

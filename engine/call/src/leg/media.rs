@@ -10,7 +10,7 @@ use tandem_sdp::{
 
 use super::contract::{CodecUse, ComfortNoiseUse, LegEffect, MediaPolicy};
 use super::{Leg, Refused};
-use crate::directory::Encryption;
+use crate::directory::{DtmfMethod, Encryption};
 
 pub(super) struct LegMedia {
     policy: MediaPolicy,
@@ -104,6 +104,10 @@ impl LegMedia {
         self.offer = None;
     }
 
+    pub(super) fn dtmf_method(&self) -> DtmfMethod {
+        self.policy.dtmf
+    }
+
     pub(super) fn is_encrypted(&self) -> bool {
         self.agreement.as_ref().is_some_and(|a| a.srtp.is_some())
     }
@@ -137,7 +141,7 @@ impl LegMedia {
         });
         let mut capabilities = Capabilities {
             codecs: codecs.collect(),
-            dtmf: true,
+            dtmf: matches!(self.policy.dtmf, DtmfMethod::Auto | DtmfMethod::Rfc4733),
             comfort_noise: match codec_use.comfort_noise {
                 ComfortNoiseUse::Off => ComfortNoise::Off,
                 ComfortNoiseUse::Receive => ComfortNoise::Accept,
@@ -230,6 +234,14 @@ impl Leg {
         self.facts.codec
     }
 
+    /// Media again as it was agreed, for what is not in the agreement.
+    pub(super) fn configure_again(&mut self) {
+        if let Some(agreement) = self.media.agreement.clone() {
+            // It was agreed before, so its codec is ours.
+            let _ = self.configure(agreement);
+        }
+    }
+
     fn configure(&mut self, agreement: Agreement) -> Result<CodecId, Refused> {
         let format = &agreement.codec;
         let spec = CodecSpec::by_rtpmap(&format.name, format.clock_hz, format.channels)
@@ -254,6 +266,12 @@ impl Leg {
                 .comfort_noise
                 .map(|n| PayloadTypes { send: n.payload_type_send, receive: n.payload_type_receive }),
             suppress_silence: self.env.codecs.comfort_noise == ComfortNoiseUse::Send,
+            dtmf_in_band: match self.media.dtmf_method() {
+                DtmfMethod::InBand => true,
+                DtmfMethod::Auto => agreement.dtmf.is_none(),
+                DtmfMethod::Rfc4733 | DtmfMethod::Info => false,
+            },
+            dtmf_in_signalling: self.sends_info(agreement.dtmf.is_some()),
             send: agreement.send,
             receive: agreement.receive,
             srtp: agreement

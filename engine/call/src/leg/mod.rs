@@ -14,6 +14,7 @@ pub mod contract;
 mod facts;
 pub mod hop;
 mod incoming;
+mod info;
 mod media;
 mod outgoing;
 mod rekey;
@@ -36,6 +37,7 @@ use tandem_sip::transaction::ServerKey;
 
 use closing::Closing;
 use incoming::Incoming;
+use info::InfoSender;
 use media::LegMedia;
 use outgoing::Outgoing;
 use talking::Talking;
@@ -56,6 +58,7 @@ pub struct Leg {
     /// `X-` header fields of the response that answered us.
     final_headers: Vec<(String, String)>,
     requests: u64,
+    info: InfoSender,
     state: State,
     effects: VecDeque<LegEffect>,
 }
@@ -107,9 +110,11 @@ impl Leg {
             facts: LegFacts::new(call_id),
             final_headers: Vec::new(),
             requests: 0,
+            info: InfoSender::default(),
             state: State::Incoming(incoming),
             effects: VecDeque::new(),
         };
+        leg.allow_of_invite();
         leg.emit(LegEffect::Bind { local_tag: leg.local_tag.clone() });
         leg.emit(LegEffect::Media(Command::Open { leg: id }));
         leg.record();
@@ -138,6 +143,7 @@ impl Leg {
             facts: LegFacts::new(call_id),
             final_headers: Vec::new(),
             requests: 0,
+            info: InfoSender::default(),
             state: State::Over,
             effects: VecDeque::new(),
         };
@@ -231,7 +237,10 @@ impl Leg {
             | Event::JoinRefused { .. }
             | Event::Speaking { .. }
             | Event::Floor { .. } => {}
-            Event::KeyExpiring { .. } => return false,
+            Event::DigitEnded { digit, duration_ms, .. } => {
+                self.report(LegReport::DigitEnded { digit: *digit, duration_ms: *duration_ms });
+            }
+            Event::DigitForPeer { .. } | Event::KeyExpiring { .. } => return false,
             Event::Opened { rtp_port, .. } => {
                 self.media.opened(*rtp_port);
                 return false;

@@ -152,6 +152,7 @@ impl Leg {
 
     fn invite_response(&mut self, now: Timestamp, mut s: Outgoing, response: Message, source: Endpoint) {
         let status = response.status().unwrap_or(0);
+        self.note_allow(&response);
         match status {
             0..=100 => {}
             101..=199 => {

@@ -2,7 +2,7 @@ use tandem_codecs::CodecId;
 use tandem_media::control::Event;
 use tandem_model::{Endpoint, Timestamp};
 use tandem_sip::dialog::{Dialog, Retransmit, Retransmit2xx};
-use tandem_sip::message::{Message, Method};
+use tandem_sip::message::{Builder, Message, Method};
 use tandem_sip::transaction::ServerKey;
 
 use super::contract::{EndedBy, LegCommand, LegEffect, LegInput, LegReport, RecordStage, RequestId};
@@ -107,7 +107,15 @@ impl Leg {
                 // A 2xx again: the ACK was lost (RFC 3261 section 13.2.2.4). From another fork: not wanted.
                 if s.is_accepted_by(id, &message) {
                     self.repeated_2xx(&mut s, &message);
+                } else {
+                    self.info_answered(&mut s, id, message.status().unwrap_or(0));
                 }
+            }
+            LegInput::RequestFailed { id, .. } => {
+                self.info_answered(&mut s, id, 408);
+            }
+            LegInput::Media(Event::DigitForPeer { digit, duration_ms, .. }) => {
+                self.digit_for_peer(&mut s, digit, duration_ms);
             }
             LegInput::Media(Event::TimedOut { .. }) => {
                 self.end(200, "RTP timeout", EndedBy::MediaTimeout, vec![]);
@@ -127,7 +135,6 @@ impl Leg {
                 return self.hang_up(now, s, reason);
             }
             LegInput::Cancelled
-            | LegInput::RequestFailed { .. }
             | LegInput::Resolved { .. }
             | LegInput::Media(_)
             | LegInput::Command(LegCommand::Ring | LegCommand::EarlyMedia { .. } | LegCommand::Answer { .. }) => {}
@@ -178,7 +185,8 @@ impl Leg {
                 return self.close(now);
             }
             Method::Invite | Method::Update => self.renegotiate(now, &mut s, key, &request, source),
-            Method::Info | Method::Options => self.respond(key, &request, source, 200, None, &[]),
+            Method::Info => self.info(key, &request, source),
+            Method::Options => self.respond(key, &request, source, 200, None, &[]),
             Method::Refer => self.respond(key, &request, source, 603, None, &[]),
             _ => self.respond(key, &request, source, 405, None, &[]),
         }
@@ -188,6 +196,7 @@ impl Leg {
     /// re-INVITE and UPDATE: hold, resume, another address or codec (RFC 3261 section 14.2, RFC 3311).
     fn renegotiate(&mut self, now: Timestamp, s: &mut Talking, key: ServerKey, request: &Message, source: Endpoint) {
         let invite = request.method() == Method::Invite;
+        self.note_allow(request);
         let offers = !request.body().is_empty();
         if (invite && s.unacked.is_some()) || (offers && self.media.has_offer()) {
             return self.respond(key, request, source, 491, None, &[]);
@@ -291,14 +300,23 @@ impl Leg {
     }
 
     fn send_bye(&mut self, s: &mut Talking, reason: Option<&str>) -> RequestId {
+        self.send_in_dialog(s, Method::Bye, |bye| match reason {
+            Some(reason) => bye.header("Reason", reason),
+            None => bye,
+        })
+    }
+
+    pub(super) fn send_in_dialog(
+        &mut self,
+        s: &mut Talking,
+        method: Method,
+        finish: impl FnOnce(Builder) -> Builder,
+    ) -> RequestId {
         let hop = s.hop();
-        let mut bye = s.dialog.request(Method::Bye);
-        bye = self.dress(bye, hop.transport);
-        if let Some(reason) = reason {
-            bye = bye.header("Reason", reason);
-        }
+        let request = s.dialog.request(method);
+        let message = finish(self.dress(request, hop.transport)).build();
         let id = self.next_request_id();
-        self.emit(LegEffect::Request { id, message: bye.build(), destination: hop });
+        self.emit(LegEffect::Request { id, message, destination: hop });
         id
     }
 }

@@ -183,3 +183,14 @@ fn the_longest_call_ends_whatever_plays() {
     w.run(&[("1 ACK", ""), ("+19999", ""), ("+1", "L1 BYE; notify 0 completed 200; finished")]);
     w.over(&["inbound completed 200 20000s"]);
 }
+
+#[test]
+fn a_gather_takes_digits_that_come_in_info() {
+    let mut w = World::app("<Gather numDigits=\"2\" action=\"https://app.test/digits\"/>");
+    w.take();
+    w.run(&[
+        ("1 ACK", ""),
+        ("1 INFO signal=5", "L1 200"),
+        ("1 INFO signal=10", "L1 200; fetch https://app.test/digits Digits=5*"),
+    ]);
+}

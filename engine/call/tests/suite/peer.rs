@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use tandem_call::leg::{EndedBy, LegCommand, LegEffect, LegInput, LegReport, RecordStage, RequestFailure, RequestId};
-use tandem_media::control::{Command, Event, LegStats, OpenFailed, PlayId};
+use tandem_media::control::{Command, Event, LegSpec, LegStats, OpenFailed, PlayId};
 use tandem_model::{Endpoint, LegId, Timestamp, Transport};
 use tandem_sip::message::{Builder, Message};
 use tandem_sip::transaction::{Config, Event as SipEvent, ServerKey, TransactionLayer};
@@ -42,6 +42,7 @@ impl Keys {
 pub fn description(name: &str) -> Option<Bytes> {
     let (host, port, formats, direction) = match name {
         "sdp" => ("203.0.113.9", 4000, "0 8 101", "sendrecv"),
+        "notones" => ("203.0.113.9", 4000, "0 8", "sendrecv"),
         "pcma" => ("203.0.113.9", 4000, "8", "sendrecv"),
         "fork" => ("203.0.113.77", 7000, "0", "sendrecv"),
         "hold" => ("203.0.113.9", 4000, "0 8 101", "sendonly"),
@@ -92,9 +93,12 @@ pub struct Peer {
     /// INVITEs we were sent, and their ids.
     invites: Vec<(RequestId, Message)>,
     byes: Vec<(RequestId, Message)>,
+    infos: Vec<(RequestId, Message)>,
     resolving: Option<RequestId>,
     pub record: Option<RecordStage>,
     pub last_response: Option<Message>,
+    /// What media was last configured with.
+    pub last_spec: Option<LegSpec>,
 }
 
 impl Peer {
@@ -108,6 +112,8 @@ impl Peer {
             invite_cseq: 1,
             invites: vec![],
             byes: vec![],
+            infos: vec![],
+            last_spec: None,
             resolving: None,
             record: None,
             last_response: None,
@@ -141,6 +147,14 @@ impl Peer {
                 LegInput::Media(Event::KeyExpiring { leg, direction: tandem_media::control::KeyDirection::Outbound })
             }
             "rtp-timeout" => LegInput::Media(Event::TimedOut { leg }),
+            "digit-for-peer" => {
+                let digit = rest.chars().next().expect("a digit");
+                LegInput::Media(Event::DigitForPeer { leg, digit, duration_ms: 100 })
+            }
+            "digit-ended" => {
+                let digit = rest.chars().next().expect("a digit");
+                LegInput::Media(Event::DigitEnded { leg, digit, duration_ms: 100 })
+            }
             "digit" => LegInput::Media(Event::Digit { leg, digit: rest.chars().next().expect("a digit") }),
             "play-done" => {
                 LegInput::Media(Event::PlayDone { leg, play: PlayId(rest.parse().expect("a number")), completed: true })
@@ -148,6 +162,7 @@ impl Peer {
             "cancelled" => LegInput::Cancelled,
             "timeout" => LegInput::RequestFailed { id: last(&self.invites), failure: RequestFailure::Timeout },
             "unreachable" => LegInput::RequestFailed { id: last(&self.invites), failure: RequestFailure::Transport },
+            "info-timeout" => LegInput::RequestFailed { id: last(&self.infos), failure: RequestFailure::Timeout },
             "bye-timeout" => LegInput::RequestFailed { id: last(&self.byes), failure: RequestFailure::Timeout },
             "resolved" => LegInput::Resolved { id: self.resolving.expect("a lookup"), hop: Ok(address()) },
             "unresolved" => {
@@ -175,6 +190,8 @@ impl Peer {
         match first {
             "timeout" | "unreachable" => !self.invites.is_empty(),
             "bye-timeout" => !self.byes.is_empty(),
+            "info-timeout" => !self.infos.is_empty(),
+            _ if first.parse::<u16>().is_ok() && line.contains("info") => !self.infos.is_empty(),
             "resolved" | "unresolved" => self.resolving.is_some(),
             _ if first.parse::<u16>().is_ok() && line.contains("bye") => !self.byes.is_empty(),
             _ if first.parse::<u16>().is_ok() => !self.invites.is_empty(),
@@ -185,8 +202,13 @@ impl Peer {
     fn response(&self, status: u16, words: &str) -> LegInput {
         let to_bye = words.contains("bye");
         let nth = if words.contains("first") { 0 } else { self.invites.len().saturating_sub(1) };
-        let (id, request) =
-            if to_bye { self.byes.last().expect("a BYE") } else { self.invites.get(nth).expect("an INVITE") };
+        let (id, request) = if to_bye {
+            self.byes.last().expect("a BYE")
+        } else if words.contains("info") {
+            self.infos.last().expect("an INFO")
+        } else {
+            self.invites.get(nth).expect("an INVITE")
+        };
         let tag = words.split(' ').find_map(|w| w.strip_prefix("tag=")).unwrap_or("theirs");
         let mut b = Message::response(request, address().addr, status, None);
         if status > 100 && !words.contains("notag") {
@@ -255,6 +277,11 @@ impl Peer {
                         self.call_id = message.call_id().to_owned();
                         self.invites.push(sent);
                     }
+                    "INFO" => {
+                        self.infos.push(sent);
+                        let body = String::from_utf8_lossy(message.body()).replace("\r\n", " ");
+                        return Some(format!("INFO {cseq} {}", body.trim()));
+                    }
                     _ => self.byes.push(sent),
                 }
                 format!("{} {cseq}{auth}{}{reason}", message.method_str(), shape(message.body()))
@@ -270,7 +297,12 @@ impl Peer {
                 self.resolving = Some(*id);
                 format!("resolve {uri}")
             }
-            LegEffect::Media(command) => media(command),
+            LegEffect::Media(command) => {
+                if let Command::Configure { spec, .. } = command {
+                    self.last_spec = Some((**spec).clone());
+                }
+                media(command)
+            }
             LegEffect::Report(report) => reported(report),
             LegEffect::Stop => "stop".into(),
         })
@@ -285,13 +317,16 @@ pub fn media(command: &Command) -> String {
         Command::Configure { spec, .. } => {
             let to = spec.remote_rtp.map_or("nowhere".into(), |a| a.to_string());
             let (send, receive) = (if spec.send { 's' } else { '-' }, if spec.receive { 'r' } else { '-' });
-            format!("configure {:?} {to} {send}{receive}", spec.codec)
+            let digits = if spec.dtmf_in_signalling { " info" } else { "" };
+            format!("configure {:?} {to} {send}{receive}{digits}", spec.codec)
         }
         Command::Bridge { a, b } => format!("bridge {a} {b}"),
         Command::Unbridge { leg } => format!("unbridge {leg}"),
         Command::Play { leg, play, .. } => format!("play {leg} {}", play.0),
         Command::StopPlay { leg, play } => format!("stop-play {leg} {}", play.0),
         Command::SendDigits { leg, digits, .. } => format!("digits {leg} {digits}"),
+        Command::HearDigit { digit, duration_ms, .. } => format!("hear-digit {digit} {duration_ms}"),
+        Command::PressDigit { digit, duration_ms, .. } => format!("press-digit {digit} {duration_ms}"),
         Command::Echo { leg, on } => format!("echo {leg} {on}"),
         other => format!("unexpected {other:?}"),
     }
@@ -304,6 +339,7 @@ fn reported(report: &LegReport) -> String {
         LegReport::Answered { codec, .. } => format!("answered {codec:?}"),
         LegReport::Renegotiated { codec } => format!("renegotiated {codec:?}"),
         LegReport::Digit(digit) => format!("digit {digit}"),
+        LegReport::DigitEnded { digit, duration_ms } => format!("digit-ended {digit} {duration_ms}"),
         LegReport::PlayDone { play, .. } => format!("play-done {}", play.0),
         LegReport::Ended(end) => {
             let by = match end.by {
@@ -324,6 +360,9 @@ fn with_words(mut b: Builder, words: &str) -> Builder {
         if let Some(sdp) = description(word) {
             let kind = if words.contains("isup") { "application/isup" } else { "application/sdp" };
             b = b.body(kind, sdp);
+        } else if let Some(signal) = word.strip_prefix("signal=") {
+            let kind = if words.contains("plain") { "text/plain" } else { "application/dtmf-relay" };
+            b = b.body(kind, format!("Signal={signal}\r\nDuration=160\r\n"));
         } else if let Some((name, value)) = word.split_once(':') {
             b = b.header(name, value);
         }

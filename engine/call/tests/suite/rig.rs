@@ -48,12 +48,16 @@ impl Rig {
     }
 
     pub fn try_called(words: &str) -> Result<Rig, Refused> {
+        Rig::called_with(words, MediaPolicy::default())
+    }
+
+    pub fn called_with(words: &str, policy: MediaPolicy) -> Result<Rig, Refused> {
         let mut peer = Peer::new(LegId(1));
         let message = peer::invite("sip:tandem@198.51.100.1", words);
         let invite = IncomingInvite { key: peer.key(), message, source: peer::address() };
         let sid = Sid::from_bytes([1; 16]);
         let entropy = Box::new(SeedEntropy::new(1));
-        let leg = Leg::new_incoming(LegId(1), sid, env(), MediaPolicy::default(), invite, entropy)?;
+        let leg = Leg::new_incoming(LegId(1), sid, env(), policy, invite, entropy)?;
         Ok(Rig { leg, peer, now: Timestamp::from_secs(1) })
     }
 

@@ -12,7 +12,8 @@ use tandem_call::call::{
     RegisteredContact,
 };
 use tandem_call::directory::{
-    Carrier, Directory, DomainApp, Encryption, Handler, OutboundPolicy, Project, SipEndpoint, SipProfile, WebhookSet,
+    Carrier, Directory, DomainApp, DtmfMethod, Encryption, Handler, OutboundPolicy, Project, SipEndpoint, SipProfile,
+    WebhookSet,
 };
 use tandem_call::leg::{IncomingInvite, Leg, LegEffect, LegInput, LegReport, MediaPolicy};
 use tandem_call::routing;
@@ -76,6 +77,7 @@ pub fn directory() -> Directory {
             codecs: vec![],
             ciphers: vec![],
             encryption: Encryption::Default,
+            dtmf: DtmfMethod::Auto,
             outbound_policy: None,
             handler: Handler::None,
         };
@@ -91,6 +93,7 @@ pub fn directory() -> Directory {
             patterns: vec!["+1*".into()],
             priority: 1,
             allow_from: vec![],
+            dtmf: DtmfMethod::Auto,
         })
     });
     Directory { project, profile, endpoints: endpoints.into(), domain_apps: vec![], carriers: carriers.into() }
@@ -361,7 +364,11 @@ impl World {
             } else if let Some((id, effect)) = self.leg_effect() {
                 self.carry_out(id, effect);
             } else if let Some(event) = self.media.pop_front() {
-                let (Event::Opened { leg, .. } | Event::Closed { leg, .. } | Event::PlayDone { leg, .. }) = event
+                let (Event::Opened { leg, .. }
+                | Event::Closed { leg, .. }
+                | Event::PlayDone { leg, .. }
+                | Event::Digit { leg, .. }
+                | Event::DigitForPeer { leg, .. }) = event
                 else {
                     continue;
                 };
@@ -432,6 +439,10 @@ impl World {
             Command::StopPlay { leg, play } => {
                 self.log.push(peer::media(&command));
                 self.media.push_back(Event::PlayDone { leg: *leg, play: *play, completed: false });
+            }
+            // Media reports a digit that it was told of as one it heard.
+            Command::HearDigit { leg, digit, .. } => {
+                self.media.push_back(Event::Digit { leg: *leg, digit: *digit });
             }
             _ => self.log.push(peer::media(&command)),
         }

@@ -13,6 +13,7 @@
 
 mod cursor;
 mod encoding;
+mod keys;
 mod noise;
 mod play;
 mod playback;
@@ -33,6 +34,7 @@ use tandem_model::limits::{RTP_TIMEOUT, TICK};
 use tandem_model::{Entropy, LegId, SampleRate, Timestamp};
 
 use crate::control::{Clip, Event, KeyDirection, LegSpec, LegStats, MarkId, PlayId, Repeat};
+use crate::dtmf::TONE_MS;
 use crate::source::SourcePolicy;
 use crate::stats::{CodecQuality, mos};
 use crate::tap::{TapId, TapSink};
@@ -126,7 +128,7 @@ impl Leg {
     /// counters go on.
     pub fn configure(&mut self, now: Timestamp, spec: Box<LegSpec>) {
         self.source.renegotiate(now, spec.remote_rtp);
-        self.receiver.configure(now, &spec);
+        self.receiver.configure(now, self.spec.as_deref(), &spec);
         self.sender.configure(self.spec.as_deref(), &spec);
         self.silent_since = match (spec.receive, self.silent_since) {
             (false, _) => None,
@@ -219,24 +221,35 @@ impl Leg {
         }
     }
 
-    /// Hands on a digit of the partner whose packets do not fit ours.
-    pub fn forward_digit(&mut self, digit: char) {
-        let mut text = [0; 4];
-        let text = &*digit.encode_utf8(&mut text);
-        if !self.playback.push_digits(text)
-            && self.playback.is_idle()
-            && let Some(playback) = Playback::digits(None, text, self.spec())
-        {
-            self.playback = playback;
+    /// Hands on a digit that did not come in packets we could relay.
+    pub fn forward_digit(&mut self, turn: &mut Turn<'_>, digit: char, duration_ms: u32) {
+        self.fail_point();
+        if self.spec().is_some_and(|spec| spec.dtmf_in_signalling) {
+            turn.events.push(Event::DigitForPeer { leg: self.id, digit, duration_ms });
+            self.sender.digits += 1;
+        } else if self.playback.is_idle() {
+            self.playback = Playback::key(digit, duration_ms, self.spec()).unwrap_or(Playback::Idle);
+        } else {
+            self.playback.push_key(digit, duration_ms);
         }
     }
 
     /// A packet of a partner that is decoded: only its digits go on from here.
-    pub fn take_event(&mut self, heard: &Heard) {
+    pub fn take_event(&mut self, turn: &mut Turn<'_>, heard: &Heard) {
         self.fail_point();
-        if let receive::Content::Event { digit: Some(digit), .. } = heard.content {
-            self.forward_digit(digit);
+        let in_audio = heard.tone.digit.filter(|_| self.takes_digits_apart());
+        let in_event = match heard.content {
+            receive::Content::Event { digit, .. } => digit,
+            receive::Content::Audio | receive::Content::Noise => None,
+        };
+        if let Some(digit) = in_event.or(in_audio) {
+            self.forward_digit(turn, digit, TONE_MS);
         }
+    }
+
+    /// Whether digits for our peer leave beside the audio: then they must not sound in it as well.
+    fn takes_digits_apart(&self) -> bool {
+        self.spec().is_some_and(|spec| spec.dtmf.is_some() || spec.dtmf_in_signalling)
     }
 
     /// Ends what plays (if it is `only`, when given); the event tells its owner.
@@ -323,7 +336,7 @@ impl Leg {
             jitter_ms_max,
             round_trip_ms: self.reporter.round_trip_ms,
             remote_loss: self.reporter.remote_loss,
-            dtmf_received: self.receiver.digits,
+            dtmf_received: self.receiver.keys.pressed,
             dtmf_sent: self.sender.digits,
             stream_samples_lost: self.stream_samples_lost,
             mos_in: heard.map(|spec| mos(self.conditions(spec).r_conversation())),
@@ -354,6 +367,7 @@ impl Leg {
         if self.reporter.is_due(turn.now) {
             self.send_report(turn, false);
         }
+        self.expire_keys(turn);
         if !self.playback.is_idle() {
             self.advance_playback(turn);
         } else if self.stream.is_some() {

@@ -1,11 +1,13 @@
 use std::sync::Arc;
 
+use tandem_model::limits::TICK;
 use tandem_model::{DropReason, SampleRate};
 
-use super::send::{Frame, encoder_rate, packet_units};
+use super::send::{Frame, encoder_rate};
 use super::turn::TICK_SAMPLES_MAX;
 use super::{Leg, Turn, clock_hz, tick_samples};
 use crate::control::{Clip, Event, LegSpec, PlayId, Repeat};
+use crate::dtmf::keypad::digit_of;
 use crate::dtmf::{EventSender, Step};
 use crate::resample::Resampler;
 use crate::tone::DtmfTone;
@@ -50,18 +52,41 @@ impl Playback {
 
     /// None when `digits` holds something that is not a digit, or too many of them.
     pub fn digits(play: Option<PlayId>, digits: &str, spec: Option<&LegSpec>) -> Option<Self> {
-        let spec = spec?;
-        match spec.dtmf {
-            Some(dtmf) => {
-                let mut sender = EventSender::new(dtmf.clock_hz);
-                sender.push(digits).ok()?;
-                Some(Playback::Events { play, sender })
-            }
+        let mut playback = Self::no_digits(play, spec?);
+        match &mut playback {
+            Playback::Events { sender, .. } => sender.push(digits).ok()?,
+            Playback::Tones { tone, .. } => tone.push(digits).ok()?,
+            Playback::Idle | Playback::Clip { .. } => return None,
+        }
+        Some(playback)
+    }
+
+    /// One key handed on.
+    pub fn key(digit: char, duration_ms: u32, spec: Option<&LegSpec>) -> Option<Self> {
+        let mut playback = Self::no_digits(None, spec?);
+        playback.push_key(digit, duration_ms).then_some(playback)
+    }
+
+    /// Ready for digits, in the leg's way.
+    fn no_digits(play: Option<PlayId>, spec: &LegSpec) -> Self {
+        match event_clock_hz(spec) {
+            Some(clock_hz) => Playback::Events { play, sender: EventSender::new(clock_hz) },
             None => {
                 let rate = encoder_rate(spec.codec, SampleRate::HZ_8000);
-                let mut tone = DtmfTone::new(rate);
-                tone.push(digits).ok()?;
-                Some(Playback::Tones { play, tone, rate })
+                Playback::Tones { play, tone: DtmfTone::new(rate), rate }
+            }
+        }
+    }
+
+    /// A re-offer may have taken the telephone-event away, or given it another clock, while digits are being sent.
+    fn suit(&mut self, spec: &LegSpec) {
+        let Playback::Events { play, sender } = self else { return };
+        match event_clock_hz(spec) {
+            Some(clock_hz) => sender.set_clock(clock_hz),
+            None => {
+                let (play, rest) = (*play, sender.take_rest());
+                let rate = encoder_rate(spec.codec, SampleRate::HZ_8000);
+                *self = Playback::Tones { play, tone: DtmfTone::with_rest(rate, rest), rate };
             }
         }
     }
@@ -79,19 +104,27 @@ impl Playback {
     }
 
     /// Adds to digits that are being sent. False when none are, or they are too many.
-    pub fn push_digits(&mut self, digits: &str) -> bool {
+    pub fn push_key(&mut self, digit: char, duration_ms: u32) -> bool {
         match self {
             Playback::Idle | Playback::Clip { .. } => false,
-            Playback::Events { sender, .. } => sender.push(digits).is_ok(),
-            Playback::Tones { tone, .. } => tone.push(digits).is_ok(),
+            Playback::Events { sender, .. } => sender.push_held(digit, duration_ms).is_ok(),
+            Playback::Tones { tone, .. } => tone.push_held(digit, duration_ms).is_ok(),
         }
     }
+}
+
+/// The clock of the events that digits go out as; None where they go out as tones. Signalling wants their pace alone.
+fn event_clock_hz(spec: &LegSpec) -> Option<u32> {
+    if spec.dtmf_in_signalling { Some(8_000) } else { spec.dtmf.map(|dtmf| dtmf.clock_hz) }
 }
 
 impl Leg {
     /// One tick of what plays.
     pub(super) fn advance_playback(&mut self, turn: &mut Turn<'_>) {
         let mut playback = std::mem::replace(&mut self.playback, Playback::Idle);
+        if let Some(spec) = self.spec() {
+            playback.suit(spec);
+        }
         let goes_on = match &mut playback {
             Playback::Idle => true,
             Playback::Clip { reader, .. } => self.play_clip(turn, reader),
@@ -129,15 +162,26 @@ impl Leg {
     }
 
     fn play_events(&mut self, turn: &mut Turn<'_>, events: &mut EventSender) -> bool {
-        let Some((spec, dtmf)) = self.spec.as_deref().and_then(|s| Some((s, s.dtmf?))) else {
-            return false;
-        };
-        let (units, clock_hz) = (packet_units(spec), clock_hz(spec));
+        let Some(spec) = self.spec.as_deref() else { return false };
+        let (dtmf, clock_hz) = (spec.dtmf.filter(|_| !spec.dtmf_in_signalling), clock_hz(spec));
+        // Time goes on by ticks here, whatever the packet time of the audio.
+        let units = (u64::from(clock_hz) * TICK.as_millis() as u64 / 1_000) as u32;
         let now_ts = self.sender.cursor.timestamp_at(turn.now, clock_hz);
-        match events.step(now_ts.0) {
-            Step::Idle => return false,
-            Step::Pause => self.sender.cursor.pass(turn.now, now_ts, units),
-            Step::Packet { marker, timestamp, payload, finished } => {
+        match (events.step(now_ts.0), dtmf) {
+            (Step::Idle, _) => return false,
+            (Step::Pause, _) => self.sender.cursor.pass(turn.now, now_ts, units),
+            (Step::Packet { marker, payload, held_ms, .. }, None) => {
+                if let Some(digit) = digit_of(payload[0]).filter(|_| marker) {
+                    turn.events.push(Event::DigitForPeer { leg: self.id, digit, duration_ms: held_ms });
+                    self.sender.digits += 1;
+                }
+                self.sender.cursor.pass(turn.now, now_ts, units);
+            }
+            (Step::Packet { marker, timestamp, payload, finished, .. }, Some(dtmf)) => {
+                if marker {
+                    // Audio that waits for a whole packet is older than the digit.
+                    self.sender.forget_pending();
+                }
                 let frame = Frame {
                     payload_type: dtmf.payload_type_send,
                     marker,

@@ -2,15 +2,17 @@ use std::net::SocketAddr;
 use std::ops::Range;
 
 use tandem_model::limits::SSRCS_PER_LEG_MAX;
-use tandem_model::{DropReason, RtpTime, SampleRate, SeqNo, Timestamp};
+use tandem_model::{DropReason, LegId, RtpTime, SampleRate, SeqNo, Timestamp};
 
+use super::keys::{AudioPacket, Keys};
 use super::noise::HeardNoise;
 use super::{Leg, Listener, Turn, clock_hz};
 use crate::control::{Event, LegSpec, PayloadTypes};
-use crate::dtmf::EventReceiver;
+use crate::dtmf::{EventPacket, Key, digit_named};
 use crate::jitter::Insert;
 use crate::rtcp::{Compound, ReportBlock};
 use crate::rtp::{PacketKind, RtpView, classify};
+use crate::shard::EventQueue;
 use crate::srtp::{SrtpCursor, SrtpError, Unprotector};
 use crate::stats::{Arrival, LossCounts, StreamAccount};
 
@@ -27,6 +29,7 @@ pub(crate) struct Heard {
     pub sequence: SeqNo,
     pub timestamp: RtpTime,
     pub ssrc: u32,
+    pub tone: Tone,
     /// Where the payload stands in the buffer the packet came in.
     pub payload: Range<usize>,
 }
@@ -49,6 +52,15 @@ pub(crate) enum Content {
     },
 }
 
+/// A key heard in an audio packet (only where the leg listens for them).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tone {
+    /// It sounds in this packet.
+    pub sounds: bool,
+    /// It is new in this packet.
+    pub digit: Option<char>,
+}
+
 /// What came in so far, stream by stream.
 pub(super) struct Receiver {
     unprotector: Option<Unprotector>,
@@ -59,14 +71,13 @@ pub(super) struct Receiver {
     lost_before: u64,
     counts_before: LossCounts,
     jitter_ms_max_before: f32,
-    dtmf: EventReceiver,
     pub noise: Option<Box<HeardNoise>>,
+    pub keys: Keys,
     pub listener: Listener,
     /// The rate at which taps want what is heard.
     pub observed: Option<SampleRate>,
     pub packets: u64,
     pub bytes: u64,
-    pub digits: u64,
     /// Came, but after their turn.
     pub late: u64,
     started: bool,
@@ -81,13 +92,12 @@ impl Default for Receiver {
             lost_before: 0,
             counts_before: LossCounts::default(),
             jitter_ms_max_before: 0.0,
-            dtmf: EventReceiver::new(),
             noise: None,
+            keys: Keys::default(),
             listener: Listener::Nobody,
             observed: None,
             packets: 0,
             bytes: 0,
-            digits: 0,
             late: 0,
             started: false,
         }
@@ -154,10 +164,14 @@ impl Leg {
         if !std::mem::replace(&mut self.receiver.started, true) {
             turn.events.push(Event::Started { leg: self.id });
         }
+        let mut tone = Tone::default();
         let content = match kind {
-            Kind::Audio => Content::Audio,
+            Kind::Audio => {
+                tone = self.hear_tone(turn, &view);
+                Content::Audio
+            }
             Kind::Noise => Content::Noise,
-            Kind::Event { clock_hz } => Content::Event { clock_hz, digit: self.hear_event(turn, &view) },
+            Kind::Event { clock_hz } => Content::Event { clock_hz, digit: self.hear_event(turn, &view, clock_hz) },
         };
         self.heard(turn.now);
         let heard = Heard {
@@ -166,17 +180,46 @@ impl Leg {
             sequence: view.sequence(),
             timestamp: view.timestamp(),
             ssrc: view.ssrc(),
+            tone,
             payload: view.payload_range(),
         };
         self.buffer(turn, &heard, &packet[heard.payload.clone()]);
         Ok(heard)
     }
 
-    fn hear_event(&mut self, turn: &mut Turn<'_>, view: &RtpView<'_>) -> Option<char> {
-        let digit = self.receiver.dtmf.packet(view.timestamp().0, view.marker(), view.payload())?;
-        self.receiver.digits += 1;
-        turn.events.push(Event::Digit { leg: self.id, digit });
-        Some(digit)
+    fn hear_event(&mut self, turn: &mut Turn<'_>, view: &RtpView<'_>, clock_hz: u32) -> Option<char> {
+        let packet = EventPacket { ts: view.timestamp().0, marker: view.marker(), clock_hz, payload: view.payload() };
+        let (leg, mut digit) = (self.id, None);
+        self.receiver.keys.event(turn.now, packet, |key| report_key(leg, key, &mut digit, turn.events));
+        digit
+    }
+
+    fn hear_tone(&mut self, turn: &mut Turn<'_>, view: &RtpView<'_>) -> Tone {
+        let packet = AudioPacket {
+            ssrc: view.ssrc(),
+            sequence: view.sequence(),
+            timestamp: view.timestamp(),
+            payload: view.payload(),
+        };
+        let (leg, mut digit, events) = (self.id, None, &mut *turn.events);
+        let report = |key| report_key(leg, key, &mut digit, events);
+        let sounds = self.receiver.keys.audio(turn.now, packet, &mut turn.scratch.frame, report);
+        Tone { sounds: sounds || digit.is_some(), digit }
+    }
+
+    /// A key that signalling told of. The digit when it is to be handed on: it was not heard in another way before.
+    pub fn hear_signalled(&mut self, turn: &mut Turn<'_>, digit: char, duration_ms: u32) -> Option<char> {
+        let (leg, digit, mut new) = (self.id, digit_named(digit)?, None);
+        self.receiver.keys.signalled(turn.now, digit, duration_ms, |key| {
+            report_key(leg, key, &mut new, turn.events);
+        });
+        new
+    }
+
+    /// Reports keys that came up unseen.
+    pub(super) fn expire_keys(&mut self, turn: &mut Turn<'_>) {
+        let leg = self.id;
+        self.receiver.keys.expire(turn.now, |key| report_key(leg, key, &mut None, turn.events));
     }
 
     /// Jitter insert, when somebody listens through a decoder. An event takes its place there as a packet without audio.
@@ -224,7 +267,7 @@ impl Leg {
 }
 
 impl Receiver {
-    pub fn configure(&mut self, now: Timestamp, spec: &LegSpec) {
+    pub fn configure(&mut self, now: Timestamp, before: Option<&LegSpec>, spec: &LegSpec) {
         match (&mut self.unprotector, &spec.srtp) {
             (Some(unprotector), Some(pair)) => unprotector.rekey(now, &pair.inbound, &spec.srtp_inbound_more),
             (unprotector, _) => *unprotector = unprotector_of(spec),
@@ -233,6 +276,7 @@ impl Receiver {
         if noise_before != Some((spec.codec, spec.comfort_noise)) {
             self.noise = HeardNoise::new(spec);
         }
+        self.keys.configure(before, spec);
         for stream in self.streams.iter_mut().flatten() {
             stream.set_clock(clock_hz(spec));
         }
@@ -244,7 +288,7 @@ impl Receiver {
         if let (Some(unprotector), Some(cursor)) = (&mut self.unprotector, &cursor) {
             unprotector.restore(cursor);
         }
-        self.dtmf = EventReceiver::new();
+        self.keys.rebuild(spec);
         self.noise = HeardNoise::new(spec);
     }
 
@@ -389,6 +433,17 @@ fn route(spec: &LegSpec, payload_type: u8) -> Result<Kind, DropReason> {
         Ok(Kind::Noise)
     } else {
         Err(DropReason::UnknownPayloadType)
+    }
+}
+
+/// Tells what a key did; a key that went down is the digit to hand on.
+fn report_key(leg: LegId, key: Key, digit: &mut Option<char>, events: &mut EventQueue) {
+    match key {
+        Key::Down { digit: pressed } => {
+            *digit = Some(pressed);
+            events.push(Event::Digit { leg, digit: pressed });
+        }
+        Key::Up { digit, duration_ms } => events.push(Event::DigitEnded { leg, digit, duration_ms }),
     }
 }
 

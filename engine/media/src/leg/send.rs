@@ -9,6 +9,7 @@ use super::receive::{Content, Heard};
 use super::relay::{Mapped, Relay};
 use super::{Leg, Turn, clock_hz, packet_time};
 use crate::control::LegSpec;
+use crate::dtmf::TONE_MS;
 use crate::noise::{SilenceSuppressor, Verdict};
 use crate::rtp::{RTP_HEADER_BYTES, RtpHeader, write_header};
 use crate::shard::{Component, PACKET_ROOM};
@@ -68,6 +69,13 @@ impl Sender {
         }
     }
 
+    /// Drops audio that waits for a whole packet.
+    pub fn forget_pending(&mut self) {
+        if let Some(encoding) = &mut self.encoding {
+            encoding.clear();
+        }
+    }
+
     pub fn rebuild(&mut self, spec: &LegSpec) {
         let cursor = self.protector.as_ref().map(Protector::cursor);
         self.protector = spec.srtp.as_ref().map(|pair| {
@@ -105,15 +113,26 @@ impl Leg {
             self.sender.relay = None;
             return;
         }
+        if heard.tone.sounds && self.takes_digits_apart() {
+            // The digit goes out as an event or in signalling: the far end must not hear it twice.
+            if let Some(relay) = &mut self.sender.relay {
+                relay.skip(heard);
+            }
+            if let Some(digit) = heard.tone.digit {
+                self.forward_digit(turn, digit, TONE_MS);
+            }
+            return;
+        }
         if self.is_speaking() {
             // A prompt or digits take the stream; the partner's packets are mapped anew behind them.
             self.sender.relay = None;
             if let Content::Event { digit: Some(digit), .. } = heard.content {
-                self.forward_digit(digit);
+                self.forward_digit(turn, digit, TONE_MS);
             }
             return;
         }
-        let payload_type = match (heard.content, spec.dtmf) {
+        let dtmf = spec.dtmf.filter(|_| !spec.dtmf_in_signalling);
+        let payload_type = match (heard.content, dtmf) {
             (Content::Audio, _) => spec.payload_type_send,
             (Content::Noise, _) => match spec.comfort_noise {
                 Some(agreed) => agreed.send,
@@ -131,7 +150,7 @@ impl Leg {
                     relay.skip(heard);
                 }
                 if let Some(digit) = digit {
-                    self.forward_digit(digit);
+                    self.forward_digit(turn, digit, TONE_MS);
                 }
                 return;
             }
@@ -150,13 +169,18 @@ impl Leg {
             }
         };
         let digit = matches!(heard.content, Content::Event { digit: Some(_), .. });
+        let running = self.sender.cursor.timestamp_at(turn.now, clock_hz);
         let frame = Frame { payload_type, marker: heard.marker || fresh, sequence, timestamp, units };
         let sent = self.packetise(turn, frame, |room| {
             room.get_mut(..payload.len()).ok_or(DropReason::SendFailed)?.copy_from_slice(payload);
             Ok(payload.len())
         });
-        if sent && digit {
-            self.sender.digits += 1;
+        if sent && let Content::Event { .. } = heard.content {
+            self.sender.digits += u64::from(digit);
+            // The packets of an event all bear its start; what comes behind it goes on from where it stands.
+            let stands = timestamp.wrapping_add(event_duration(payload));
+            let stands = if stands.diff(running) > 0 { stands } else { running };
+            self.sender.cursor.pass(turn.now, stands, 0);
         }
     }
 
@@ -326,6 +350,11 @@ pub(super) struct Frame {
     pub sequence: SeqNo,
     pub timestamp: RtpTime,
     pub units: u32,
+}
+
+/// What the event in this payload has lasted (RFC 4733 section 2.3.5).
+fn event_duration(payload: &[u8]) -> u32 {
+    payload.first_chunk::<4>().map_or(0, |event| u32::from(u16::from_be_bytes([event[2], event[3]])))
 }
 
 /// The rate at which a codec's encoder is best fed audio that has `wanted`.

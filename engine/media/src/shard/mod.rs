@@ -178,6 +178,18 @@ impl Shard {
                     self.with_events(slot, now, batch, |leg| leg.send_digits(play, &digits));
                 }
             }
+            Command::PressDigit { leg, digit, duration_ms } => {
+                if let Some(slot) = self.slot(leg) {
+                    self.contained(slot, now, batch, |leg, turn| leg.forward_digit(turn, digit, duration_ms));
+                }
+            }
+            Command::HearDigit { leg, digit, duration_ms } => {
+                let Some(slot) = self.slot(leg) else { return };
+                let heard = self.contained(slot, now, batch, |leg, turn| leg.hear_signalled(turn, digit, duration_ms));
+                if let (Some(digit), Some(partner)) = (heard.flatten(), self.partner(slot)) {
+                    self.contained(partner, now, batch, |leg, turn| leg.forward_digit(turn, digit, duration_ms));
+                }
+            }
             Command::Echo { leg, on } => {
                 if let Some(slot) = self.slot(leg) {
                     self.echo(slot, on, now, batch);
@@ -244,7 +256,7 @@ impl Shard {
                     let transcoded = self.is_transcoded(slot);
                     let payload = packet.get(heard.payload.clone()).unwrap_or(&[]);
                     self.contained(partner, now, batch, |leg, turn| {
-                        if transcoded { leg.take_event(&heard) } else { leg.relay(turn, &heard, payload) }
+                        if transcoded { leg.take_event(turn, &heard) } else { leg.relay(turn, &heard, payload) }
                     });
                 }
             }

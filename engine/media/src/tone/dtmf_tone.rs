@@ -1,38 +1,18 @@
 use tandem_model::SampleRate;
 
 use super::oscillator::Oscillator;
+use crate::dtmf::keypad::{HIGH_HZ, LOW_HZ, place_of};
 use crate::dtmf::{DigitError, DigitQueue, Symbol};
 
-const TONE_MS: usize = 100;
 const GAP_MS: usize = 60;
 /// Rise and fall of each tone, against clicks.
 const RAMP_MS: usize = 2;
-/// Peak of each of the two sines: −10 dBm0, where a full-scale sine is +3.17 dBm0 (ITU-T G.711).
-const AMPLITUDE: f64 = 7_192.0;
+/// Peaks of the two sines: −11 and −9 dBm0, where a full-scale sine is +3.17 dBm0 (ITU-T G.711). Telephones send the high
+/// one 2 dB louder, which is what lines take from it.
+const LOW_AMPLITUDE: f64 = 6_411.0;
+const HIGH_AMPLITUDE: f64 = 8_070.0;
 
-const LOW_HZ: [f64; 4] = [697.0, 770.0, 852.0, 941.0];
-const HIGH_HZ: [f64; 4] = [1_209.0, 1_336.0, 1_477.0, 1_633.0];
-/// Row and column on the keypad of telephone-events 0..=15.
-const KEYS: [(usize, usize); 16] = [
-    (3, 1),
-    (0, 0),
-    (0, 1),
-    (0, 2),
-    (1, 0),
-    (1, 1),
-    (1, 2),
-    (2, 0),
-    (2, 1),
-    (2, 2),
-    (3, 0),
-    (3, 2),
-    (0, 3),
-    (1, 3),
-    (2, 3),
-    (3, 3),
-];
-
-/// Plays digits as pairs of tones: 100 ms each, 60 ms apart.
+/// Plays digits as pairs of tones: 100 ms each or as long as asked, 60 ms apart.
 #[derive(Debug)]
 pub struct DtmfTone {
     samples_per_ms: usize,
@@ -44,7 +24,7 @@ pub struct DtmfTone {
 #[derive(Debug)]
 enum State {
     Idle,
-    Tone { low: Oscillator, high: Oscillator, played: usize },
+    Tone { low: Oscillator, high: Oscillator, played: usize, length: usize },
     Silence { left: usize },
 }
 
@@ -55,9 +35,19 @@ impl DtmfTone {
         DtmfTone { samples_per_ms, rate_hz: f64::from(hz), queue: DigitQueue::default(), state: State::Idle }
     }
 
+    /// Goes on with digits that were to be sent in another way.
+    pub(crate) fn with_rest(rate: SampleRate, rest: DigitQueue) -> Self {
+        DtmfTone { queue: rest, ..DtmfTone::new(rate) }
+    }
+
     /// Queues `0-9 A-D * #`, `w` for 500 ms of pause and `W` for 1 s: all of `digits` or none of them.
     pub fn push(&mut self, digits: &str) -> Result<(), DigitError> {
         self.queue.push(digits)
+    }
+
+    /// Queues one key that is held for `ms`, within 40 ms and 10 s.
+    pub fn push_held(&mut self, digit: char, ms: u32) -> Result<(), DigitError> {
+        self.queue.push_held(digit, ms)
     }
 
     /// Drops what is queued and what sounds.
@@ -83,19 +73,19 @@ impl DtmfTone {
     fn next_sample(&mut self) -> i16 {
         if let State::Idle = self.state {
             self.state = match self.queue.pop() {
-                Some(Symbol::Event(code)) => self.tone(code),
+                Some(Symbol::Event { code, ms }) => self.tone(code, ms),
                 Some(Symbol::Pause { ms }) => State::Silence { left: ms as usize * self.samples_per_ms },
                 None => return 0,
             };
         }
-        let (length, ramp) = (TONE_MS * self.samples_per_ms, RAMP_MS * self.samples_per_ms);
+        let ramp = RAMP_MS * self.samples_per_ms;
         let (next, sample) = match &mut self.state {
             State::Idle => (None, 0),
-            State::Tone { low, high, played } => {
-                let gain = (*played + 1).min(length - *played).min(ramp) as f64 / ramp as f64;
+            State::Tone { low, high, played, length } => {
+                let gain = (*played + 1).min(*length - *played).min(ramp) as f64 / ramp as f64;
                 let sample = ((low.next() + high.next()) * gain) as i16;
                 *played += 1;
-                ((*played == length).then_some(State::Silence { left: GAP_MS * self.samples_per_ms }), sample)
+                ((*played == *length).then_some(State::Silence { left: GAP_MS * self.samples_per_ms }), sample)
             }
             State::Silence { left } => {
                 *left = left.saturating_sub(1);
@@ -108,10 +98,14 @@ impl DtmfTone {
         sample
     }
 
-    fn tone(&self, code: u8) -> State {
-        let (row, column) = KEYS[usize::from(code % 16)];
-        let oscillator = |hz| Oscillator::new(hz, self.rate_hz, AMPLITUDE);
-        State::Tone { low: oscillator(LOW_HZ[row]), high: oscillator(HIGH_HZ[column]), played: 0 }
+    fn tone(&self, code: u8, ms: u32) -> State {
+        let (row, column) = place_of(code);
+        State::Tone {
+            low: Oscillator::new(LOW_HZ[row], self.rate_hz, LOW_AMPLITUDE),
+            high: Oscillator::new(HIGH_HZ[column], self.rate_hz, HIGH_AMPLITUDE),
+            played: 0,
+            length: ms as usize * self.samples_per_ms,
+        }
     }
 }
 
@@ -166,16 +160,27 @@ mod tests {
     }
 
     #[test]
-    fn each_tone_is_at_minus_ten_dbm0() {
+    fn the_low_tone_is_at_minus_eleven_dbm0_and_the_high_one_at_minus_nine() {
         let mut tone = DtmfTone::new(SampleRate::HZ_8000);
         tone.push("5").unwrap();
         let mut pcm = [0; 800];
         tone.fill(&mut pcm);
-        for hz in [770.0, 1_336.0] {
+        for (hz, wanted) in [(770.0, -11.0), (1_336.0, -9.0)] {
             let level = level_dbm0(&pcm[40..760], 8_000.0, hz);
-            assert!((level + 10.0).abs() < 0.3, "{hz} Hz at {level:.2} dBm0");
+            assert!((level - wanted).abs() < 0.3, "{hz} Hz at {level:.2} dBm0");
         }
         assert!(pcm.iter().all(|s| s.abs() < 14_500));
+    }
+
+    #[test]
+    fn a_held_key_sounds_as_long_as_it_is_held() {
+        let mut tone = DtmfTone::new(SampleRate::HZ_8000);
+        tone.push_held('5', 250).unwrap();
+        let mut pcm = vec![0; 8 * 310];
+        tone.fill(&mut pcm);
+        assert!(tone.is_idle());
+        assert!(pcm[8 * 245..8 * 250].iter().any(|s| s.abs() > 1_000));
+        assert!(pcm[8 * 250..].iter().all(|s| *s == 0));
     }
 
     #[test]

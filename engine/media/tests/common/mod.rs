@@ -166,8 +166,13 @@ impl Phone {
     pub fn speak(&mut self) -> Vec<u8> {
         let pcm = tone(self.rate, self.hz, self.sample, 160);
         self.sample += 160;
+        self.say(&pcm)
+    }
+
+    /// 20 ms of its own words, at 8 kHz.
+    pub fn say(&mut self, pcm: &[i16]) -> Vec<u8> {
         let mut payload = [0; 400];
-        let n = self.encoder.encode(&pcm, &mut payload).expect("encodes");
+        let n = self.encoder.encode(pcm, &mut payload).expect("encodes");
         let packet = self.packet(false, self.payload_type, &payload[..n]);
         self.ts = self.ts.wrapping_add(self.units);
         packet

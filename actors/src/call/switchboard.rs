@@ -115,6 +115,7 @@ impl Switchboard {
             self.live.put(record);
         } else if known {
             self.services.metrics.call_ended(record.status);
+            self.services.metrics.call_quality(record.media.mos_in, record.media.mos_out);
             self.live.remove(row.sid);
         }
     }

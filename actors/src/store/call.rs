@@ -50,8 +50,9 @@ pub struct CallRecord {
     pub media: CallMedia,
 }
 
-/// What a leg's media did.
+/// What a leg's media did. Records of older versions lack some of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct CallMedia {
     pub packets_in: u64,
     pub packets_out: u64,
@@ -69,6 +70,72 @@ pub struct CallMedia {
     pub remote_loss: Option<f32>,
     /// 1.0..4.5
     pub mos_in: Option<f32>,
+    /// What the remote heard: by its extended reports, else estimated from its receiver reports.
+    pub mos_out: Option<f32>,
+    /// Smallest, largest and mean round trip of all reports, in milliseconds.
+    pub rtts_ms: Option<[f32; 3]>,
+    /// The same of the jitter the remote reports.
+    pub remote_jitters_ms: Option<[f32; 3]>,
+    /// Packets of ours the remote did not get.
+    pub remote_lost: Option<u64>,
+    /// Mean length of bursts of loss in what we heard, and of the gaps between, in milliseconds (RFC 3611 section 4.7.2).
+    pub burst_ms: Option<u16>,
+    pub gap_ms: Option<u16>,
+    /// The remote's own rating of what it heard (RFC 3611 section 4.7.5), 0..100.
+    pub remote_r_factor: Option<u8>,
+    /// What the remote's jitter buffer and codec add, in milliseconds.
+    pub remote_delay_ms: Option<u16>,
+    /// The quality through the call.
+    pub quality: Vec<CallQuality>,
+}
+
+/// One interval of a call's quality. Kept as a row of numbers, for a long call has many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "QualityRow", into = "QualityRow")]
+pub struct CallQuality {
+    /// End of the interval, in seconds since the leg's media began.
+    pub at_secs: u32,
+    pub mos_in: Option<f32>,
+    pub mos_out: Option<f32>,
+    /// Shares 0..1 of packets not played here, and not received there.
+    pub loss_in: f32,
+    pub loss_out: Option<f32>,
+    pub jitter_ms: f32,
+    pub rtt_ms: Option<f32>,
+    /// What our jitter buffer adds.
+    pub buffer_ms: f32,
+}
+
+/// `at, mos_in, mos_out, loss_in, loss_out, jitter, rtt, buffer`
+type QualityRow = (u32, Option<f32>, Option<f32>, f32, Option<f32>, f32, Option<f32>, f32);
+
+impl From<QualityRow> for CallQuality {
+    fn from((at_secs, mos_in, mos_out, loss_in, loss_out, jitter_ms, rtt_ms, buffer_ms): QualityRow) -> Self {
+        CallQuality { at_secs, mos_in, mos_out, loss_in, loss_out, jitter_ms, rtt_ms, buffer_ms }
+    }
+}
+
+impl From<CallQuality> for QualityRow {
+    fn from(q: CallQuality) -> Self {
+        (q.at_secs, q.mos_in, q.mos_out, q.loss_in, q.loss_out, q.jitter_ms, q.rtt_ms, q.buffer_ms)
+    }
+}
+
+impl From<&tandem_media::stats::QualityPoint> for CallQuality {
+    fn from(p: &tandem_media::stats::QualityPoint) -> Self {
+        // More digits than these mean nothing, and take room in every record.
+        let to = |places: f32, n: f32| (n * places).round() / places;
+        CallQuality {
+            at_secs: u32::try_from(p.at_ms / 1_000).unwrap_or(u32::MAX),
+            mos_in: p.mos_in.map(|n| to(100.0, n)),
+            mos_out: p.mos_out.map(|n| to(100.0, n)),
+            loss_in: to(10_000.0, p.loss_in),
+            loss_out: p.loss_out.map(|n| to(10_000.0, n)),
+            jitter_ms: to(10.0, p.jitter_ms),
+            rtt_ms: p.round_trip_ms.map(|n| to(10.0, n)),
+            buffer_ms: to(10.0, p.buffer_ms),
+        }
+    }
 }
 
 impl From<&tandem_media::control::LegStats> for CallMedia {
@@ -89,6 +156,15 @@ impl From<&tandem_media::control::LegStats> for CallMedia {
             rtt_ms: s.round_trip_ms,
             remote_loss: s.remote_loss,
             mos_in: s.mos_in,
+            mos_out: s.mos_out,
+            rtts_ms: s.round_trips.map(|spread| [spread.min, spread.max, spread.mean]),
+            remote_jitters_ms: s.remote_jitter.map(|spread| [spread.min, spread.max, spread.mean]),
+            remote_lost: s.remote_lost,
+            burst_ms: s.bursts.map(|b| b.burst_ms),
+            gap_ms: s.bursts.map(|b| b.gap_ms),
+            remote_r_factor: s.remote_metrics.and_then(|m| m.r_factor),
+            remote_delay_ms: s.remote_metrics.map(|m| m.end_system_delay_ms),
+            quality: s.quality.iter().map(CallQuality::from).collect(),
         }
     }
 }

@@ -23,7 +23,8 @@ pub(crate) mod tests;
 
 pub use binding::{BindingChange, BindingRow};
 pub use call::{
-    CallDirection, CallEvent, CallFilter, CallMedia, CallPage, CallRecord, CallStatus, EventLevel, TimeBound,
+    CallDirection, CallEvent, CallFilter, CallMedia, CallPage, CallQuality, CallRecord, CallStatus, EventLevel,
+    TimeBound,
 };
 pub use carrier::CarrierRecord;
 pub use catalog::{Catalog, Table};

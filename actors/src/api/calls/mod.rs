@@ -27,6 +27,9 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
                 .route(web::get().to(fetch_call))
                 .route(web::post().to(update_call))
                 .route(web::delete().to(delete_call)),
+        )
+        .service(
+            web::resource(r"/{account}/Calls/{sid:[^/.]+}/Quality{json:(\.json)?}").route(web::get().to(call_quality)),
         );
 }
 
@@ -51,6 +54,14 @@ async fn fetch_call(
 ) -> Result<HttpResponse, LamlError> {
     let view = known(&state, parse_sid(&path.1)?).await?;
     Ok(HttpResponse::Ok().json(show::call(&view, &state)))
+}
+
+async fn call_quality(
+    state: web::Data<ApiState>,
+    path: web::Path<(String, String, String)>,
+) -> Result<HttpResponse, LamlError> {
+    let view = known(&state, parse_sid(&path.1)?).await?;
+    Ok(HttpResponse::Ok().json(show::quality(&view, &state)))
 }
 
 async fn list_calls(state: web::Data<ApiState>, request: HttpRequest) -> Result<HttpResponse, LamlError> {

@@ -9,6 +9,49 @@ fn call_path(account: &str, sid: Sid) -> String {
     format!("{}/Accounts/{account}/Calls/{sid}", LAML_PREFIXES[0])
 }
 
+/// Tandem's own: how the call's audio was, and its course (docs/rest.md). A call in progress has none yet.
+pub(super) fn quality(view: &CallView, state: &ApiState) -> Value {
+    let account = &state.store.project().project.id;
+    let m = &view.media;
+    let rounded = |n: f32| (f64::from(n) * 10_000.0).round() / 10_000.0;
+    let maybe = |n: Option<f32>| n.map(rounded);
+    let points: Vec<Value> = m
+        .quality
+        .iter()
+        .map(|p| {
+            json!({
+                "at": p.at_secs,
+                "mos_in": maybe(p.mos_in),
+                "mos_out": maybe(p.mos_out),
+                "loss_in": rounded(p.loss_in),
+                "loss_out": maybe(p.loss_out),
+                "jitter_ms": rounded(p.jitter_ms),
+                "rtt_ms": maybe(p.rtt_ms),
+                "buffer_ms": rounded(p.buffer_ms),
+            })
+        })
+        .collect();
+    json!({
+        "call_sid": view.sid.to_string(),
+        "account_sid": account,
+        "codec": view.codec,
+        "mos_in": maybe(m.mos_in),
+        "mos_out": maybe(m.mos_out),
+        "packets_in": m.packets_in,
+        "packets_out": m.packets_out,
+        "lost_in": m.lost_in,
+        "lost_out": m.remote_lost,
+        "concealed_in": m.concealed_in,
+        "jitter_ms_max": maybe(m.jitter_ms_max),
+        "burst_ms": m.burst_ms,
+        "gap_ms": m.gap_ms,
+        "remote_r_factor": m.remote_r_factor,
+        "remote_delay_ms": m.remote_delay_ms,
+        "points": points,
+        "uri": format!("{}/Quality", call_path(account, view.sid)),
+    })
+}
+
 /// The Compatibility Call object: exactly the documented fields.
 pub(super) fn call(view: &CallView, state: &ApiState) -> Value {
     let account = &state.store.project().project.id;
@@ -46,12 +89,12 @@ pub(super) fn call(view: &CallView, state: &ApiState) -> Value {
         "group_sid": null,
         "audio_in_mos": rounded(m.mos_in),
         "sip_result_code": view.sip_code.map(|c| c.to_string()),
-        "audio_rtt_avg": rounded(m.rtt_ms),
-        "audio_rtt_min": null,
-        "audio_rtt_max": null,
-        "audio_out_jitter_min": null,
-        "audio_out_jitter_max": null,
-        "audio_out_jitter_avg": null,
-        "audio_out_lost": m.remote_loss.map(|share| (f64::from(share) * m.packets_out as f64).round() as u64),
+        "audio_rtt_avg": rounded(m.rtts_ms.map(|[_, _, mean]| mean)),
+        "audio_rtt_min": rounded(m.rtts_ms.map(|[min, _, _]| min)),
+        "audio_rtt_max": rounded(m.rtts_ms.map(|[_, max, _]| max)),
+        "audio_out_jitter_min": rounded(m.remote_jitters_ms.map(|[min, _, _]| min)),
+        "audio_out_jitter_max": rounded(m.remote_jitters_ms.map(|[_, max, _]| max)),
+        "audio_out_jitter_avg": rounded(m.remote_jitters_ms.map(|[_, _, mean]| mean)),
+        "audio_out_lost": m.remote_lost,
     })
 }

@@ -23,6 +23,7 @@ struct Numbers {
     calls_started: Family<Label, Counter>,
     calls_ended: Family<Label, Counter>,
     legs_live: Gauge,
+    call_mos: Family<Label, Histogram>,
     registrations: Gauge,
     sip_requests: Family<Label, Counter>,
     sip_responses: Family<Label, Counter>,
@@ -63,6 +64,7 @@ impl Metrics {
             calls_started: Family::default(),
             calls_ended: Family::default(),
             legs_live: Gauge::default(),
+            call_mos: Family::new_with_constructor(mos_histogram as fn() -> Histogram),
             registrations: Gauge::default(),
             sip_requests: Family::default(),
             sip_responses: Family::default(),
@@ -76,6 +78,11 @@ impl Metrics {
         registry.register("calls_started", "Call legs begun, by direction", numbers.calls_started.clone());
         registry.register("calls_ended", "Call legs over, by final status", numbers.calls_ended.clone());
         registry.register("legs_live", "Call legs now", numbers.legs_live.clone());
+        registry.register(
+            "call_mos",
+            "Mean opinion score of a call leg at its end, by direction",
+            numbers.call_mos.clone(),
+        );
         registry.register("registrations", "Registered contacts now", numbers.registrations.clone());
         registry.register("sip_requests", "SIP requests received, by method", numbers.sip_requests.clone());
         registry.register("sip_responses", "SIP responses sent, by status code", numbers.sip_responses.clone());
@@ -98,6 +105,15 @@ impl Metrics {
     pub fn call_ended(&self, status: CallStatus) {
         self.numbers.calls_ended.get_or_create(&label(status.as_str())).inc();
         self.numbers.legs_live.dec();
+    }
+
+    /// Scores 1.0..=4.5 of a leg that ended: what we heard, and what the peer did, as far as they are known.
+    pub fn call_quality(&self, mos_in: Option<f32>, mos_out: Option<f32>) {
+        for (kind, mos) in [("in", mos_in), ("out", mos_out)] {
+            if let Some(mos) = mos {
+                self.numbers.call_mos.get_or_create(&label(kind)).observe(f64::from(mos));
+            }
+        }
     }
 
     pub fn registrations(&self, contacts: usize) {
@@ -158,6 +174,11 @@ impl Metrics {
             Err(fmt::Error) => String::new(),
         }
     }
+}
+
+/// Bounds where G.107 annex B draws its lines: below 2.6 nearly all users are dissatisfied, from 4.34 on all are very satisfied.
+fn mos_histogram() -> Histogram {
+    Histogram::new([1.5, 2.0, 2.58, 3.1, 3.6, 4.03, 4.34])
 }
 
 fn label(kind: &str) -> Label {
@@ -223,6 +244,8 @@ mod tests {
         m.dropped("late", 3);
         m.overflow("leg");
         m.registrations(5);
+        m.call_quality(Some(4.4), None);
+        m.call_quality(Some(3.0), Some(2.0));
         let text = m.encode();
         for line in [
             r#"tandem_calls_started_total{kind="inbound"} 2"#,
@@ -236,6 +259,9 @@ mod tests {
             r#"tandem_drops_total{kind="late"} 3"#,
             r#"tandem_mailbox_overflows_total{kind="leg"} 1"#,
             "tandem_registrations 5",
+            r#"tandem_call_mos_count{kind="in"} 2"#,
+            r#"tandem_call_mos_bucket{le="3.1",kind="in"} 1"#,
+            r#"tandem_call_mos_count{kind="out"} 1"#,
             "media_ticks_total 7",
             "media_legs 2.0",
         ] {

@@ -2,9 +2,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tandem_laml::instruction::{Method as Verb, StatusEvents};
+use tandem_media::control::LegStats;
+use tandem_media::rtcp::VoipMetrics;
+use tandem_media::stats::{BurstMetrics, QualityPoint, Spread};
 
 use super::*;
-use crate::store::{CallEvent, EventLevel};
+use crate::store::{CallEvent, CallMedia, EventLevel};
 
 fn calls() -> String {
     format!("/api/laml/2010-04-01/Accounts/{PROJECT}/Calls")
@@ -158,6 +161,69 @@ async fn a_call_has_exactly_the_documented_fields() {
     let missing = api.get(&format!("/2010-04-01/Accounts/{PROJECT}/Calls/{}.json", sid(9))).await;
     assert_eq!((missing.status, &missing.json()["code"]), (404, &json!(20404)));
     assert_eq!(api.get(&format!("{}/CA123", calls())).await.status, 404);
+}
+
+#[actix_web::test]
+async fn a_calls_quality_is_shown_with_its_course() {
+    let api = Api::new().await;
+    let mut call = CallRecord::new(
+        sid(4),
+        CallDirection::Inbound,
+        "+15550000001".into(),
+        "sip:b@h".into(),
+        WallTime(1_699_549_504_000),
+    );
+    call.status = CallStatus::Completed;
+    let stats = LegStats {
+        packets_received: 500,
+        packets_lost: 3,
+        mos_in: Some(4.312_345),
+        mos_out: Some(3.9),
+        round_trips: Some(Spread { min: 10.0, max: 90.5, mean: 33.333_3 }),
+        remote_jitter: Some(Spread { min: 1.0, max: 3.0, mean: 2.0 }),
+        remote_lost: Some(7),
+        bursts: Some(BurstMetrics { burst_ms: 120, gap_ms: 4_000, ..BurstMetrics::default() }),
+        remote_metrics: Some(VoipMetrics { r_factor: Some(80), end_system_delay_ms: 70, ..VoipMetrics::default() }),
+        quality: vec![
+            QualityPoint { at_ms: 5_000, mos_in: Some(4.4), buffer_ms: 40.0, ..QualityPoint::default() },
+            QualityPoint {
+                at_ms: 10_000,
+                mos_out: Some(3.2),
+                loss_in: 0.123_456,
+                loss_out: Some(0.05),
+                jitter_ms: 7.26,
+                round_trip_ms: Some(31.0),
+                ..QualityPoint::default()
+            },
+        ],
+        ..LegStats::default()
+    };
+    call.media = CallMedia::from(&stats);
+    api.state.store.upsert_call(call);
+    for path in ["Quality.json", "Quality"] {
+        let reply = api.get(&format!("{}/{}/{path}", calls(), sid(4))).await;
+        assert_eq!(reply.status, 200);
+        let expected = json!({
+            "call_sid": sid(4).to_string(), "account_sid": PROJECT, "codec": null, "mos_in": 4.3123, "mos_out": 3.9,
+            "packets_in": 500, "packets_out": 0, "lost_in": 3, "lost_out": 7, "concealed_in": 0, "jitter_ms_max": 0.0,
+            "burst_ms": 120, "gap_ms": 4_000, "remote_r_factor": 80, "remote_delay_ms": 70,
+            "points": [
+                {"at": 5, "mos_in": 4.4, "mos_out": null, "loss_in": 0.0, "loss_out": null, "jitter_ms": 0.0,
+                 "rtt_ms": null, "buffer_ms": 40.0},
+                {"at": 10, "mos_in": null, "mos_out": 3.2, "loss_in": 0.1235, "loss_out": 0.05, "jitter_ms": 7.3,
+                 "rtt_ms": 31.0, "buffer_ms": 0.0},
+            ],
+            "uri": format!("{}/{}/Quality", calls(), sid(4)),
+        });
+        assert_eq!(reply.json(), expected);
+    }
+    let shown = api.get(&format!("{}/{}.json", calls(), sid(4))).await.json();
+    assert_eq!(
+        (&shown["audio_rtt_min"], &shown["audio_rtt_max"], &shown["audio_rtt_avg"]),
+        (&json!(10.0), &json!(90.5), &json!(33.33))
+    );
+    assert_eq!((&shown["audio_out_jitter_avg"], &shown["audio_out_lost"]), (&json!(2.0), &json!(7)));
+    assert_eq!(api.get(&format!("{}/{}/Quality.json", calls(), sid(9))).await.status, 404);
 }
 
 #[actix_web::test]

@@ -3,7 +3,7 @@
 CARGO ?= cargo
 SHELL := /bin/bash
 
-.PHONY: help run test e2e load bench clean
+.PHONY: help run test e2e load bench fuzz clean
 
 help: ## Show the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,10 @@ load: ## The load figures of docs/performance.md (takes minutes, wants an idle m
 bench: ## Micro-benchmarks
 	@tools/setup.sh run
 	$(CARGO) bench --locked -p tandem-benches
+
+fuzz: ## Each fuzz target for SECS seconds (60); findings fail it
+	@tools/setup.sh run
+	@tools/fuzz.sh
 
 clean: ## Remove what was built and the demo's data
 	$(CARGO) clean

@@ -354,7 +354,8 @@ async fn an_encoder_that_is_missing_or_fails_or_hangs_is_named() {
     ] {
         let program = folder.join(format!("encoder-{number}"));
         let mp3 = Mp3Config { program: program.clone(), timeout: Duration::from_millis(500), processes_max: 1 };
-        let config = RecordingConfig { folder: folder.join("files"), mp3, ..RecordingConfig::default() };
+        let config =
+            RecordingConfig { folder: folder.join(format!("files-{number}")), mp3, ..RecordingConfig::default() };
         let service = RecordingService::open(config).unwrap();
         if let Some(text) = text {
             // Renamed into place: a file open for writing cannot be run, and other tests fork meanwhile.

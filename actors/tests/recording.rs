@@ -332,7 +332,7 @@ async fn an_mp3_is_made_when_asked_for_and_kept() {
     }
     let path = all[0].clone().unwrap();
     assert!(all.iter().all(|made| made.as_ref() == Ok(&path)));
-    let clip = tandem_actors::prompt::decode(Some("audio/mpeg"), &std::fs::read(&path).unwrap()).unwrap();
+    let clip = tandem_media::file::decode(Some("audio/mpeg"), &std::fs::read(&path).unwrap()).unwrap();
     let seconds = clip.samples.len() as f64 / f64::from(clip.rate.0);
     assert!((1.9..2.2).contains(&seconds), "{seconds}");
     let loud = clip.samples.iter().filter(|s| s.unsigned_abs() > 2_000).count();

@@ -53,6 +53,8 @@ cpus = [${MEDIA_CPU:-1}]
 listen = "127.0.0.1:$HTTP_PORT"
 [store]
 url = "sqlite:$work/tandem.db"
+[recording]
+folder = "$work/recordings"
 [limits]
 calls_max = 10000
 calls_per_second = 10000

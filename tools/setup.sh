@@ -6,8 +6,8 @@ cd "$(dirname "$0")/.."
 
 goal=${1:-test}
 
-# What building needs (libopus is compiled with cmake), and speech.
-packages=(build-essential cmake pkg-config espeak-ng)
+# What building needs (libopus is compiled with cmake), speech, and recordings as MP3.
+packages=(build-essential cmake pkg-config espeak-ng lame)
 if [[ $goal == test ]]; then
     # The real clients of the tests.
     packages+=(sip-tester baresip-core sox iproute2 procps python3 python3-venv)

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use proptest::prelude::*;
-use tandem_actors::prompt::decode;
 use tandem_media::control::Clip;
+use tandem_media::file::decode;
 
 /// Counts bytes in use, to hold a decoder to its bound.
 struct Counting;

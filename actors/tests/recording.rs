@@ -332,7 +332,7 @@ async fn an_mp3_is_made_when_asked_for_and_kept() {
     }
     let path = all[0].clone().unwrap();
     assert!(all.iter().all(|made| made.as_ref() == Ok(&path)));
-    let clip = tandem_actors::prompt::decode(Some("audio/mpeg"), &std::fs::read(&path).unwrap()).unwrap();
+    let clip = tandem_media::file::decode(Some("audio/mpeg"), &std::fs::read(&path).unwrap()).unwrap();
     let seconds = clip.samples.len() as f64 / f64::from(clip.rate.0);
     assert!((1.9..2.2).contains(&seconds), "{seconds}");
     let loud = clip.samples.iter().filter(|s| s.unsigned_abs() > 2_000).count();
@@ -354,7 +354,8 @@ async fn an_encoder_that_is_missing_or_fails_or_hangs_is_named() {
     ] {
         let program = folder.join(format!("encoder-{number}"));
         let mp3 = Mp3Config { program: program.clone(), timeout: Duration::from_millis(500), processes_max: 1 };
-        let config = RecordingConfig { folder: folder.join("files"), mp3, ..RecordingConfig::default() };
+        let config =
+            RecordingConfig { folder: folder.join(format!("files-{number}")), mp3, ..RecordingConfig::default() };
         let service = RecordingService::open(config).unwrap();
         if let Some(text) = text {
             // Renamed into place: a file open for writing cannot be run, and other tests fork meanwhile.

@@ -122,6 +122,7 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
         store: store.clone(),
         calls: Arc::new(control),
         registrations: Arc::new(view),
+        recordings: recordings.clone(),
         metrics,
         options: ApiOptions { metrics_public: config.http.metrics_public, workers: config.http.workers, faults },
     };

@@ -16,6 +16,7 @@ mod fields;
 mod handler;
 mod ops;
 mod page;
+mod recordings;
 mod sip_profile;
 mod state;
 
@@ -76,7 +77,12 @@ fn routes(config: &mut web::ServiceConfig, state: ApiState) {
         .configure(faults::routes)
         .configure(dashboard::routes);
     for prefix in auth::LAML_PREFIXES {
-        config.service(web::scope(&format!("{prefix}/Accounts")).configure(accounts::routes).configure(calls::routes));
+        config.service(
+            web::scope(&format!("{prefix}/Accounts"))
+                .configure(accounts::routes)
+                .configure(calls::routes)
+                .configure(recordings::routes),
+        );
     }
     config.default_service(web::to(unknown));
 }

@@ -4,6 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tandem_model::WallTime;
 
 use super::{CallControl, Faults, Metrics, Registrations};
+use crate::recording::RecordingService;
 use crate::store::Store;
 
 /// All that the API stands on. Clones share it.
@@ -12,6 +13,7 @@ pub struct ApiState {
     pub store: Store,
     pub calls: Arc<dyn CallControl>,
     pub registrations: Arc<dyn Registrations>,
+    pub recordings: RecordingService,
     pub metrics: Metrics,
     pub options: ApiOptions,
 }

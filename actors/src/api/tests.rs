@@ -3,6 +3,7 @@
 mod auth;
 mod calls;
 mod pages;
+mod recordings;
 mod relay;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use super::{
     ApiOptions, ApiState, BODY_BYTES_MAX, CallControl, CallControlError, CallDocument, CallView, ContactView,
     CreateCall, EndCall, Metrics, Registrations, UpdateCall, routes, serve,
 };
+use crate::recording::{RecordingConfig, RecordingService};
 use crate::store::tests::TempDir;
 use crate::store::{CallDirection, CallRecord, CallStatus, ProjectSettings, Store};
 
@@ -64,6 +66,11 @@ impl Api {
             store,
             calls: calls.clone(),
             registrations: Arc::new(FakeRegistrations),
+            recordings: RecordingService::open(RecordingConfig {
+                folder: dir.path().join("recordings"),
+                ..RecordingConfig::default()
+            })
+            .unwrap(),
             metrics: Metrics::new(Vec::new()),
             options: ApiOptions::default(),
         };
@@ -76,7 +83,8 @@ impl Api {
         let app = init_service(app).await;
         let response = call_service(&app, request.to_request()).await;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = String::from_utf8(read_body(response).await.to_vec()).unwrap();
+        // Files are no text; what matters of them is in what can be read.
+        let text = String::from_utf8_lossy(&read_body(response).await).into_owned();
         Reply { status, headers, text }
     }
 

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use tandem_laml::instruction::PromptFailure;
 use tandem_media::control::Clip;
+use tandem_media::file;
 use tandem_model::SampleRate;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 use tokio::sync::Semaphore;
 
 use super::cache::ClipCache;
-use super::decode::wav;
 use super::flight::SingleFlight;
 use super::speech::{SpeechEngine, SpeechFuture};
 use super::voice::Voices;
@@ -160,7 +160,7 @@ impl Inner {
                 return Err(failure);
             }
         };
-        let read = tokio::task::spawn_blocking(move || wav::read(&wav)).await;
+        let read = tokio::task::spawn_blocking(move || file::decode(Some("audio/wav"), &wav)).await;
         let clip = read.map_err(|_| self.failed("its output cannot be read"))?;
         let clip = Arc::new(clip.map_err(|reason| self.failed(&format!("its output is {reason}")))?);
         self.cache().put(key, Arc::clone(&clip), ());

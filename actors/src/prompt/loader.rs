@@ -3,10 +3,10 @@ use std::time::{Duration, Instant};
 
 use tandem_laml::instruction::PromptFailure;
 use tandem_media::control::Clip;
+use tandem_media::file;
 use tokio::sync::Semaphore;
 
 use super::cache::ClipCache;
-use super::decode::decode;
 use super::flight::SingleFlight;
 use super::{code, fail};
 use crate::webhook::{Download, Validators, WebhookClient};
@@ -107,7 +107,7 @@ impl Inner {
     async fn decode(&self, content_type: Option<String>, body: Vec<u8>) -> Result<Clip, PromptFailure> {
         let broken = |_| fail(code::INTERNAL, "decoding the file failed");
         let _permit = self.decodings.acquire().await.map_err(|_| fail(code::INTERNAL, "decoding has ended"))?;
-        let decoded = tokio::task::spawn_blocking(move || decode(content_type.as_deref(), &body)).await;
+        let decoded = tokio::task::spawn_blocking(move || file::decode(content_type.as_deref(), &body)).await;
         decoded.map_err(broken)?.map_err(|reason| fail(code::NOT_AUDIO, reason))
     }
 

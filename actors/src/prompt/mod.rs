@@ -2,14 +2,12 @@
 //! It plays nothing. Start at [`PromptLoader`] and [`SpeechEngine`].
 
 mod cache;
-mod decode;
 mod espeak;
 mod flight;
 mod loader;
 mod speech;
 mod voice;
 
-pub use decode::decode;
 pub use espeak::{EspeakConfig, EspeakEngine};
 pub use loader::{PromptLimits, PromptLoader};
 pub use speech::{SpeechEngine, SpeechFuture};

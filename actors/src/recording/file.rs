@@ -49,7 +49,7 @@ impl RecordingFile {
     }
 
     /// Writes what waits and, when its time has come, the header. Gives what then is to be synced.
-    pub fn flush(&mut self, now: Instant) -> Option<Sync> {
+    pub fn flush(&mut self, now: Instant) -> Option<Unsynced> {
         self.write_buffer();
         if self.failed.is_some() || self.written == self.stated || now.duration_since(self.stated_at) < HEADER_AGE {
             return None;
@@ -60,7 +60,7 @@ impl RecordingFile {
         }
         self.stated_at = now;
         let idle = !self.syncing.swap(true, Ordering::AcqRel);
-        idle.then(|| Sync { medium: Arc::clone(&self.medium), syncing: Arc::clone(&self.syncing) })
+        idle.then(|| Unsynced { medium: Arc::clone(&self.medium), syncing: Arc::clone(&self.syncing) })
     }
 
     /// What went wrong first.
@@ -76,8 +76,13 @@ impl RecordingFile {
     /// Cuts the file to so much data and makes it durable. Waits for the disk.
     pub fn close(&mut self, data_bytes: u64) -> io::Result<()> {
         let bytes = data_bytes.min(self.written);
-        self.medium.set_len(WAV_HEADER_BYTES as u64 + bytes)?;
+        let length = WAV_HEADER_BYTES as u64 + bytes;
+        if self.length < bytes {
+            self.medium.set_len(length)?;
+        }
+        // Before the cut: the header must not state what is gone.
         self.medium.write_at(&self.format.header(bytes), 0)?;
+        self.medium.set_len(length)?;
         self.medium.sync()
     }
 
@@ -127,19 +132,19 @@ impl Output for RecordingFile {
 }
 
 /// A file whose data and header are to reach the disk.
-pub(super) struct Sync {
+pub(super) struct Unsynced {
     medium: Arc<dyn Medium>,
     syncing: Arc<AtomicBool>,
 }
 
-impl Sync {
+impl Unsynced {
     /// Waits for the disk.
-    pub fn run(&self) -> io::Result<()> {
+    pub fn sync(&self) -> io::Result<()> {
         self.medium.sync()
     }
 }
 
-impl Drop for Sync {
+impl Drop for Unsynced {
     fn drop(&mut self) {
         self.syncing.store(false, Ordering::Release);
     }

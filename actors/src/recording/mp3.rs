@@ -63,6 +63,9 @@ impl Lame {
         }
         let format = format_of(&wav).await?;
         let part = Part(folder.mp3_part(sid, self.number.fetch_add(1, Ordering::Relaxed)));
+        // The encoder would make it readable for everybody.
+        let made = tokio::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part.0).await;
+        drop(made.map_err(|error| failed(&error))?);
         self.run(&wav, &part.0, format).await?;
         let (folder, done) = (folder.clone(), mp3.clone());
         let complete = move || folder.complete(&part.0, &done);

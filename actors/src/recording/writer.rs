@@ -10,7 +10,7 @@ use tandem_media::record::{Ended, Recorder, RecorderSpec, WAV_HEADER_BYTES};
 use tokio::sync::oneshot;
 
 use super::disk::Disk;
-use super::file::{RecordingFile, Sync};
+use super::file::{RecordingFile, Unsynced};
 use super::folder::Folder;
 use super::report::{Outcome, RecordingReport, StopReason};
 use super::service::{Active, Counters, Shared};
@@ -143,7 +143,7 @@ impl Job {
         Job { shared, recorder: Recorder::new(spec), file: None, create_failed: None, tell, _active: active }
     }
 
-    fn drain(&mut self, now: Instant) -> (Option<StopReason>, Option<Sync>) {
+    fn drain(&mut self, now: Instant) -> (Option<StopReason>, Option<Unsynced>) {
         // Looked at before the frames: those that came before the end belong to the recording.
         let asked = self.shared.stop.load(Ordering::Acquire);
         // A sink that nobody holds any more gives nothing more either.
@@ -172,15 +172,15 @@ impl Job {
 
 /// What waits for the disk.
 enum DiskJob {
-    Sync(Sync),
+    Sync(Unsynced),
     Finish(Box<Job>, StopReason),
 }
 
 impl DiskJob {
     fn run(self, keeper: &Keeper) {
         match self {
-            DiskJob::Sync(sync) => {
-                if let Err(error) = sync.run() {
+            DiskJob::Sync(file) => {
+                if let Err(error) = file.sync() {
                     tracing::warn!(%error, "a recording could not be synced");
                 }
             }

@@ -4,6 +4,7 @@
 pub mod conceal;
 pub mod control;
 pub mod dtmf;
+pub mod file;
 pub mod jitter;
 mod leg;
 pub mod mix;

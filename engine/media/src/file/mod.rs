@@ -9,9 +9,9 @@ mod gsm;
 mod kind;
 mod mp3;
 mod pcm;
-pub(super) mod wav;
+mod wav;
 
-use tandem_media::control::Clip;
+use crate::control::Clip;
 
 use kind::Kind;
 use pcm::Encoding;

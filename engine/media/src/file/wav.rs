@@ -1,4 +1,4 @@
-use tandem_media::control::Clip;
+use crate::control::Clip;
 
 use super::gsm;
 use super::mp3;
@@ -13,7 +13,7 @@ pub(super) fn is(bytes: &[u8]) -> bool {
 ///
 /// A data chunk that claims more than the file holds is taken as far as it goes: writers to a pipe cannot know the
 /// length when they write the header.
-pub(in crate::prompt) fn read(bytes: &[u8]) -> Result<Clip, String> {
+pub(super) fn read(bytes: &[u8]) -> Result<Clip, String> {
     if bytes.len() < 12 || !matches!(&bytes[..4], b"RIFF" | b"RIFX" | b"RF64") || &bytes[8..12] != b"WAVE" {
         return Err("not a WAV file".to_owned());
     }

@@ -5,7 +5,7 @@ mod decoder;
 mod frame;
 mod math;
 
-use tandem_media::control::Clip;
+use crate::control::Clip;
 
 use super::collect::Collector;
 use decoder::Decoder;

@@ -1,5 +1,5 @@
-use tandem_media::control::Clip;
-use tandem_media::resample::Resampler;
+use crate::control::Clip;
+use crate::resample::Resampler;
 use tandem_model::SampleRate;
 
 /// The most samples a clip may have, 77 MB: 40 minutes at 16 kHz (laml.md 1.9 has longer files split), 80 at 8 kHz.

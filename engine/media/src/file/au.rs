@@ -1,4 +1,4 @@
-use tandem_media::control::Clip;
+use crate::control::Clip;
 
 use super::pcm::{Encoding, Endian};
 

@@ -1,9 +1,9 @@
+use crate::control::Clip;
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::formats::{FormatOptions, FormatReader, Track};
 use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions, ReadOnlySource};
 use symphonia::default::codecs::MpaDecoder;
 use symphonia::default::formats::MpaReader;
-use tandem_media::control::Clip;
 
 use super::collect::Collector;
 

@@ -16,7 +16,7 @@ finish() {
 trap finish EXIT
 
 # pin CPU COMMAND...: an empty CPU pins nothing. Ends with this script, however that ends. Never comes back: run it in (...).
-pin() { local cpu=$1; shift; exec setpriv --pdeathsig TERM -- ${cpu:+taskset -c "$cpu"} "$@"; }
+pin() { local cpu=$1; shift; exec setpriv --pdeathsig KILL -- ${cpu:+taskset -c "$cpu"} "$@"; }
 # stop PID: asks, waits up to ten seconds, then makes it.
 stop() {
     kill "$1" 2>/dev/null || true

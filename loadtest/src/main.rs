@@ -65,6 +65,9 @@ pub struct Load {
     /// The server's process, for its CPU time.
     #[arg(long)]
     pid: u32,
+    /// Microseconds between the turns of the generator, which sends what is due in each.
+    #[arg(long, default_value_t = media::TURN.as_micros() as u64, value_parser = clap::value_parser!(u64).range(10..=20_000))]
+    turn_us: u64,
     /// First of the four ports of the two sides, even. Free ones from 30000 up when not given.
     #[arg(long)]
     ends: Option<u16>,

@@ -71,11 +71,6 @@ impl Records {
         Some((values[middle] + values[last - middle]) / 2.0)
     }
 
-    pub fn mean(&self, work: &str, subject: &str, key: &str) -> Option<f64> {
-        let values = self.all(work, subject, key);
-        (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
-    }
-
     pub fn largest(&self, work: &str, subject: &str, key: &str) -> Option<f64> {
         self.all(work, subject, key).iter().copied().max_by(f64::total_cmp)
     }
@@ -95,7 +90,7 @@ mod tests {
             Records::parse("relay a cpu 3\nrelay a cpu 1\nrelay a cpu 2\nrelay b cpu 4\nrelay b cpu 6\nnoise\n");
         assert_eq!(records.median("relay", "a", "cpu"), Some(2.0));
         assert_eq!(records.median("relay", "b", "cpu"), Some(5.0));
-        assert_eq!((records.largest("relay", "a", "cpu"), records.mean("relay", "b", "cpu")), (Some(3.0), Some(5.0)));
+        assert_eq!(records.largest("relay", "a", "cpu"), Some(3.0));
         assert_eq!((records.sum("relay", "a", "cpu"), records.sum("relay", "c", "cpu")), (6.0, 0.0));
         assert_eq!(records.median("relay", "c", "cpu"), None);
     }

@@ -25,7 +25,7 @@ pub fn run(load: &Load, kind: Kind) -> Result<bool, Failure> {
     let ends = Ends::open(server, kind, load.ends)?;
     let mut peer = Peer::connect(&load.peer, kind, ends.descriptions()?)?;
     let maker = PayloadMaker::new(kind);
-    let mut pump = Pump::start(ends)?;
+    let mut pump = Pump::start(ends, Duration::from_micros(load.turn_us))?;
 
     let join = |peer: &mut Peer, pump: &mut Pump, calls: std::ops::Range<usize>| -> Result<(), Failure> {
         let remotes = peer.establish(calls.len(), load.rate)?;

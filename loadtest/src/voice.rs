@@ -10,7 +10,7 @@ use tandem_codecs::{CodecError, CodecId, CodecSpec};
 use tandem_model::{Ptime, SampleRate};
 
 use crate::floor;
-use crate::media::{Ends, Heard, Kind, Payloads, Pump, RATE, clock_step, encode};
+use crate::media::{Ends, Heard, Kind, Payloads, Pump, RATE, TURN, clock_step, encode};
 use crate::peer::{Peer, PeerArgs};
 
 /// Silence before and after the speech, and how much longer than all that is listened: what is late is heard too.
@@ -102,7 +102,7 @@ fn through(args: &VoiceArgs, recordings: &[Recording]) -> Result<Vec<[Vec<i16>; 
     let server = args.peer.address()?;
     let ends = Ends::open(server, kind, args.ends)?;
     let mut peer = Peer::connect(&args.peer, kind, ends.descriptions()?)?;
-    let mut pump = Pump::start(ends)?;
+    let mut pump = Pump::start(ends, TURN)?;
     for recording in recordings {
         // One after the other, so that the callee's of a call is known: the one that came last.
         let remotes = peer.establish(1, 1)?;

@@ -6,10 +6,11 @@ use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
 use opus::{Application, Bitrate, Channels};
 use tandem_codecs::{CodecError, CodecId, CodecSpec, Encoder, EncoderSettings};
+use tandem_media::resample::Resampler;
 use tandem_media::srtp::{Protector, TAIL_ROOM, Unprotector};
-use tandem_model::Ptime;
+use tandem_model::{Ptime, SampleRate};
 
-use crate::media::{PayloadMaker, Payloads, RATE, own_key, spoken_with_tone};
+use crate::media::{PayloadMaker, Payloads, RATE, own_key};
 use crate::record::RecordArgs;
 
 type Failure = Box<dyn std::error::Error>;
@@ -17,8 +18,6 @@ type Failure = Box<dyn std::error::Error>;
 /// As many as the calls that are compared: their states do not all fit the nearest cache, as in a server.
 const STATES: usize = 20;
 const ROUNDS: usize = 5;
-/// Of the party whose voice is encoded: one of the middle.
-const TONE: usize = 20;
 /// What Tandem encodes with, its default settings, for a peer that reports no loss.
 const LOSS_PERCENT: u8 = 0;
 /// rtpengine's defaults: 48 kHz stereo, 32 kb/s, and the complexity of its encoder library.
@@ -53,9 +52,9 @@ pub fn run(args: &CodecArgs) -> Result<(), Failure> {
         set.set(cpu)?;
         sched_setaffinity(Pid::from_raw(0), &set)?;
     }
-    let payloads = payloads()?;
-    let ours = as_tandem(&payloads, args.frames)?;
-    let peer = as_rtpengine(&payloads, args.frames)?;
+    let calls = Calls::new(STATES)?;
+    let ours = as_tandem(&calls, args.frames)?;
+    let peer = as_rtpengine(&calls, args.frames)?;
     let g711_us = g711(args.frames)?;
     let [protect_us, unprotect_us] = cipher(args.frames * STATES)?;
     // One call has one stream each way, 50 frames a second.
@@ -83,29 +82,59 @@ pub fn run(args: &CodecArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What the callers of a transcoded call send.
-fn payloads() -> Result<Vec<Vec<u8>>, Failure> {
-    let [caller, _] = PayloadMaker::new(crate::media::Kind::Transcode).of_call(0)?;
-    match caller {
-        Payloads::Encoded { frames, .. } => Ok(frames),
-        Payloads::Stamped => Err("callers of transcoded calls speak".into()),
+/// What as many transcoded calls as there are states carry: the caller's payloads, and the callee's as 8 kHz PCM.
+struct Calls {
+    opus: Vec<Vec<Vec<u8>>>,
+    pcm: Vec<Vec<i16>>,
+}
+
+impl Calls {
+    fn new(calls: usize) -> Result<Self, Failure> {
+        let maker = PayloadMaker::new(crate::media::Kind::Transcode);
+        let mut all = Calls { opus: Vec::new(), pcm: Vec::new() };
+        let spec = CodecSpec::by_id(CodecId::Pcmu);
+        for call in 0..calls {
+            let [Payloads::Encoded { frames: opus, .. }, Payloads::Encoded { frames: pcmu, .. }] =
+                maker.of_call(call)?
+            else {
+                return Err("parties of transcoded calls speak".into());
+            };
+            let (mut decoder, mut pcm) = ((spec.decoder)(RATE)?, Vec::new());
+            for payload in pcmu {
+                let mut frame = vec![0; RATE.samples(Ptime(20))];
+                decoder.decode(&payload, &mut frame)?;
+                pcm.extend(frame);
+            }
+            all.opus.push(opus);
+            all.pcm.push(pcm);
+        }
+        Ok(all)
+    }
+
+    /// The payload of one step, each call in turn.
+    fn payload(&self, step: usize) -> &[u8] {
+        let call = &self.opus[step % self.opus.len()];
+        &call[step / self.opus.len() % call.len()]
+    }
+
+    /// The frame of one step, each call in turn.
+    fn frame(&self, step: usize) -> &[i16] {
+        let (call, samples) = (&self.pcm[step % self.pcm.len()], RATE.samples(Ptime(20)));
+        let frame = step / self.pcm.len() % (call.len() / samples);
+        &call[frame * samples..][..samples]
     }
 }
 
 /// Decodes to telephone bandwidth and encodes from it, each state in turn.
-fn as_tandem(payloads: &[Vec<u8>], frames: usize) -> Result<Opus, Failure> {
+fn as_tandem(calls: &Calls, frames: usize) -> Result<Opus, Failure> {
     let spec = CodecSpec::by_id(CodecId::Opus);
-    let samples = RATE.samples(Ptime(20));
     let mut decoders = (0..STATES).map(|_| (spec.decoder)(RATE)).collect::<Result<Vec<_>, _>>()?;
-    let mut pcm = vec![0; samples * 6];
-    let decode_us = median_us(frames * STATES, |n| {
-        decoders[n % STATES].decode(&payloads[n / STATES % payloads.len()], &mut pcm).is_ok()
-    })?;
+    let mut pcm = vec![0; RATE.samples(Ptime(20)) * 6];
+    let decode_us = median_us(frames * STATES, |n| decoders[n % STATES].decode(calls.payload(n), &mut pcm).is_ok())?;
     let mut encoders = (0..STATES).map(|_| encoder_as_tandem(CodecId::Opus)).collect::<Result<Vec<_>, _>>()?;
-    let (voice, mut out, mut bytes) = (spoken_with_tone(RATE, TONE), vec![0; 1_275], 0);
-    let voice: Vec<&[i16]> = voice.chunks_exact(samples).collect();
+    let (mut out, mut bytes) = (vec![0; 1_275], 0);
     let encode_us = median_us(frames * STATES, |n| {
-        let written = encoders[n % STATES].encode(voice[n / STATES % voice.len()], &mut out);
+        let written = encoders[n % STATES].encode(calls.frame(n), &mut out);
         bytes += written.as_ref().copied().unwrap_or(0);
         written.is_ok()
     })?;
@@ -124,14 +153,13 @@ pub fn encoder_as_tandem(codec: CodecId) -> Result<Box<dyn Encoder>, CodecError>
 }
 
 /// 48 kHz stereo both ways, whatever the other side carries. Its resampling is not in it.
-fn as_rtpengine(payloads: &[Vec<u8>], frames: usize) -> Result<Opus, Failure> {
+fn as_rtpengine(calls: &Calls, frames: usize) -> Result<Opus, Failure> {
     const HZ: u32 = 48_000;
-    let mut decoders =
-        (0..STATES).map(|_| opus::Decoder::new(HZ, Channels::Stereo)).collect::<opus::Result<Vec<_>>>()?;
+    let decoders = (0..STATES).map(|_| opus::Decoder::new(HZ, Channels::Stereo));
+    let mut decoders = decoders.collect::<opus::Result<Vec<_>>>()?;
     let mut pcm = vec![0; HZ as usize / 50 * 2];
-    let decode_us = median_us(frames * STATES, |n| {
-        decoders[n % STATES].decode(&payloads[n / STATES % payloads.len()], &mut pcm, false).is_ok()
-    })?;
+    let decode_us =
+        median_us(frames * STATES, |n| decoders[n % STATES].decode(calls.payload(n), &mut pcm, false).is_ok())?;
     let encoder = || {
         let mut encoder = opus::Encoder::new(HZ, Channels::Stereo, Application::Audio)?;
         encoder.set_bitrate(Bitrate::Bits(PEER_BITS_PER_SEC))?;
@@ -140,15 +168,24 @@ fn as_rtpengine(payloads: &[Vec<u8>], frames: usize) -> Result<Opus, Failure> {
     };
     let mut encoders = (0..STATES).map(|_| encoder()).collect::<Result<Vec<_>, _>>()?;
     // What comes out of a resampler: no more than 4 kHz of it is sound. Both channels alike.
-    let voice: Vec<i16> = spoken_with_tone(RATE, TONE).into_iter().flat_map(|s| [s; 12]).collect();
-    let voice: Vec<&[i16]> = voice.chunks_exact(pcm.len()).collect();
+    let voices: Vec<Vec<i16>> = calls.pcm.iter().map(|narrow| stereo(narrow, HZ)).collect();
+    let samples = pcm.len();
     let (mut out, mut bytes) = (vec![0; 1_275], 0);
     let encode_us = median_us(frames * STATES, |n| {
-        let written = encoders[n % STATES].encode(voice[n / STATES % voice.len()], &mut out);
+        let voice = &voices[n % voices.len()];
+        let frame = n / voices.len() % (voice.len() / samples);
+        let written = encoders[n % STATES].encode(&voice[frame * samples..][..samples], &mut out);
         bytes += written.as_ref().copied().unwrap_or(0);
         written.is_ok()
     })?;
     Ok(Opus { decode_us, encode_us, bytes: bytes as f64 / (frames * STATES * ROUNDS) as f64 })
+}
+
+fn stereo(narrow: &[i16], hz: u32) -> Vec<i16> {
+    let mut resampler = Resampler::new(RATE, SampleRate(hz));
+    let mut wide = vec![0; resampler.output_max(narrow.len())];
+    let len = resampler.process(narrow, &mut wide);
+    wide[..len].iter().flat_map(|s| [*s; 2]).collect()
 }
 
 /// A decode and an encode of PCMU.
@@ -215,9 +252,9 @@ mod tests {
 
     #[test]
     fn every_floor_does_its_work_and_takes_time_for_it() {
-        let payloads = payloads().expect("speech");
-        let ours = as_tandem(&payloads, 2).expect("libopus");
-        let peer = as_rtpengine(&payloads, 2).expect("libopus");
+        let calls = Calls::new(2).expect("speech");
+        let ours = as_tandem(&calls, 2).expect("libopus");
+        let peer = as_rtpengine(&calls, 2).expect("libopus");
         let times = [ours.decode_us, ours.encode_us, peer.decode_us, peer.encode_us, g711(2).expect("tables")];
         assert!(times.iter().all(|us| *us > 0.0), "{times:?}");
         assert!(ours.bytes > 20.0 && peer.bytes > 20.0);

@@ -1,7 +1,7 @@
 //! RTP from both ends of every call, on one pair of sockets per side, and the tally of what came out at the other end.
 //!
 //! ```text
-//!  one thread, each 1 ms: send the calls whose turn it is ──► server ──► read what came ──► Tally per side
+//!  one thread, each turn: send the calls whose turn it is ──► server ──► read what came ──► Tally per side
 //! ```
 //!
 //! The thread never waits in a read, so nobody pays for waking it; delays are from before a packet is sent until the kernel
@@ -23,9 +23,11 @@ pub use ends::Ends;
 pub use heard::{Heard, RATE};
 pub use histogram::{Histogram, Percentiles};
 pub use payload::Payloads;
-pub use pump::{Outcome, Pump};
+pub use pump::{Outcome, Pump, TURN};
 pub use remote::{Remote, own_crypto_line, own_key};
-pub use speech::{encode, spoken_with_tone};
+pub use speech::encode;
+#[cfg(test)]
+pub use speech::spoken_with_tone;
 pub use verdict::{Parties, PayloadMaker, clock_step};
 
 /// What the two ends speak.

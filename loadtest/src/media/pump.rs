@@ -18,7 +18,9 @@ use super::remote::{Remote, own_key};
 use super::tally::Tally;
 
 const PTIME: Duration = Duration::from_millis(20);
-const TURN: Duration = Duration::from_millis(1);
+/// How long the thread sleeps when nothing is said: short enough that packets come in ones and twos, as from many phones, and not
+/// in bursts that a server takes in one go.
+pub const TURN: Duration = Duration::from_micros(100);
 /// How long is waited, after the last packet was sent, for those on their way.
 const LAST_ARRIVALS: Duration = Duration::from_secs(1);
 
@@ -63,9 +65,11 @@ struct Stream {
 }
 
 impl Pump {
+    /// The thread wakes each `turn`, sends what is due, and reads what came.
+    ///
     /// # Errors
     /// No thread.
-    pub fn start(ends: Ends) -> io::Result<Self> {
+    pub fn start(ends: Ends, turn: Duration) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             sending: AtomicBool::new(true),
             receiving: AtomicBool::new(true),
@@ -74,7 +78,8 @@ impl Pump {
             joining: Mutex::new(Vec::new()),
         });
         let own = shared.clone();
-        let thread = std::thread::Builder::new().name("pump".into()).spawn(move || Generator::new(ends, own).run())?;
+        let thread =
+            std::thread::Builder::new().name("pump".into()).spawn(move || Generator::new(ends, own).run(turn))?;
         Ok(Pump { shared, thread: Some(thread), calls: 0 })
     }
 
@@ -119,7 +124,7 @@ impl Pump {
         let until = Instant::now() + LAST_ARRIVALS;
         // A thread that failed has nothing to wait for.
         while Instant::now() < until && !thread.is_finished() {
-            std::thread::sleep(TURN * 10);
+            std::thread::sleep(LAST_ARRIVALS / 100);
         }
         self.shared.receiving.store(false, Ordering::Release);
         Ok(thread.join().map_err(|_| "the generator panicked")??)
@@ -165,10 +170,10 @@ impl Generator {
         }
     }
 
-    fn run(mut self) -> io::Result<Outcome> {
+    fn run(mut self, turn: Duration) -> io::Result<Outcome> {
         // Wakes when it is time, not up to 50 µs later.
         set_timerslack(1)?;
-        let mut turn = Instant::now();
+        let mut next = Instant::now();
         while self.shared.receiving.load(Ordering::Acquire) {
             self.join();
             let since_ns = self.shared.since_ns.load(Ordering::Acquire);
@@ -177,8 +182,8 @@ impl Generator {
             }
             self.receive(since_ns)?;
             // A turn that took longer is not made up for: what is due is sent in the next.
-            turn = (turn + TURN).max(Instant::now());
-            std::thread::sleep(turn.saturating_duration_since(Instant::now()));
+            next = (next + turn).max(Instant::now());
+            std::thread::sleep(next.saturating_duration_since(Instant::now()));
         }
         Ok(self.outcome)
     }
@@ -273,7 +278,7 @@ mod tests {
     const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
     fn pump_until(ends: Ends, remotes: [Remote; 2], packets: u64) -> Outcome {
-        let mut pump = Pump::start(ends).expect("a thread");
+        let mut pump = Pump::start(ends, TURN).expect("a thread");
         pump.measure();
         pump.add(LOCALHOST, remotes, [Payloads::Stamped, Payloads::Stamped]);
         while pump.sent() < packets && pump.thread.as_ref().is_some_and(|t| !t.is_finished()) {

@@ -184,7 +184,8 @@ impl Leg {
         self.entropy.fill(&mut key_and_salt);
         let mut local = self.media.local(self.env.media_address);
         local.outbound_key = SrtpKey::new(suite, key_and_salt);
-        let offer = tandem_sdp::offer(&self.media.capabilities(self.facts.codec), &local, &mut *self.entropy);
+        let capabilities = self.media.capabilities(self.facts.codec, self.env.codecs);
+        let offer = tandem_sdp::offer(&capabilities, &local, &mut *self.entropy);
         let text = offer.text.clone();
         self.media.local = Some(local);
         self.media.offer = Some(offer);

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, bounded};
-use tandem_actors::media::{self, EventSink, MediaConfig, MediaPool, MediaThread, StartError};
+use tandem_actors::media::{self, EventSink, JitterConfig, MediaConfig, MediaPool, MediaThread, StartError};
 use tandem_codecs::CodecId;
 use tandem_media::control::{Command, Event, LegSpec, OpenFailed};
 use tandem_model::{DropReason, LegId};
@@ -20,7 +20,13 @@ struct Core {
 
 fn core(first: u16, last: u16, threads: usize) -> Core {
     let (sender, events) = bounded::<Event>(256);
-    let config = MediaConfig { address: LOOPBACK, advertise: None, ports: first..=last, cpus: (0..threads).collect() };
+    let config = MediaConfig {
+        address: LOOPBACK,
+        advertise: None,
+        ports: first..=last,
+        cpus: (0..threads).collect(),
+        jitter: JitterConfig::default(),
+    };
     let sink = move |_: usize| {
         let sender = sender.clone();
         Box::new(move |event: Event| sender.try_send(event).is_ok()) as Box<dyn EventSink>
@@ -198,7 +204,13 @@ fn a_call_always_meets_the_same_thread() {
 
 #[test]
 fn an_event_nobody_takes_is_counted_and_stops_nothing() {
-    let config = MediaConfig { address: LOOPBACK, advertise: None, ports: 21_800..=21_809, cpus: vec![0] };
+    let config = MediaConfig {
+        address: LOOPBACK,
+        advertise: None,
+        ports: 21_800..=21_809,
+        cpus: vec![0],
+        jitter: JitterConfig::default(),
+    };
     let pool = media::start(&config, |_| Box::new(|_: Event| false) as Box<dyn EventSink>).unwrap();
     let thread = pool.handle().thread_for(1);
     thread.send(Command::Open { leg: LegId(1) }).unwrap();
@@ -213,7 +225,8 @@ fn an_event_nobody_takes_is_counted_and_stops_nothing() {
 #[test]
 fn configurations_that_cannot_work_are_refused() {
     let sink = |_: usize| Box::new(|_: Event| true) as Box<dyn EventSink>;
-    let config = |ports, cpus| MediaConfig { address: LOOPBACK, advertise: None, ports, cpus };
+    let config =
+        |ports, cpus| MediaConfig { address: LOOPBACK, advertise: None, ports, cpus, jitter: JitterConfig::default() };
     assert!(matches!(media::start(&config(21_600..=21_610, vec![]), sink), Err(StartError::NoCpus)));
     assert!(matches!(media::start(&config(21_601..=21_602, vec![0]), sink), Err(StartError::TooFewPorts)));
 }
@@ -223,8 +236,13 @@ fn an_ipv6_leg_works_like_any_other() {
     let Ok(pa) = UdpSocket::bind("[::1]:0") else { return };
     pa.set_read_timeout(Some(PATIENCE)).unwrap();
     let (sender, events) = bounded::<Event>(16);
-    let config =
-        MediaConfig { address: "::1".parse().unwrap(), advertise: None, ports: 21_700..=21_709, cpus: vec![0] };
+    let config = MediaConfig {
+        address: "::1".parse().unwrap(),
+        advertise: None,
+        ports: 21_700..=21_709,
+        cpus: vec![0],
+        jitter: JitterConfig::default(),
+    };
     let pool = media::start(&config, move |_| {
         let sender = sender.clone();
         Box::new(move |event: Event| sender.try_send(event).is_ok())

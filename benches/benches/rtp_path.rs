@@ -6,18 +6,27 @@ use std::time::Duration;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use tandem_benches::{MediaPath, addr, rtp_packet};
 use tandem_codecs::{CodecId, CodecSpec, EncoderSettings};
+use tandem_media::conceal::{Background, Concealer};
 use tandem_media::control::SrtpPair;
-use tandem_media::jitter::{JitterBuffer, JitterConfig};
+use tandem_media::jitter::{Content, JitterBuffer, JitterConfig, Packet};
+use tandem_media::playout::{FRAME_SAMPLES_MAX, Playout, PlayoutCounts};
 use tandem_media::rtcp::{Compound, OwnReport, SenderInfo, write_compound};
 use tandem_media::rtp::{RtpHeader, RtpView, classify, write_header};
 use tandem_media::source::SourcePolicy;
 use tandem_media::srtp::{Protector, Unprotector};
 use tandem_media::stats::StreamAccount;
+use tandem_media::stretch::{Allowance, Stretcher};
 use tandem_model::{Ptime, RtpTime, SampleRate, SeqNo, SrtpKey, SrtpSuite, Timestamp};
 use webrtc_srtp::context::Context;
 use webrtc_srtp::protection_profile::ProtectionProfile;
 
 const TICK: Duration = Duration::from_millis(20);
+
+/// The nth packet of a stream of G.711.
+fn packet(n: u32, payload: &[u8]) -> Packet<'_> {
+    let (sequence, timestamp) = (n as u16, n.wrapping_mul(160));
+    Packet { sequence, timestamp, marker: false, content: Content::Audio(payload) }
+}
 
 fn steps(c: &mut Criterion) {
     let wire = rtp_packet(1, 0, 160, &[0x55; 160]);
@@ -40,12 +49,12 @@ fn steps(c: &mut Criterion) {
         });
     });
     c.bench_function("rtp/jitter insert and pop", |b| {
-        let mut jitter = JitterBuffer::new(8_000, 20, JitterConfig::default());
+        let mut jitter = JitterBuffer::new(8_000, 20, 8_192, JitterConfig::default());
         let (mut now, mut n) = (Timestamp::ZERO, 0u32);
         b.iter(|| {
             (now, n) = (now + TICK, n.wrapping_add(1));
-            jitter.insert(now, n as u16, n.wrapping_mul(160), false, black_box(&wire[12..]));
-            black_box(jitter.pop(now));
+            jitter.insert(now, packet(n, black_box(&wire[12..])));
+            black_box(jitter.pop(now, 0));
         });
     });
     c.bench_function("rtp/packetise", |b| {
@@ -104,6 +113,55 @@ fn steps(c: &mut Criterion) {
     }
 }
 
+/// What the ear gets for its 20 ms: nothing to mend, then a length to change and a loss to hide.
+fn playing(c: &mut Criterion) {
+    let wire = rtp_packet(1, 0, 160, &[0x55; 160]);
+    for rate in [SampleRate::HZ_8000, SampleRate::HZ_48000] {
+        let ms = rate.0 as usize / 1_000;
+        let voice: Vec<i16> = (0..150 * ms)
+            .map(|n| {
+                let phase = n as f32 / rate.0 as f32 * 120.0 * std::f32::consts::TAU;
+                ((phase.sin() + 0.5 * (2.0 * phase).sin() + 0.3 * (3.0 * phase).sin()) * 6_000.0) as i16
+            })
+            .collect();
+        let stretcher = Stretcher::new(rate);
+        for (name, likeness) in [("", 0.8), (", refused", 2.0)] {
+            let allowance = Allowance { samples: 15 * ms, likeness, quiet: 0.0 };
+            let mut pcm = voice.clone();
+            c.bench_function(&format!("play/shorten {} Hz{name}", rate.0), |b| {
+                b.iter(|| {
+                    pcm.copy_from_slice(&voice);
+                    stretcher.shorten(black_box(&mut pcm), 50 * ms, allowance)
+                });
+            });
+            c.bench_function(&format!("play/lengthen {} Hz{name}", rate.0), |b| {
+                b.iter(|| {
+                    pcm.copy_from_slice(&voice);
+                    stretcher.lengthen(black_box(&mut pcm), 50 * ms, 100 * ms, allowance)
+                });
+            });
+        }
+        c.bench_function(&format!("play/conceal and join {} Hz", rate.0), |b| {
+            let (mut concealer, mut background) = (Concealer::new(rate), Background::new(rate));
+            let (mut lost, mut next) = (vec![0; 20 * ms], voice[70 * ms..90 * ms].to_vec());
+            b.iter(|| {
+                concealer.conceal(black_box(&voice[..50 * ms]), &mut lost, &mut background);
+                concealer.join(&lost, &mut next, 20, &mut background)
+            });
+        });
+    }
+    c.bench_function("play/fill 8000 Hz, nothing to mend", |b| {
+        let mut playout = Playout::new(CodecId::Pcmu, SampleRate::HZ_8000, 20, JitterConfig::default()).expect("8 kHz");
+        let (mut frame, mut tick) = ([0; FRAME_SAMPLES_MAX], [0; 160]);
+        let (mut now, mut n, mut counts) = (Timestamp::ZERO, 0u32, PlayoutCounts::default());
+        b.iter(|| {
+            (now, n) = (now + TICK, n.wrapping_add(1));
+            playout.insert(now, packet(n, black_box(&wire[12..])));
+            playout.fill(now, &mut frame, &mut tick, &mut counts)
+        });
+    });
+}
+
 /// The package's own context, to compare with.
 fn by_package(key: &SrtpKey) -> Context {
     let profile = match key.suite {
@@ -156,5 +214,5 @@ fn paths(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, steps, paths);
+criterion_group!(benches, steps, playing, paths);
 criterion_main!(benches);

@@ -1,5 +1,6 @@
 use tandem_codecs::{CodecId, CodecSpec, EncoderSettings};
 use tandem_media::control::{Command, LegSpec, MixId, Seat};
+use tandem_media::jitter::JitterConfig;
 use tandem_media::shard::{Batch, Component, Shard, ShardConfig, Slot};
 use tandem_model::{LegId, Ptime, SampleRate, SeedEntropy, Timestamp, WallTime};
 
@@ -29,7 +30,11 @@ impl Conference {
     /// # Panics
     /// When a codec does not run at 8 kHz, which those that are measured do.
     pub fn new(members: usize, codecs: &[CodecId], speakers: usize) -> Self {
-        let mut shard = Shard::new(ShardConfig { legs_max: members, wall_at_zero: WallTime::from_unix_millis(0) });
+        let mut shard = Shard::new(ShardConfig {
+            legs_max: members,
+            wall_at_zero: WallTime::from_unix_millis(0),
+            jitter: JitterConfig::default(),
+        });
         let (mut batch, mut entropy, now) = (Batch::with_capacity(128), SeedEntropy::new(1), Timestamp::from_secs(1));
         let codecs_of = codecs.iter().copied().cycle();
         let members = (0..members as u64).zip(codecs_of).map(|(n, codec)| {

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use tandem_codecs::CodecId;
 use tandem_media::control::{Command, LegSpec, SrtpPair};
+use tandem_media::jitter::JitterConfig;
 use tandem_media::rtp::{RtpHeader, write_header};
 use tandem_media::shard::{Batch, Component, Shard, ShardConfig, Slot};
 use tandem_model::{LegId, RtpTime, SeedEntropy, SeqNo, Timestamp, WallTime};
@@ -37,7 +38,11 @@ impl MediaPath {
     /// # Panics
     /// When the shard has no room for two legs, which it was made for.
     pub fn new(from: CodecId, to: CodecId, srtp: Option<SrtpPair>) -> Self {
-        let mut shard = Shard::new(ShardConfig { legs_max: 2, wall_at_zero: WallTime::from_unix_millis(0) });
+        let mut shard = Shard::new(ShardConfig {
+            legs_max: 2,
+            wall_at_zero: WallTime::from_unix_millis(0),
+            jitter: JitterConfig::default(),
+        });
         let (mut batch, mut entropy, now) = (Batch::with_capacity(64), SeedEntropy::new(1), Timestamp::from_secs(1));
         let (a, b) = (LegId(1), LegId(2));
         let slot = shard.open(now, a, 10_000, &mut entropy).expect("room for two legs");

@@ -15,7 +15,7 @@ use tandem_actors::api::{self, ApiOptions, ApiState, Faults, Metrics};
 use tandem_actors::call::{
     Drain, Floor, LiveCalls, MediaInbox, MediaRouter, Services, Switchboard, SwitchboardControl,
 };
-use tandem_actors::media::{self, MediaConfig};
+use tandem_actors::media::{self, JitterConfig, MediaConfig};
 use tandem_actors::prompt::{EspeakConfig, EspeakEngine, PromptLimits, PromptLoader};
 use tandem_actors::recording::{RecordingConfig, RecordingService};
 use tandem_actors::signalling::{FrontDoor, Gate, RegistrarActor, RegistrationView, ShardConfig, Shards, SipShard};
@@ -209,6 +209,11 @@ fn start_media(config: &Config, router: MediaRouter) -> Result<media::MediaPool,
         advertise: config.media.advertise.or_else(|| reachable(config.media.address)),
         ports: config.media.ports.0..=config.media.ports.1,
         cpus,
+        jitter: JitterConfig {
+            min_ms: config.media.jitter_min_ms,
+            max_ms: config.media.jitter_max_ms,
+            start_ms: config.media.jitter_start_ms,
+        },
     };
     media::start(&settings, move |_| Box::new(router.clone())).map_err(|e| format!("[media] {e}"))
 }

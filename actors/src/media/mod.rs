@@ -18,6 +18,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use tandem_media::control::Event;
+pub use tandem_media::jitter::JitterConfig;
 
 pub use handle::{MediaHandle, MediaPool, MediaThread, SendError};
 pub use metrics::{MediaSnapshot, ThreadMetrics};
@@ -33,6 +34,8 @@ pub struct MediaConfig {
     pub ports: RangeInclusive<u16>,
     /// One thread per entry, pinned to that CPU; a thread that cannot be pinned runs all the same.
     pub cpus: Vec<usize>,
+    /// Bounds of what the jitter buffers may add to the delay.
+    pub jitter: JitterConfig,
 }
 
 /// Takes the events of one media thread. Called on that thread.

@@ -14,6 +14,7 @@ use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFl
 use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
 use tandem_media::control::{Command, Event, OpenFailed};
+use tandem_media::jitter::JitterConfig;
 use tandem_media::shard::{Batch, Component, Shard, ShardConfig, Slot};
 use tandem_model::limits::{RTP_PACKET_BYTES_MAX, TICK};
 use tandem_model::{Entropy, LegId, Timestamp, WallTime};
@@ -50,6 +51,7 @@ pub(super) struct Worker {
     ports: PortPool,
     origin: Instant,
     wall_at_zero: WallTime,
+    jitter: JitterConfig,
     entropy: ChaCha,
     shard: Shard,
     counts: ShardCounts,
@@ -81,6 +83,7 @@ impl Worker {
     pub fn new(
         address: IpAddr,
         ports: PortPool,
+        jitter: JitterConfig,
         commands: Receiver<Message>,
         metrics: Arc<ThreadMetrics>,
     ) -> io::Result<Self> {
@@ -95,10 +98,11 @@ impl Worker {
             timer,
             commands,
             metrics,
-            shard: Shard::new(ShardConfig { legs_max: ports.available(), wall_at_zero }),
+            shard: Shard::new(ShardConfig { legs_max: ports.available(), wall_at_zero, jitter }),
             ports,
             origin: Instant::now(),
             wall_at_zero,
+            jitter,
             entropy: ChaCha(ChaCha12Rng::from_rng(&mut rand::rng())),
             counts: ShardCounts::default(),
             legs: Vec::new(),
@@ -157,7 +161,7 @@ impl Worker {
             self.ports.release(now, open.port);
         }
         let legs_max = self.ports.available();
-        self.shard = Shard::new(ShardConfig { legs_max, wall_at_zero: self.wall_at_zero });
+        self.shard = Shard::new(ShardConfig { legs_max, wall_at_zero: self.wall_at_zero, jitter: self.jitter });
         self.counts = ShardCounts::default();
         self.armed = None;
         self.lateness = Duration::ZERO;

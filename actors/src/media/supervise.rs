@@ -29,7 +29,7 @@ pub(super) fn start(config: &MediaConfig, sink: SinkFactory) -> Result<MediaPool
         let (commands, receiver) = bounded(MEDIA_COMMANDS);
         let metrics = Arc::new(ThreadMetrics::default());
         let ports = PortPool::share(&config.ports, index, count);
-        let worker = Worker::new(config.address, ports, receiver, Arc::clone(&metrics))?;
+        let worker = Worker::new(config.address, ports, config.jitter, receiver, Arc::clone(&metrics))?;
         let waker = Arc::new(worker.waker()?);
         threads.push(MediaThread { index, commands, waker, metrics });
         workers.push(worker);

@@ -423,7 +423,24 @@ pub struct LegStats {
     /// Expected less received (RFC 3550 appendix A.3), never negative here.
     pub packets_lost: u64,
     pub packets_dropped: u64,
+    /// Packets something was made up for, because they were lost or late.
     pub packets_concealed: u64,
+    /// Packets recovered from the in-band redundancy of the next.
+    pub packets_recovered: u64,
+    /// Packets that came after their turn.
+    pub packets_late: u64,
+    /// Packets that came in time and were left out to keep the delay within its maximum.
+    pub packets_discarded: u64,
+    /// PCM played to the listener, at the rate the listener takes; 0 where packets are passed through.
+    pub samples_played: u64,
+    /// Of these, made up for what did not come.
+    pub samples_concealed: u64,
+    /// Left out, or added, to bring the delay to its target.
+    pub samples_accelerated: u64,
+    pub samples_expanded: u64,
+    /// What the jitter buffer adds to the best path's delay, now, and what it aims at, in milliseconds; None without one.
+    pub buffer_ms: Option<f32>,
+    pub buffer_target_ms: Option<f32>,
     /// Interarrival jitter in milliseconds (RFC 3550 section 6.4.1): now, and the largest seen.
     pub jitter_ms: f32,
     pub jitter_ms_max: f32,

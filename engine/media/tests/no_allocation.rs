@@ -7,13 +7,15 @@ use std::cell::Cell;
 
 use common::{Phone, TICK, World, addr, spec};
 use tandem_codecs::CodecId::{Opus, Pcma, Pcmu};
-use tandem_media::conceal::Concealer;
+use tandem_media::conceal::{Background, Concealer};
 use tandem_media::control::{Command, MixId, Seat};
 use tandem_media::dtmf::{EventPacket, EventReceiver, EventSender, InBandDetector, Key, Step};
-use tandem_media::jitter::{JitterBuffer, JitterConfig, Pop};
+use tandem_media::jitter::{Content, JitterBuffer, JitterConfig, Packet, Pop};
+use tandem_media::playout::{FRAME_SAMPLES_MAX, Playout, PlayoutCounts};
 use tandem_media::resample::Resampler;
 use tandem_media::shard::Component;
 use tandem_media::srtp::{Protector, Unprotector};
+use tandem_media::stretch::{Allowance, Stretcher};
 use tandem_media::tap::{TapFrame, TapId, TapSink};
 use tandem_media::tone::DtmfTone;
 use tandem_model::{LegId, SampleRate, SrtpKey, SrtpSuite, Timestamp};
@@ -90,8 +92,13 @@ fn srtp_allocates_nothing_per_packet() {
 
 #[test]
 fn the_frame_path_allocates_nothing() {
-    let mut jitter = JitterBuffer::new(8_000, 20, JitterConfig::default());
+    let mut jitter = JitterBuffer::new(8_000, 20, 8_192, JitterConfig::default());
     let mut concealer = Concealer::new(SampleRate::HZ_8000);
+    let mut background = Background::new(SampleRate::HZ_8000);
+    let stretcher = Stretcher::new(SampleRate::HZ_8000);
+    let past: Vec<i16> = (0..800).map(|n| ((n as f32 * 0.3).sin() * 8_000.0) as i16).collect();
+    let mut line = past.clone();
+    let allowance = Allowance { samples: 200, likeness: 0.5, quiet: 0.0 };
     let mut resampler = Resampler::new(SampleRate::HZ_8000, SampleRate::HZ_48000);
     let mut tone = DtmfTone::new(SampleRate::HZ_8000);
     let (mut sender, mut receiver) = (EventSender::new(8_000), EventReceiver::new());
@@ -107,21 +114,29 @@ fn the_frame_path_allocates_nothing() {
         for n in 0..200_u16 {
             let now = Timestamp::from_millis(u64::from(n) * 20);
             if n % 10 != 7 {
-                jitter.insert(now, n, u32::from(n) * 160, n == 0, &[n as u8; 160]);
+                let payload = [n as u8; 160];
+                let (timestamp, content) = (u32::from(n) * 160, Content::Audio(&payload));
+                jitter.insert(now, Packet { sequence: n, timestamp, marker: n == 0, content });
             }
             tone.fill(&mut pcm);
             ear.hear(&pcm, |key| heard += u32::from(matches!(key, Key::Down { .. })));
-            match jitter.pop(now) {
+            match jitter.pop(now, 0) {
                 Pop::Frame { .. } => {
                     frames += 1;
-                    concealer.good(&mut pcm);
+                    background.learn(&pcm);
+                    if concealer.is_active() {
+                        concealer.join(&past, &mut pcm, 40, &mut background);
+                    }
                 }
-                Pop::Missing { .. } => {
+                Pop::Missing { units, .. } => {
                     missing += 1;
-                    concealer.conceal(&mut pcm);
+                    concealer.conceal(&past, &mut pcm, &mut background);
+                    jitter.concealed(units, false);
                 }
-                Pop::Empty => {}
+                Pop::Noise { .. } | Pop::Empty => {}
             }
+            let cut = stretcher.shorten(&mut line, 400, allowance);
+            assert!(cut > 0 && stretcher.lengthen(&mut line, 400, 600, allowance) > 0);
             assert_eq!(resampler.process(&pcm, &mut wide), 960);
             if let Step::Packet { marker, timestamp, payload, .. } = sender.step(u32::from(n) * 160) {
                 let packet = EventPacket { ts: timestamp, marker, clock_hz: 8_000, payload: &payload };
@@ -183,4 +198,35 @@ fn bridges_conferences_and_taps_allocate_nothing_per_packet_or_tick() {
         assert!(tick < 20 || count == 0, "{count} allocations in tick {tick}");
     }
     assert!(sent > 9 * 80, "{sent}");
+}
+
+#[test]
+fn a_player_allocates_nothing_whatever_the_network_does() {
+    for (codec, rate, payload) in [
+        (Pcmu, SampleRate::HZ_8000, &[0x23_u8; 160][..]),
+        (Opus, SampleRate::HZ_48000, &[0x78, 1, 2, 3, 4, 5, 6, 7][..]),
+    ] {
+        let mut playout = Playout::new(codec, rate, 20, JitterConfig::default()).unwrap();
+        let units = if codec == Opus { 960 } else { 160 };
+        let (mut frame, mut tick) = (vec![0; FRAME_SAMPLES_MAX], vec![0; rate.0 as usize / 50]);
+        let mut counts = PlayoutCounts::default();
+        let count = allocations(|| {
+            for n in 0..2_000_u32 {
+                let now = Timestamp::from_millis(u64::from(n) * 20);
+                // Losses, a stall every four seconds that ends in a burst, and a pause.
+                let at = n % 200;
+                let burst = if at == 110 { 10 } else { 0 };
+                if at % 17 != 3 && !(100..110).contains(&at) && !(150..170).contains(&at) {
+                    for n in n - burst..=n {
+                        let (sequence, timestamp) = (n as u16, n * units);
+                        let content = Content::Audio(payload);
+                        playout.insert(now, Packet { sequence, timestamp, marker: at == 170, content });
+                    }
+                }
+                playout.fill(now, &mut frame, &mut tick, &mut counts);
+            }
+        });
+        assert_eq!(count, 0, "{codec:?}");
+        assert!(counts.concealed > 0 && counts.noise > 0 && counts.accelerated > 0, "{counts:?}");
+    }
 }

@@ -179,6 +179,27 @@ pub const KEYS: &[Key] = &[
         "Silence suppression with PCMU, PCMA, G722 and L16 (RFC 3389): off, receive, or send (offer it, and use it ourselves).",
     ),
     Key::new(
+        "media",
+        "jitter_min_ms",
+        Kind::Integer(0, 500),
+        "20",
+        "Least delay a jitter buffer adds, in milliseconds. Only what is decoded is buffered.",
+    ),
+    Key::new(
+        "media",
+        "jitter_max_ms",
+        Kind::Integer(20, 500),
+        "180",
+        "Most delay a jitter buffer adds, in milliseconds; what comes later is not played.",
+    ),
+    Key::new(
+        "media",
+        "jitter_start_ms",
+        Kind::Integer(0, 500),
+        "40",
+        "Delay a jitter buffer begins with, in milliseconds, until it has learned what the path needs.",
+    ),
+    Key::new(
         "http",
         "listen",
         Kind::Text,

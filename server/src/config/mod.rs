@@ -73,6 +73,10 @@ pub struct Media {
     /// One media thread is pinned to each; empty leaves the choice to the program.
     pub cpus: Vec<usize>,
     pub codecs: CodecUse,
+    /// What a jitter buffer may add to the delay, and what it begins with, in milliseconds.
+    pub jitter_min_ms: u16,
+    pub jitter_max_ms: u16,
+    pub jitter_start_ms: u16,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -139,6 +143,9 @@ impl Default for Config {
                 ports: (16_384, 32_767),
                 cpus: Vec::new(),
                 codecs: CodecUse::default(),
+                jitter_min_ms: 20,
+                jitter_max_ms: 180,
+                jitter_start_ms: 40,
             },
             http: Http { listen: (Ipv4Addr::LOCALHOST, 8080).into(), workers: 1, metrics_public: true },
             store: Store { url: "sqlite:tandem.db".into() },

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use tandem_call::leg::{CodecUse, ComfortNoiseUse};
 use toml::de::{DeTable, DeValue};
 
-use super::{Config, KEYS, Key, Kind, LogFormat, Problem};
+use super::{Config, KEYS, Key, Kind, LogFormat, Media, Problem};
 
 /// File, then environment, then meaning; all problems together.
 pub(super) fn read(
@@ -136,6 +136,7 @@ impl Reader<'_> {
             c.media.cpus = cpus.into_iter().filter_map(|cpu| usize::try_from(cpu).ok()).collect();
         }
         self.codecs(&mut c.media.codecs);
+        self.jitter(&mut c.media);
         self.set("http.listen", &mut c.http.listen, parse);
         self.integer("http.workers", &mut c.http.workers);
         if let Some((Value::Boolean(public), _)) = self.take("http.metrics_public") {
@@ -156,6 +157,18 @@ impl Reader<'_> {
             self.report(place, "sip", "needs at least one address in udp or tcp".into());
         }
         c
+    }
+
+    /// The three are one range with a beginning in it.
+    fn jitter(&mut self, media: &mut Media) {
+        let place = self.found.iter().find(|(key, _)| key.starts_with("media.jitter_")).map(|(_, f)| f.place.clone());
+        self.integer("media.jitter_min_ms", &mut media.jitter_min_ms);
+        self.integer("media.jitter_max_ms", &mut media.jitter_max_ms);
+        self.integer("media.jitter_start_ms", &mut media.jitter_start_ms);
+        let ordered = media.jitter_min_ms <= media.jitter_start_ms && media.jitter_start_ms <= media.jitter_max_ms;
+        if let Some(place) = place.filter(|_| !ordered) {
+            self.report(place, "media.jitter_start_ms", "must lie between jitter_min_ms and jitter_max_ms".into());
+        }
     }
 
     fn ports(&mut self, out: &mut (u16, u16)) {

@@ -63,6 +63,9 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
         ("media.opus_playback_rate", "8000", "8000"),
         ("media.opus_dtx", "true", "true"),
         ("media.comfort_noise", r#""send""#, "send"),
+        ("media.jitter_min_ms", "30", "30"),
+        ("media.jitter_max_ms", "300", "300"),
+        ("media.jitter_start_ms", "60", "60"),
         ("http.listen", r#""[::1]:9000""#, "[::1]:9000"),
         ("http.workers", "2", "2"),
         ("http.metrics_public", "false", "false"),
@@ -84,7 +87,7 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
         assert_eq!(by_file, by_env, "{key}");
         assert_ne!(by_file, Config::default(), "{key}");
     }
-    assert_eq!(KEYS.len(), 33, "a new key belongs in the table above");
+    assert_eq!(KEYS.len(), 36, "a new key belongs in the table above");
 }
 
 #[test]
@@ -114,6 +117,10 @@ fn each_mistake_is_reported_at_its_place() {
         (
             "[media]\nports = [20000, 20001]\n",
             "tandem.toml:2:9: media.ports: must be [first, last] with room for two port pairs",
+        ),
+        (
+            "[media]\njitter_max_ms = 30\n",
+            "tandem.toml:2:17: media.jitter_start_ms: must lie between jitter_min_ms and jitter_max_ms",
         ),
         ("[project]\nid = \"7\"\n", "tandem.toml:2:6: project.id: \"7\" is not a UUID with hyphens"),
         ("[project]\ntoken = \" \"\n", "tandem.toml:2:9: project.token: is empty, or holds control characters"),

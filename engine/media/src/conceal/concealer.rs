@@ -1,223 +1,205 @@
 use tandem_model::SampleRate;
 
+use super::background::Background;
 use super::pitch::PitchRange;
+use crate::stretch::likeness;
 
-/// The last pitch period is repeated in full for this long, then fades.
-const HOLD_MS: usize = 10;
-const SILENT_MS: usize = 70;
-/// Cross-fade into the next good frame: at least, more per 10 ms of loss, at most.
-const FADE_BACK_MS: usize = 4;
-const FADE_BACK_MS_MAX: usize = 10;
+/// What was heard last goes on in full for this long, then fades.
+const HOLD_MS: usize = 5;
+const FADED_MS: usize = 90;
+/// Samples kept of the past: three of the longest periods, and a quarter to fade over.
+const KEPT_MS: usize = 50;
+/// A loss this long is filled with two periods in turn, then with three (as in G.711 appendix I): one alone buzzes, but
+/// a lost packet of the usual length is nearest to the truth with the newest one.
+const TWO_PERIODS_MS: usize = 40;
+const THREE_PERIODS_MS: usize = 60;
+/// Cross-fade into what comes next: at least, more per 10 ms of loss, at most.
+const JOIN_MS: usize = 2;
+const JOIN_MS_MAX: usize = 5;
+/// Behind a loss this long what was made up has lost its phase; before, moving it does more harm than good.
+const SHIFT_AFTER_MS: usize = 30;
+/// How far the two may be moved against each other to fall into step.
+const SHIFT_MS: usize = 5;
+/// Likeness at which moving is worth it.
+const IN_STEP: f32 = 0.6;
 
-/// Hides lost frames of one PCM stream. Frames may have any length, also changing ones; nothing allocates after `new`.
+/// Hides what is missing of one PCM stream. Pieces may have any length; nothing allocates after `new`.
+#[derive(Clone, Debug)]
 pub struct Concealer {
     samples_per_ms: usize,
     range: PitchRange,
-    /// The newest output, oldest first; always full.
+    /// What was heard before the loss.
     past: Box<[i16]>,
-    /// One pitch period whose end leads into its start.
-    cycle: Box<[f32]>,
     loss: Option<Loss>,
+    /// How the loss would go on, while it is joined to what came.
+    on: Box<[i16]>,
 }
 
 /// The loss that goes on.
+#[derive(Clone, Debug)]
 struct Loss {
     period: usize,
-    /// Samples concealed so far.
+    /// Samples made up so far.
     passed: usize,
-    /// What the first repetition starts too low, taken back over a quarter period.
+    /// Where in the past it is read, and how far back it will go on at the end.
+    at: usize,
+    back: usize,
+    /// What the first period starts too low, taken back over a quarter of it.
     step: f32,
+}
+
+/// How a frame follows a loss: `lead` more samples are made up before it (see [`Concealer::lead`]), or its first `skip` are left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Joined {
+    pub lead: usize,
+    pub skip: usize,
 }
 
 impl Concealer {
     pub fn new(rate: SampleRate) -> Self {
-        let hz = (rate.0 as usize).clamp(8_000, 192_000);
-        let range = PitchRange::new(hz);
-        // The cycle's own end needs a quarter period before it.
-        let past = range.reach().max(2 * range.max);
+        let samples_per_ms = (rate.0 as usize / 1_000).clamp(8, 192);
         Concealer {
-            samples_per_ms: hz / 1_000,
-            past: vec![0; past].into_boxed_slice(),
-            cycle: vec![0.0; range.max].into_boxed_slice(),
-            range,
+            samples_per_ms,
+            range: PitchRange::new(samples_per_ms * 1_000),
+            past: vec![0; KEPT_MS * samples_per_ms].into_boxed_slice(),
             loss: None,
+            on: vec![0; (SHIFT_MS + JOIN_MS_MAX) * samples_per_ms].into_boxed_slice(),
         }
     }
 
-    /// A frame that came: remembered, and cross-faded into when frames before it were concealed.
-    pub fn good(&mut self, pcm: &mut [i16]) {
-        if let Some(mut loss) = self.loss.take() {
-            let lost_ms = loss.passed / self.samples_per_ms;
-            let fade_ms = (FADE_BACK_MS + FADE_BACK_MS * lost_ms / 10).min(FADE_BACK_MS_MAX);
-            let fade = (fade_ms * self.samples_per_ms).min(pcm.len());
-            for (n, sample) in pcm[..fade].iter_mut().enumerate() {
-                let weight = (n + 1) as f32 / (fade + 1) as f32;
-                let concealed = self.next_concealed(&mut loss);
-                *sample = (concealed + (f32::from(*sample) - concealed) * weight) as i16;
-            }
-        }
-        self.remember(pcm);
+    /// Samples of the past that [`conceal`](Self::conceal) makes use of.
+    pub fn reach(&self) -> usize {
+        self.past.len()
     }
 
-    /// Fills a lost frame.
-    pub fn conceal(&mut self, pcm: &mut [i16]) {
-        let mut loss = self.loss.take().unwrap_or_else(|| self.begin());
+    /// Something is being made up: what comes next must be joined to it.
+    pub fn is_active(&self) -> bool {
+        self.loss.is_some()
+    }
+
+    /// Fills `pcm`, which follows `past` (of which the newest part counts). It fades into `background`.
+    pub fn conceal(&mut self, past: &[i16], pcm: &mut [i16], background: &mut Background) {
+        if self.loss.is_none() {
+            self.begin(past);
+        }
         for sample in pcm.iter_mut() {
-            *sample = self.next_concealed(&mut loss) as i16;
+            *sample = self.next(background) as i16;
         }
-        self.loss = Some(loss);
-        self.remember(pcm);
     }
 
-    fn begin(&mut self) -> Loss {
-        let period = self.range.find(&self.past);
-        let end = self.past.len();
-        let at = |n: usize| f32::from(self.past[n]);
-        let start = end - period;
-        for n in 0..period {
-            self.cycle[n] = at(start + n);
+    /// Leads over from `past`, or from what is being made up, into `frame`: moves the two into step and fades. The
+    /// frame gives up at most `skip_most` samples for that.
+    pub fn join(&mut self, past: &[i16], frame: &mut [i16], skip_most: usize, background: &mut Background) -> Joined {
+        let known = self.loss.is_some();
+        if !known {
+            self.begin(past);
         }
-        let quarter = period / 4;
-        for n in 0..quarter {
-            let weight = (n + 1) as f32 / (quarter + 1) as f32;
-            let (last, before) = (at(end - quarter + n), at(start - quarter + n));
-            self.cycle[period - quarter + n] = last + (before - last) * weight;
+        let lost_ms = self.loss.as_ref().map_or(0, |loss| loss.passed / self.samples_per_ms);
+        // Pure noise is left at once: a slow fade would swallow the beginning of a word.
+        let join_ms = if lost_ms >= FADED_MS { JOIN_MS } else { JOIN_MS + JOIN_MS * lost_ms / 10 };
+        let fade = (join_ms.min(JOIN_MS_MAX) * self.samples_per_ms).min(frame.len() / 2);
+        let in_doubt = !known || (SHIFT_AFTER_MS..FADED_MS).contains(&lost_ms);
+        let shift_most = if in_doubt { SHIFT_MS * self.samples_per_ms } else { 0 };
+        for n in 0..shift_most + fade {
+            self.on[n] = self.next(background) as i16;
         }
-        Loss { period, passed: 0, step: at(end - 1) - at(start - 1) }
+        let joined = self.in_step(frame, fade, shift_most, skip_most.min(shift_most).min(frame.len() / 2));
+        for n in 0..fade {
+            let weight = (n + 1) as f32 / (fade + 1) as f32;
+            let on = f32::from(self.on[joined.lead + n]);
+            let sample = &mut frame[joined.skip + n];
+            *sample = (on + (f32::from(*sample) - on) * weight) as i16;
+        }
+        self.loss = None;
+        joined
     }
 
-    fn next_concealed(&self, loss: &mut Loss) -> f32 {
+    /// What is to be played before the frame joined last.
+    pub fn lead(&self, joined: Joined) -> &[i16] {
+        &self.on[..joined.lead]
+    }
+
+    /// Forgets the loss without a transition: what follows is continuous by itself.
+    pub fn end(&mut self) {
+        self.loss = None;
+    }
+
+    /// By how much the frame, or what is made up, has to move so that both have the same phase.
+    fn in_step(&self, frame: &[i16], fade: usize, lead_most: usize, skip_most: usize) -> Joined {
+        let here = Joined { lead: 0, skip: 0 };
+        let Some(loss) = &self.loss else { return here };
+        if fade == 0 || lead_most == 0 {
+            return here;
+        }
+        // A whole period one way is none at all.
+        let (lead_most, skip_most) = (lead_most.min(loss.period) as i64, skip_most.min(loss.period / 2) as i64);
+        let stride = self.range.stride;
+        let of = |joined: Joined, stride: usize| {
+            likeness(&self.on[joined.lead..joined.lead + fade], &frame[joined.skip..joined.skip + fade], stride)
+        };
+        let place = |n: i64| Joined { lead: n.min(0).unsigned_abs() as usize, skip: n.max(0) as usize };
+        let best = |range: std::ops::RangeInclusive<i64>, step: usize, stride: usize| {
+            range
+                .step_by(step)
+                .map(|n| (n, of(place(n), stride)))
+                .fold((0, f32::MIN), |a, b| if b.1 > a.1 { b } else { a })
+        };
+        let (coarse, _) = best(-lead_most..=skip_most, stride, stride);
+        let near = stride as i64;
+        let (shift, likeness) = best((coarse - near).max(-lead_most)..=(coarse + near).min(skip_most), 1, 1);
+        if likeness >= IN_STEP && likeness > of(here, 1) + 0.02 { place(shift) } else { here }
+    }
+
+    fn begin(&mut self, past: &[i16]) {
+        let len = self.past.len();
+        let kept = past.len().min(len);
+        self.past[len - kept..].copy_from_slice(&past[past.len() - kept..]);
+        self.past[..len - kept].fill(0);
+        let (period, _) = self.range.find(&self.past);
+        let last = |n: usize| f32::from(self.past[len - 1 - n]);
+        let step = last(0) - last(period);
+        self.loss = Some(Loss { period, passed: 0, at: len - period, back: period, step });
+    }
+
+    fn next(&mut self, background: &mut Background) -> f32 {
+        let Some(loss) = &mut self.loss else { return 0.0 };
         let n = loss.passed;
-        // A loss may last for ever; past silence nothing counts.
-        let (hold, silent) = (HOLD_MS * self.samples_per_ms, SILENT_MS * self.samples_per_ms);
-        if n >= silent {
-            return 0.0;
+        // A loss may last for ever; past the fade nothing counts.
+        let (hold, faded) = (HOLD_MS * self.samples_per_ms, FADED_MS * self.samples_per_ms);
+        if n >= faded {
+            return background.next();
         }
         loss.passed += 1;
+        let gain = if n < hold { 1.0 } else { (faded - n) as f32 / (faded - hold) as f32 };
         let bridge = loss.step * (1.0 - n as f32 / (loss.period / 4).max(1) as f32).max(0.0);
-        let gain = if n < hold { 1.0 } else { (silent - n) as f32 / (silent - hold) as f32 };
-        (self.cycle[n % loss.period] + bridge) * gain
+        let on = (bridge + periods(loss, &self.past, n / self.samples_per_ms)) * gain;
+        if gain < 1.0 { on + (1.0 - gain) * background.next() } else { on }
     }
+}
 
-    fn remember(&mut self, pcm: &[i16]) {
-        let keep = self.past.len().saturating_sub(pcm.len());
-        let newest = &pcm[pcm.len() - (self.past.len() - keep)..];
-        let drop = self.past.len() - keep;
-        self.past.copy_within(drop.., 0);
-        self.past[keep..].copy_from_slice(newest);
+/// One sample of the last periods, over and over; the end of each turn fades into the beginning of the next.
+fn periods(loss: &mut Loss, past: &[i16], passed_ms: usize) -> f32 {
+    let quarter = loss.period / 4;
+    let left = past.len() - loss.at;
+    if left == quarter {
+        let turns = if passed_ms < TWO_PERIODS_MS { 1 } else { 2 + usize::from(passed_ms >= THREE_PERIODS_MS) };
+        loss.back = turns * loss.period;
     }
+    let sample = f32::from(past[loss.at]);
+    let out = match quarter.checked_sub(left) {
+        Some(n) if loss.at >= loss.back => {
+            let before = f32::from(past[loss.at - loss.back]);
+            sample + (before - sample) * (n + 1) as f32 / (quarter + 1) as f32
+        }
+        _ => sample,
+    };
+    loss.at += 1;
+    if loss.at == past.len() {
+        loss.at -= loss.back;
+    }
+    out
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::f64::consts::TAU;
-    use tandem_model::{Entropy, SeedEntropy};
-
-    /// Four seconds of syllables: a gliding voice with formant-like harmonics, between breaths of noise.
-    fn speech(hz: usize) -> Vec<i16> {
-        let mut noise = SeedEntropy::new(7);
-        let mut phase = 0.0;
-        (0..hz * 4)
-            .map(|n| {
-                let t = n as f64 / hz as f64;
-                let pitch = 130.0 + 25.0 * (TAU * 0.3 * t).sin();
-                phase += TAU * pitch / hz as f64;
-                let voice: f64 = (1..12).map(|h| (phase * h as f64).sin() / (1.0 + (h as f64 - 4.0).abs())).sum();
-                let syllable = (TAU * 2.0 * t).sin().max(0.0).sqrt();
-                let breath = (noise.next_u32() % 2_000) as f64 - 1_000.0;
-                (voice * syllable * 4_000.0 + breath * 0.3) as i16
-            })
-            .collect()
-    }
-
-    fn lossy(clean: &[i16], frame: usize, conceal: bool, lost: impl Fn(usize) -> bool) -> Vec<i16> {
-        let mut concealer = Concealer::new(SampleRate((frame * 50) as u32));
-        let mut out = clean.to_vec();
-        for (n, pcm) in out.chunks_mut(frame).enumerate() {
-            match (lost(n), conceal) {
-                (true, true) => concealer.conceal(pcm),
-                (true, false) => pcm.fill(0),
-                (false, true) => concealer.good(pcm),
-                (false, false) => {}
-            }
-        }
-        out
-    }
-
-    fn snr_db(clean: &[i16], heard: &[i16]) -> f64 {
-        let energy = |f: &dyn Fn(usize) -> f64| (0..clean.len()).map(|n| f(n).powi(2)).sum::<f64>();
-        let noise = energy(&|n| f64::from(clean[n]) - f64::from(heard[n]));
-        10.0 * (energy(&|n| f64::from(clean[n])) / noise.max(1.0)).log10()
-    }
-
-    fn jump_max(pcm: &[i16]) -> i32 {
-        pcm.windows(2).map(|w| (i32::from(w[1]) - i32::from(w[0])).abs()).max().unwrap_or(0)
-    }
-
-    fn five_percent(n: usize) -> bool {
-        n > 3 && SeedEntropy::new(n as u64 * 31).next_u32() % 100 < 5
-    }
-
-    #[test]
-    fn speech_with_five_percent_loss_is_nearer_to_the_original_than_with_holes() {
-        for hz in [8_000, 16_000, 48_000] {
-            let (clean, frame) = (speech(hz), hz / 50);
-            assert!((4..20).contains(&(0..200).filter(|&n| five_percent(n)).count()));
-            let holes = snr_db(&clean, &lossy(&clean, frame, false, five_percent));
-            let hidden = snr_db(&clean, &lossy(&clean, frame, true, five_percent));
-            assert!(hidden > holes + 3.0, "{hz} Hz: {hidden:.1} dB against {holes:.1} dB");
-        }
-    }
-
-    #[test]
-    fn a_lost_frame_in_a_vowel_keeps_its_energy() {
-        let (clean, frame) = (speech(8_000), 160);
-        let energy = |pcm: &[i16]| pcm.iter().map(|&s| f64::from(s).powi(2)).sum::<f64>();
-        for n in [5, 6, 7, 8, 30, 31, 32] {
-            let heard = lossy(&clean, frame, true, |f| f == n);
-            let range = n * frame..(n + 1) * frame;
-            let db = 10.0 * (energy(&heard[range.clone()]) / energy(&clean[range])).log10();
-            assert!(db.abs() < 4.0, "frame {n}: {db:.1} dB off");
-        }
-    }
-
-    #[test]
-    fn losses_begin_and_end_without_a_click() {
-        for hz in [8_000, 48_000] {
-            let (clean, frame) = (speech(hz), hz / 50);
-            let natural = jump_max(&clean);
-            for burst in [1, 2, 6] {
-                let heard = lossy(&clean, frame, true, |n| n > 3 && n % 11 < burst);
-                assert!(
-                    jump_max(&heard) <= natural * 3 / 2,
-                    "{hz} Hz, {burst} lost: {} of {natural}",
-                    jump_max(&heard)
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn a_long_loss_is_silent_after_70_ms() {
-        let mut pcm: Vec<i16> = speech(8_000)[800..1_600].to_vec();
-        let mut concealer = Concealer::new(SampleRate::HZ_8000);
-        concealer.good(&mut pcm);
-        let mut lost = [1; 1_600];
-        concealer.conceal(&mut lost);
-        assert!(lost[..240].iter().any(|&s| s.abs() > 500));
-        assert!(lost[560..].iter().all(|&s| s == 0));
-    }
-
-    #[test]
-    fn frames_of_any_length_are_taken() {
-        let mut concealer = Concealer::new(SampleRate(11_025));
-        let clean = speech(11_025);
-        for len in [0, 1, 7, 220, 5_000, 3] {
-            concealer.conceal(&mut vec![i16::MIN; len]);
-            concealer.good(&mut clean[..len].to_vec());
-            concealer.good(&mut vec![i16::MIN; len]);
-            concealer.conceal(&mut vec![0; len]);
-        }
-    }
-}
+#[path = "tests.rs"]
+mod tests;

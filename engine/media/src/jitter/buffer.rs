@@ -1,32 +1,37 @@
-use std::time::Duration;
-
 use tandem_model::Timestamp;
 use tandem_model::limits::{RTP_PACKET_BYTES_MAX, TICK};
 
-use super::packets::{Packets, WINDOW};
+use super::JitterConfig;
+use super::arrivals::Arrivals;
+use super::packets::{Kind, Packets, Slot, WINDOW};
+use super::timeline::{Newest, Timeline};
 
-/// Underruns in a row, in packets, after which the sender is taken to pause.
-const STARVED_MAX: u16 = 5;
+/// Made-up audio after which the sender is taken to pause: at least this long, and at least two packets.
+const STARVED_MS_MAX: u32 = 100;
 /// Late packets in a row after which the sender is taken to have gone back.
 const LATE_RUN_MAX: u8 = 10;
-/// Pops over which the depth must stay too high before one packet is left out.
-const SHRINK_POPS: u32 = 50;
 /// Longest packet time learned from timestamps, in milliseconds.
 const PACKET_MS_MAX: u32 = 120;
+/// How far the delay wanted may change before the delay there is follows: the tick's phase is fixed, so the next
+/// better delay is a whole tick away.
+const SLACK_MS: i64 = 4;
 
-/// Delay bounds, in milliseconds.
+/// One packet of the stream, as it arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct JitterConfig {
-    pub min_ms: u16,
-    pub max_ms: u16,
-    /// The delay aimed at, held within the bounds.
-    pub start_ms: u16,
+pub struct Packet<'a> {
+    pub sequence: u16,
+    pub timestamp: u32,
+    pub marker: bool,
+    pub content: Content<'a>,
 }
 
-impl Default for JitterConfig {
-    fn default() -> Self {
-        JitterConfig { min_ms: 20, max_ms: 200, start_ms: 40 }
-    }
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content<'a> {
+    Audio(&'a [u8]),
+    /// Comfort noise (RFC 3389): the sender pauses.
+    Noise(&'a [u8]),
+    /// It took a sequence number but carries nothing to hear (telephone-event), and its timestamp tells no time.
+    Nothing,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,50 +46,52 @@ pub enum Insert {
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Pop<'a> {
-    /// The packet whose turn it is.
-    Frame { payload: &'a [u8], ts: u32 },
-    /// The packet whose turn it is has not come: conceal `packet_ms()`. `next` is the one after it, for in-band FEC.
-    Missing { next: Option<&'a [u8]> },
-    /// Nothing is due: not started, the sender pauses, or the packet due carried no audio. Play silence for a tick.
+    /// The packet whose turn it is. Its first `skip` units were made up for already and are not to be heard again.
+    /// `broken`: even so it does not follow in time what was heard before.
+    Frame { payload: &'a [u8], skip: u32, broken: bool },
+    /// The sender describes its background and pauses (RFC 3389).
+    Noise { payload: &'a [u8] },
+    /// What is due has not come: make up for it, `units` at most, and say how much with [`JitterBuffer::concealed`].
+    /// `next` is the packet after it, for in-band FEC, when what it recovers ends what is missing.
+    Missing { next: Option<&'a [u8]>, units: u32 },
+    /// Nothing is due: not started, or the sender pauses.
     Empty,
 }
 
-/// Puts packets in order and holds each back for a fixed time, so that late ones still find their turn.
+/// Puts packets in order and says when each is due. The delay is learned from arrivals; it is measured from the best
+/// path, so it is what the buffer adds.
 ///
 /// Call [`pop`](Self::pop) whenever the leg holds less than one tick of PCM: with 20 ms packets that is once a tick,
-/// with 10 ms packets twice, with 60 ms packets every third tick.
-///
-/// The delay grows by a packet when the buffer runs empty and the packet then comes; it shrinks, a packet at a time,
-/// when it stayed above the aim for a second, and at once when it passes the maximum.
+/// with 10 ms packets twice, with 60 ms packets every third tick. All times are in units of the RTP clock.
 pub struct JitterBuffer {
     packets: Packets,
+    arrivals: Arrivals,
+    timeline: Timeline,
     state: State,
     clock_hz: u32,
-    target: Duration,
-    /// Largest depth, in units of the clock.
-    max_units: u32,
-    /// What one packet lasts, in units of the clock.
+    max_units: i64,
+    /// What one packet lasts.
     packet_units: u32,
-    /// The newest packet stored, for the learning of `packet_units` and the depth.
-    newest: Option<(u16, u32)>,
     /// A packet time seen once; the second time in a row it is believed.
     candidate_units: u32,
+    newest: Option<Newest>,
     /// The sequence number that would prove a jump.
     after_jump: Option<u16>,
     late_run: u8,
-    shrink: Shrink,
+    pace: Option<Pace>,
     left_out: u64,
+    packets_concealed: u64,
 }
 
+#[derive(Clone, Copy)]
 enum State {
     /// No packet yet.
     Idle,
-    /// Holding packets back until `due`; `next` is the oldest.
+    /// Holding packets back until the delay wanted is reached; `next` is the oldest.
     Filling {
         next: u16,
-        due: Timestamp,
     },
-    Playing(Playing),
+    Playing(Turn),
     /// The sender paused before `next`.
     Paused {
         next: u16,
@@ -92,148 +99,275 @@ enum State {
 }
 
 #[derive(Clone, Copy)]
-struct Playing {
+struct Turn {
     next: u16,
-    /// The timestamp due; None before the first frame.
-    due_ts: Option<u32>,
-    /// Packets concealed because the buffer was empty, without passing their turn.
-    starved: u16,
+    /// The media time due.
+    media: i64,
+    /// What was made up from there on.
+    made_up: i64,
     /// The last packet carried no audio: emptiness is a pause, not a loss.
     quiet: bool,
+    /// The next frame does not follow in time what was heard last.
+    broken: bool,
 }
 
-/// The least depth of the last pops.
+/// The delay at the last frame taken.
 #[derive(Clone, Copy)]
-struct Shrink {
-    pops: u32,
-    least_units: u32,
-}
-
-impl Shrink {
-    const START: Shrink = Shrink { pops: 0, least_units: u32::MAX };
+struct Pace {
+    /// Of the packet, when it was taken: it could have come this much later than by the best path.
+    lag: i64,
+    /// PCM that was still to be played then.
+    held: i64,
 }
 
 impl JitterBuffer {
-    /// `clock_hz` is the payload's RTP clock; `ptime_ms` is what the sender is believed to send until packets show.
-    pub fn new(clock_hz: u32, ptime_ms: u32, config: JitterConfig) -> Self {
+    /// `clock_hz` is the payload's RTP clock; `ptime_ms` is what the sender is believed to send until packets show;
+    /// `bytes` is the room for payloads.
+    pub fn new(clock_hz: u32, ptime_ms: u32, bytes: usize, config: JitterConfig) -> Self {
         let clock_hz = clock_hz.clamp(1_000, 192_000);
-        let max_ms = config.max_ms.max(config.min_ms).max(20);
-        let target_ms = config.start_ms.clamp(config.min_ms.min(max_ms), max_ms);
+        let config = config.ordered();
         JitterBuffer {
-            packets: Packets::new(),
+            packets: Packets::new(bytes.clamp(RTP_PACKET_BYTES_MAX, 1 << 20)),
+            arrivals: Arrivals::new(clock_hz, config),
+            timeline: Timeline::new(clock_hz),
             state: State::Idle,
             clock_hz,
-            target: Duration::from_millis(u64::from(target_ms)),
-            max_units: units(clock_hz, u32::from(max_ms)),
+            max_units: i64::from(units(clock_hz, u32::from(config.max_ms))),
             packet_units: units(clock_hz, ptime_ms.clamp(1, PACKET_MS_MAX)),
-            newest: None,
             candidate_units: 0,
+            newest: None,
             after_jump: None,
             late_run: 0,
-            shrink: Shrink::START,
+            pace: None,
             left_out: 0,
+            packets_concealed: 0,
         }
     }
 
-    /// An empty `payload` marks a packet that took a sequence number but carries no audio (telephone-event,
-    /// comfort noise); its turn pops as [`Pop::Empty`].
-    pub fn insert(&mut self, now: Timestamp, seq: u16, ts: u32, marker: bool, payload: &[u8]) -> Insert {
+    pub fn insert(&mut self, now: Timestamp, packet: Packet<'_>) -> Insert {
+        let (kind, payload) = match packet.content {
+            Content::Audio(payload) if !payload.is_empty() => (Kind::Audio, payload),
+            Content::Noise(payload) if !payload.is_empty() => (Kind::Noise, payload),
+            Content::Audio(_) | Content::Noise(_) | Content::Nothing => (Kind::Nothing, &[][..]),
+        };
         if payload.len() > RTP_PACKET_BYTES_MAX {
             return Insert::Full;
         }
-        let next = match &self.state {
+        let seq = packet.sequence;
+        let next = match self.state {
             State::Idle => seq,
-            State::Filling { next, .. } | State::Paused { next } => *next,
-            State::Playing(playing) => playing.next,
+            State::Filling { next } | State::Paused { next } => next,
+            State::Playing(turn) => turn.next,
         };
         let ahead = i32::from(seq.wrapping_sub(next) as i16);
         let window = i32::from(WINDOW);
-        let held = self.newest.map_or(0, |(newest, _)| i32::from(newest.wrapping_sub(seq) as i16));
+        let held = self.newest.map_or(0, |newest| i32::from(newest.seq.wrapping_sub(seq) as i16));
         match self.state {
-            State::Idle => self.start_filling(now, seq),
-            State::Paused { .. } if ahead >= 0 => self.start_filling(now, seq),
-            State::Playing(Playing { starved: 1.., .. }) if marker && ahead >= 0 => self.start_filling(now, seq),
-            State::Filling { due, .. } if ahead < 0 && held < window && -ahead < window => {
-                self.state = State::Filling { next: seq, due };
+            State::Idle => self.start_filling(seq),
+            State::Paused { .. } if ahead >= 0 => self.start_filling(seq),
+            // A talk spurt begins where nothing was there to play (RFC 3551 section 4.1): silence takes any length.
+            State::Playing(Turn { made_up: 1.., next, .. })
+                if packet.marker && ahead >= 0 && self.packets.first(next).is_none() =>
+            {
+                self.start_filling(seq);
+            }
+            State::Filling { .. } if ahead < 0 && held < window && -ahead < window => {
+                self.state = State::Filling { next: seq };
             }
             _ if (0..window).contains(&ahead) => {}
-            _ if (1..window).contains(&-ahead) => return self.late(now, seq, ts, payload),
-            _ => return self.jump(now, seq, ts, payload),
+            _ if (1..window).contains(&-ahead) => {
+                // Some packets behind is lateness; a run of them is a sender that restarted just behind.
+                self.late_run += 1;
+                if self.late_run < LATE_RUN_MAX {
+                    return Insert::Late;
+                }
+                self.restart(seq);
+            }
+            // A jump is believed when the packet after it comes too (RFC 3550 appendix A.1).
+            _ if self.after_jump != Some(seq) => {
+                self.after_jump = Some(seq.wrapping_add(1));
+                return Insert::Full;
+            }
+            _ => self.restart(seq),
         }
-        self.store(seq, ts, payload)
+        self.store(self.units_at(now), seq, packet.timestamp, kind, payload)
     }
 
-    /// What to play next. Time moves on by it: one packet, or one tick when [`Pop::Empty`].
-    pub fn pop(&mut self, now: Timestamp) -> Pop<'_> {
-        let playing = match self.state {
+    /// What to play next; `held` is what is decoded and not yet played.
+    pub fn pop(&mut self, now: Timestamp, held: u32) -> Pop<'_> {
+        let held = i64::from(held);
+        // When what is taken now will be heard.
+        let at = self.units_at(now) + held;
+        let turn = match self.state {
             State::Idle | State::Paused { .. } => return Pop::Empty,
-            State::Filling { due, .. } if now < due => return Pop::Empty,
-            State::Filling { next, .. } => Playing { next, due_ts: None, starved: 0, quiet: false },
-            State::Playing(playing) => playing,
+            State::Filling { next } => match self.start_playing(at, next) {
+                Some(turn) => turn,
+                None => return Pop::Empty,
+            },
+            State::Playing(turn) => turn,
         };
-        self.play(playing)
+        self.play(at, held, turn)
     }
 
-    /// Forget everything: another SSRC, or a new description.
+    /// Says that `units` were made up for what [`Pop::Missing`] told of, or recovered from its `next`.
+    pub fn concealed(&mut self, units: u32, recovered: bool) {
+        let packet = i64::from(self.packet_units);
+        let State::Playing(turn) = &mut self.state else { return };
+        let begun = |made_up: i64| (made_up + packet - 1) / packet;
+        let before = begun(turn.made_up);
+        turn.made_up += i64::from(units);
+        if !recovered {
+            self.packets_concealed += (begun(turn.made_up) - before).max(0) as u64;
+        }
+    }
+
+    /// Says how long the frame taken last proved to be.
+    pub fn lasted(&mut self, units: u32) {
+        if let State::Playing(turn) = &mut self.state {
+            turn.media += i64::from(units) - i64::from(self.packet_units);
+        }
+    }
+
+    /// Says that the frame taken last announced a pause (RFC 6716 section 2.1.9): emptiness is no loss then.
+    pub fn pauses(&mut self) {
+        if let State::Playing(turn) = &mut self.state {
+            turn.quiet = true;
+        }
+    }
+
+    /// By how much the delay is longer than it need be, in units; negative when it is too short. Within the tick's
+    /// phase: leaving out less than a tick brings nothing unless it lets a packet be taken a tick later.
+    pub fn surplus(&self) -> i64 {
+        let (State::Playing(turn), Some(pace)) = (self.state, self.pace) else { return 0 };
+        if turn.made_up > 0 {
+            return 0;
+        }
+        let tick = i64::from(units(self.clock_hz, TICK.as_millis() as u32));
+        let slack = SLACK_MS * i64::from(self.clock_hz) / 1_000;
+        let wanted = self.arrivals.wanted_units();
+        let spare = pace.held - (tick - i64::from(self.packet_units)).max(0);
+        // Whole ticks by which the packet could have been taken earlier, or should have been taken later.
+        let earlier = (pace.lag - wanted - slack).max(0) / tick;
+        let later = (wanted - pace.lag + tick - 1).max(0) / tick;
+        let highest = (self.max_units - pace.lag - spare).max(0) / tick;
+        spare + earlier * tick - later.min(highest) * tick
+    }
+
+    /// Says that PCM which waits to be played became longer by `units`, or shorter.
+    pub fn stretched(&mut self, units: i64) {
+        if let Some(pace) = &mut self.pace {
+            pace.held += units;
+        }
+    }
+
+    /// Forget the stream: another SSRC. What was learned of the path stays.
     pub fn reset(&mut self) {
         self.packets.clear();
         self.state = State::Idle;
         self.newest = None;
+        self.timeline.reset();
         self.after_jump = None;
         self.late_run = 0;
-        self.shrink = Shrink::START;
+        self.pace = None;
     }
 
     /// What one packet lasts, learned from the stream; at least 1.
+    pub fn packet_units(&self) -> u32 {
+        self.packet_units
+    }
+
     pub fn packet_ms(&self) -> u32 {
         (u64::from(self.packet_units) * 1000 / u64::from(self.clock_hz)).max(1) as u32
     }
 
     /// Audio held now, in milliseconds, with the gaps in it.
     pub fn depth_ms(&self) -> u32 {
-        let next = match &self.state {
+        let (next, made_up) = match self.state {
             State::Idle | State::Paused { .. } => return 0,
-            State::Filling { next, .. } => *next,
-            State::Playing(playing) => playing.next,
+            State::Filling { next } => (next, 0),
+            State::Playing(turn) => (turn.next, turn.made_up),
         };
-        (u64::from(self.depth_units(next)) * 1000 / u64::from(self.clock_hz)) as u32
+        let Some(newest) = self.newest else { return 0 };
+        let packets = i64::from(newest.seq.wrapping_sub(next) as i16) + 1;
+        let depth = (packets * i64::from(self.packet_units) - made_up).max(0);
+        (depth * 1000 / i64::from(self.clock_hz)) as u32
     }
 
-    /// Packets that came in time and were left out to bring the delay down, since construction.
+    /// What the buffer adds to the best path's delay, in milliseconds; `held` as in [`pop`](Self::pop). None while nothing plays.
+    pub fn delay_ms(&self, now: Timestamp, held: u32) -> Option<f32> {
+        let State::Playing(turn) = self.state else { return None };
+        let added = self.arrivals.added(self.units_at(now) + i64::from(held), turn.media + turn.made_up);
+        Some(added as f32 * 1_000.0 / self.clock_hz as f32)
+    }
+
+    /// What it aims at, in milliseconds.
+    pub fn wanted_ms(&self) -> f32 {
+        self.arrivals.wanted_ms()
+    }
+
+    /// Packets that came and were left out to keep the delay within its maximum, since construction.
     pub fn left_out(&self) -> u64 {
         self.left_out
     }
 
-    fn start_filling(&mut self, now: Timestamp, seq: u16) {
-        self.packets.clear();
-        self.newest = None;
-        self.shrink = Shrink::START;
-        self.state = State::Filling { next: seq, due: now + self.target };
+    /// Packets that something was made up for, since construction.
+    pub fn packets_concealed(&self) -> u64 {
+        self.packets_concealed
     }
 
-    fn store(&mut self, seq: u16, ts: u32, payload: &[u8]) -> Insert {
+    fn units_at(&self, now: Timestamp) -> i64 {
+        (u128::from(now.as_nanos()) * u128::from(self.clock_hz) / 1_000_000_000) as i64
+    }
+
+    fn start_filling(&mut self, seq: u16) {
+        self.packets.clear();
+        self.newest = None;
+        self.pace = None;
+        self.state = State::Filling { next: seq };
+    }
+
+    /// Another sequence: its timestamps have nothing to do with those before.
+    fn restart(&mut self, seq: u16) {
+        self.timeline.reset();
+        self.start_filling(seq);
+    }
+
+    fn store(&mut self, arrival: i64, seq: u16, ts: u32, kind: Kind, payload: &[u8]) -> Insert {
         self.after_jump = None;
         if self.packets.get(seq).is_some() {
             return Insert::Duplicate;
         }
-        if !self.packets.put(seq, ts, payload) {
+        let overtaken = self.newest.is_some_and(|newest| (seq.wrapping_sub(newest.seq) as i16) < 0);
+        let media = match kind {
+            Kind::Nothing => 0,
+            Kind::Audio | Kind::Noise => {
+                let placed = self.timeline.place(&self.arrivals, arrival, (seq, ts), self.newest, self.packet_units);
+                match placed {
+                    Some(media) => media,
+                    None => return Insert::Late,
+                }
+            }
+        };
+        if !self.packets.put(seq, media, kind, payload) {
             return Insert::Full;
         }
         self.late_run = 0;
-        match self.newest {
-            Some((newest, _)) if (seq.wrapping_sub(newest) as i16) < 0 => {}
-            Some((newest, newest_ts)) => {
-                if seq == newest.wrapping_add(1) && !payload.is_empty() {
-                    self.learn_packet_time(ts.wrapping_sub(newest_ts));
-                }
-                self.newest = Some((seq, ts));
+        if kind == Kind::Audio {
+            self.arrivals.packet(arrival, media, self.packet_units, overtaken);
+            if let Some(newest) = self.newest.filter(|newest| newest.seq.wrapping_add(1) == seq) {
+                self.learn_packet_time(media - newest.media);
             }
-            None => self.newest = Some((seq, ts)),
+        }
+        if !overtaken {
+            // What carries no time leaves the time where it was, so that the next packet is expected right.
+            let media = if kind == Kind::Nothing { self.newest.map_or(0, |newest| newest.media) } else { media };
+            self.newest = Some(Newest { seq, media });
         }
         Insert::Stored
     }
 
-    fn learn_packet_time(&mut self, step: u32) {
+    fn learn_packet_time(&mut self, step: i64) {
+        let Ok(step) = u32::try_from(step) else { return };
         if step == 0 || step > units(self.clock_hz, PACKET_MS_MAX) {
             return;
         }
@@ -243,113 +377,134 @@ impl JitterBuffer {
         self.candidate_units = step;
     }
 
-    /// Some packets behind is lateness; a run of them is a sender that restarted just behind.
-    fn late(&mut self, now: Timestamp, seq: u16, ts: u32, payload: &[u8]) -> Insert {
-        self.late_run += 1;
-        if self.late_run < LATE_RUN_MAX {
-            return Insert::Late;
-        }
-        self.start_filling(now, seq);
-        self.store(seq, ts, payload)
-    }
-
-    /// A jump is believed when the packet after it comes too (RFC 3550 appendix A.1).
-    fn jump(&mut self, now: Timestamp, seq: u16, ts: u32, payload: &[u8]) -> Insert {
-        if self.after_jump == Some(seq) {
-            self.start_filling(now, seq);
-            return self.store(seq, ts, payload);
-        }
-        self.after_jump = Some(seq.wrapping_add(1));
-        Insert::Full
-    }
-
-    fn play(&mut self, mut playing: Playing) -> Pop<'_> {
-        self.trim(&mut playing);
-        let depth = self.depth_units(playing.next);
-        if depth == 0 {
-            return self.starve(playing);
-        }
-        if self.packets.get(playing.next).is_none() && playing.starved > 0 {
-            self.skip_concealed(&mut playing);
-        }
-        let Some(slot) = self.packets.get(playing.next) else {
-            playing.next = playing.next.wrapping_add(1);
-            playing.due_ts = playing.due_ts.map(|ts| ts.wrapping_add(self.packet_units));
-            self.state = State::Playing(playing);
-            let next = self.packets.get(playing.next).filter(|slot| slot.len > 0);
-            return Pop::Missing { next: next.map(|slot| self.packets.payload(slot)) };
+    /// Held back long enough?
+    fn start_playing(&mut self, at: i64, mut next: u16) -> Option<Turn> {
+        let first = loop {
+            let first = self.packets.first(next)?;
+            if first.kind != Kind::Nothing {
+                break first;
+            }
+            self.packets.take(first.seq);
+            next = first.seq.wrapping_add(1);
+            self.state = State::Filling { next };
         };
-        if slot.len > 0 && self.pauses_before(slot.ts, &mut playing) {
-            self.state = State::Playing(playing);
-            return Pop::Empty;
-        }
-        self.packets.take(playing.next);
-        playing.next = playing.next.wrapping_add(1);
-        playing.starved = 0;
-        playing.quiet = slot.len == 0;
-        playing.due_ts = match playing.due_ts {
-            Some(due) if playing.quiet => Some(due.wrapping_add(self.packet_units)),
-            _ => Some(slot.ts.wrapping_add(self.packet_units)),
-        };
-        self.state = State::Playing(playing);
-        if playing.quiet { Pop::Empty } else { Pop::Frame { payload: self.packets.payload(slot), ts: slot.ts } }
+        let ripe = self.arrivals.added(at, first.media) >= self.arrivals.wanted_units();
+        ripe.then_some(Turn { next: first.seq, media: first.media, made_up: 0, quiet: false, broken: true })
     }
 
-    /// Nothing is held: hold the turn, for the packet may be a little late, until the sender seems to pause.
-    fn starve(&mut self, mut playing: Playing) -> Pop<'_> {
-        self.shrink = Shrink::START;
-        playing.starved += 1;
-        if playing.starved > STARVED_MAX {
-            self.state = State::Paused { next: playing.next };
-            return Pop::Empty;
+    fn play(&mut self, at: i64, held: i64, mut turn: Turn) -> Pop<'_> {
+        loop {
+            let Some(first) = self.packets.first(turn.next) else { return self.starve(turn) };
+            if first.kind == Kind::Nothing {
+                self.packets.take(first.seq);
+                turn.next = first.seq.wrapping_add(1);
+                turn.quiet = true;
+                continue;
+            }
+            if self.leave_out(at, &mut turn, first) {
+                continue;
+            }
+            let lost = i64::from(first.seq.wrapping_sub(turn.next));
+            let packet = i64::from(self.packet_units);
+            let mut missing = first.media - turn.media - turn.made_up;
+            // Of the time up to it, only so much was lost: the rest the sender paused (RFC 3551 section 4.1).
+            let unheard = lost * packet - turn.made_up;
+            let paused = missing - unheard.max(0) >= packet / 2;
+            if lost > 0 && !turn.quiet && unheard > packet / 8 && missing > packet / 8 {
+                missing = missing.min(unheard);
+                self.state = State::Playing(turn);
+                let whole = missing * 8 <= packet * 9;
+                let next = (whole && !paused && first.kind == Kind::Audio).then(|| self.packets.payload(first));
+                let units = if whole { missing } else { missing - packet };
+                return Pop::Missing { next, units: units as u32 };
+            }
+            if paused || (turn.quiet && missing > 0) {
+                if self.arrivals.added(at, first.media) < self.arrivals.wanted_units() {
+                    self.state = State::Playing(turn);
+                    return Pop::Empty;
+                }
+                turn = Turn { next: first.seq, media: first.media, made_up: 0, quiet: false, broken: true };
+            }
+            match self.overlap(at, &turn, first) {
+                skip if skip >= packet => {
+                    self.packets.take(first.seq);
+                    self.left_out += 1;
+                    let media = first.media + packet;
+                    let made_up = (turn.media + turn.made_up - media).max(0);
+                    turn = Turn { next: first.seq.wrapping_add(1), media, made_up, quiet: false, broken: true };
+                }
+                skip => return self.hand_out(at - held, held, turn, first, skip),
+            }
         }
-        self.state = State::Playing(playing);
-        if playing.quiet { Pop::Empty } else { Pop::Missing { next: None } }
     }
 
-    /// Packets that were concealed while the buffer was empty and then proved lost are not concealed again.
-    fn skip_concealed(&mut self, playing: &mut Playing) {
-        while playing.starved > 0 && self.packets.get(playing.next).is_none() {
-            playing.starved -= 1;
-            playing.next = playing.next.wrapping_add(1);
-            playing.due_ts = playing.due_ts.map(|ts| ts.wrapping_add(self.packet_units));
+    fn hand_out(&mut self, now: i64, held: i64, turn: Turn, first: Slot, skip: i64) -> Pop<'_> {
+        self.packets.take(first.seq);
+        let broken = turn.broken || (turn.made_up > 0 && turn.media + turn.made_up != first.media + skip);
+        let noise = first.kind == Kind::Noise;
+        let lasts = if noise { 0 } else { i64::from(self.packet_units) };
+        self.state = State::Playing(Turn {
+            next: first.seq.wrapping_add(1),
+            media: first.media + lasts,
+            made_up: 0,
+            quiet: noise,
+            broken: false,
+        });
+        let payload = self.packets.payload(first);
+        if noise {
+            return Pop::Noise { payload };
         }
-        playing.starved = 0;
+        self.pace = Some(Pace { lag: self.arrivals.added(now, first.media), held });
+        Pop::Frame { payload, skip: skip.max(0) as u32, broken }
     }
 
-    /// True while a gap in the timestamps, with none in the sequence, has not passed yet (a short DTX pause).
-    fn pauses_before(&self, ts: u32, playing: &mut Playing) -> bool {
-        let Some(due) = playing.due_ts else { return false };
-        let gap = ts.wrapping_sub(due);
-        if gap < self.packet_units || gap > self.max_units {
+    /// A packet that came while something was made up for it: how much of its beginning is not to be heard.
+    fn overlap(&self, at: i64, turn: &Turn, first: Slot) -> i64 {
+        let over = turn.media + turn.made_up - first.media;
+        if turn.made_up == 0 || over <= 0 {
+            return 0;
+        }
+        // Heard whole, the delay grows by what was made up. That is right when it is wanted, and after a stall, of
+        // which nothing shall be missed: what is too much is played faster later. A little is cut off instead.
+        let whole = self.arrivals.added(at, first.media);
+        let tick = i64::from(units(self.clock_hz, TICK.as_millis() as u32));
+        let stalled = over >= i64::from(self.packet_units);
+        if stalled || whole <= self.arrivals.wanted_units() + tick {
+            (whole - self.max_units).clamp(0, over)
+        } else {
+            over
+        }
+    }
+
+    /// Above the greatest delay the oldest packet goes, if another is there to go on with.
+    fn leave_out(&mut self, at: i64, turn: &mut Turn, first: Slot) -> bool {
+        let due = (turn.media + turn.made_up).min(first.media);
+        let behind = self.packets.first(first.seq.wrapping_add(1)).is_some();
+        if !behind || self.arrivals.added(at, due) <= self.max_units {
             return false;
         }
-        playing.due_ts = Some(due.wrapping_add(units(self.clock_hz, TICK.as_millis() as u32)));
+        self.packets.take(first.seq);
+        self.left_out += 1;
+        *turn = Turn {
+            next: first.seq.wrapping_add(1),
+            media: first.media + i64::from(self.packet_units),
+            made_up: 0,
+            quiet: turn.quiet,
+            broken: true,
+        };
         true
     }
 
-    /// Leaves packets out when the delay is above the maximum, or one when it stayed above the aim.
-    fn trim(&mut self, playing: &mut Playing) {
-        let depth = self.depth_units(playing.next);
-        self.shrink.pops += 1;
-        self.shrink.least_units = self.shrink.least_units.min(depth);
-        let aim = units(self.clock_hz, self.target.as_millis() as u32) + self.packet_units;
-        let mut leave_out = depth.saturating_sub(self.max_units).div_ceil(self.packet_units);
-        if self.shrink.pops >= SHRINK_POPS {
-            leave_out = leave_out.max(u32::from(self.shrink.least_units > aim));
-            self.shrink = Shrink::START;
+    /// Nothing is held: hold the turn, for the packet may be a little late, until the sender seems to pause.
+    fn starve(&mut self, turn: Turn) -> Pop<'_> {
+        let most = i64::from(units(self.clock_hz, STARVED_MS_MAX).max(2 * self.packet_units));
+        if turn.quiet || turn.made_up >= most {
+            self.pace = None;
+            self.state = State::Paused { next: turn.next };
+            return Pop::Empty;
         }
-        for _ in 0..leave_out {
-            self.left_out += u64::from(self.packets.take(playing.next).is_some());
-            playing.next = playing.next.wrapping_add(1);
-            playing.due_ts = None;
-        }
-    }
-
-    fn depth_units(&self, next: u16) -> u32 {
-        let Some((newest, _)) = self.newest else { return 0 };
-        let packets = i32::from(newest.wrapping_sub(next) as i16) + 1;
-        u32::try_from(packets).unwrap_or(0) * self.packet_units
+        self.state = State::Playing(turn);
+        Pop::Missing { next: None, units: self.packet_units }
     }
 }
 

@@ -1,7 +1,5 @@
 /// Sequence numbers held at a time.
 pub(super) const WINDOW: u16 = 64;
-/// Bytes held at a time: 200 ms of the fattest speech codec, or 51 frames of G.711.
-const ARENA_BYTES: usize = 8 * 1024;
 
 /// Packets by sequence number. Their payloads lie end to end in one ring of bytes, so a leg of small packets does not
 /// pay for large ones, and nothing is allocated after construction.
@@ -12,39 +10,54 @@ pub(super) struct Packets {
     head: usize,
 }
 
-/// One packet; its payload is empty when it carried no audio.
+/// What a packet is good for when its turn comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Kind {
+    #[default]
+    Nothing,
+    Audio,
+    Noise,
+}
+
 #[derive(Clone, Copy, Default)]
 pub(super) struct Slot {
     held: bool,
-    seq: u16,
-    pub ts: u32,
-    start: u16,
+    pub kind: Kind,
+    pub seq: u16,
     pub len: u16,
+    start: u32,
+    /// When it is to be heard, on the buffer's own time line.
+    pub media: i64,
 }
 
 impl Packets {
-    pub fn new() -> Self {
-        Packets { slots: [Slot::default(); WINDOW as usize], arena: vec![0; ARENA_BYTES].into_boxed_slice(), head: 0 }
+    pub fn new(bytes: usize) -> Self {
+        Packets { slots: [Slot::default(); WINDOW as usize], arena: vec![0; bytes].into_boxed_slice(), head: 0 }
     }
 
     /// False when no room is left. `seq` is not held, nor another within `WINDOW` of it that has its slot.
-    pub fn put(&mut self, seq: u16, ts: u32, payload: &[u8]) -> bool {
-        let start = if self.head + payload.len() <= ARENA_BYTES { self.head } else { 0 };
+    pub fn put(&mut self, seq: u16, media: i64, kind: Kind, payload: &[u8]) -> bool {
+        let start = if self.head + payload.len() <= self.arena.len() { self.head } else { 0 };
         let end = start + payload.len();
-        let overlaps = |s: &Slot| s.held && usize::from(s.start) < end && start < usize::from(s.start + s.len);
+        let overlaps = |s: &Slot| s.held && (s.start as usize) < end && start < s.start as usize + usize::from(s.len);
         let slot = usize::from(seq % WINDOW);
-        if end > ARENA_BYTES || self.slots[slot].held || self.slots.iter().any(overlaps) {
+        if end > self.arena.len() || self.slots[slot].held || self.slots.iter().any(overlaps) {
             return false;
         }
         self.arena[start..end].copy_from_slice(payload);
         self.head = end;
-        self.slots[slot] = Slot { held: true, seq, ts, start: start as u16, len: payload.len() as u16 };
+        self.slots[slot] = Slot { held: true, kind, seq, len: payload.len() as u16, start: start as u32, media };
         true
     }
 
     pub fn get(&self, seq: u16) -> Option<Slot> {
         let slot = self.slots[usize::from(seq % WINDOW)];
         (slot.held && slot.seq == seq).then_some(slot)
+    }
+
+    /// The first packet held of those from `next` on.
+    pub fn first(&self, next: u16) -> Option<Slot> {
+        (0..WINDOW).find_map(|n| self.get(next.wrapping_add(n)))
     }
 
     /// Frees the packet's place; its payload stays readable until the next `put`.
@@ -55,7 +68,7 @@ impl Packets {
     }
 
     pub fn payload(&self, slot: Slot) -> &[u8] {
-        &self.arena[usize::from(slot.start)..usize::from(slot.start + slot.len)]
+        &self.arena[slot.start as usize..slot.start as usize + usize::from(slot.len)]
     }
 
     pub fn clear(&mut self) {

@@ -35,6 +35,8 @@ use tandem_model::{Entropy, LegId, SampleRate, Timestamp};
 
 use crate::control::{Clip, Event, KeyDirection, LegSpec, LegStats, MarkId, PlayId, Repeat};
 use crate::dtmf::TONE_MS;
+use crate::jitter::JitterConfig;
+use crate::playout::PlayoutCounts;
 use crate::source::SourcePolicy;
 use crate::stats::{CodecQuality, mos};
 use crate::tap::{TapId, TapSink};
@@ -68,7 +70,9 @@ pub(crate) struct Leg {
     silent_since: Option<Timestamp>,
     /// Whether [`Event::KeyExpiring`] was told of the key in use: outbound, inbound.
     keys_told: [bool; 2],
-    concealed: u64,
+    jitter: JitterConfig,
+    /// Of all players this leg had.
+    played: PlayoutCounts,
     dropped: u64,
     panic_next: bool,
 }
@@ -94,7 +98,7 @@ impl Listener {
 }
 
 impl Leg {
-    pub fn new(now: Timestamp, id: LegId, entropy: &mut dyn Entropy) -> Self {
+    pub fn new(now: Timestamp, id: LegId, jitter: JitterConfig, entropy: &mut dyn Entropy) -> Self {
         Leg {
             id,
             spec: None,
@@ -110,7 +114,8 @@ impl Leg {
             quality: QualityWatch::new(now),
             silent_since: None,
             keys_told: [false; 2],
-            concealed: 0,
+            jitter,
+            played: PlayoutCounts::default(),
             dropped: 0,
             panic_next: false,
         }
@@ -151,7 +156,7 @@ impl Leg {
                 // The nearest the codec has: who takes it may have to match rates.
                 let rate = encoder_rate(spec.codec, rate);
                 if self.player.as_ref().is_none_or(|p| p.rate() != rate) {
-                    self.player = Player::new(spec, rate).map(Box::new);
+                    self.player = Player::new(spec, rate, self.jitter).map(Box::new);
                 }
             }
             _ => self.player = None,
@@ -331,7 +336,16 @@ impl Leg {
             bytes_sent: self.sender.cursor.bytes,
             packets_lost: lost,
             packets_dropped: self.dropped,
-            packets_concealed: self.concealed,
+            packets_concealed: self.played.packets_concealed,
+            packets_recovered: self.played.packets_recovered,
+            packets_late: self.receiver.late,
+            packets_discarded: self.played.packets_discarded,
+            samples_played: self.played.played,
+            samples_concealed: self.played.concealed,
+            samples_accelerated: self.played.accelerated,
+            samples_expanded: self.played.expanded,
+            buffer_ms: self.player.as_ref().and_then(|player| player.delay_ms().0),
+            buffer_target_ms: self.player.as_ref().map(|player| player.delay_ms().1),
             jitter_ms,
             jitter_ms_max,
             round_trip_ms: self.reporter.round_trip_ms,

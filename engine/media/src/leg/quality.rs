@@ -77,7 +77,7 @@ impl Leg {
 
     /// What our jitter buffer adds; what the listener's probably does when packets go through.
     fn buffer_ms(&self) -> f32 {
-        BUFFER_MS_ASSUMED
+        self.player.as_ref().and_then(|player| player.delay_ms().0).unwrap_or(BUFFER_MS_ASSUMED)
     }
 
     /// Mouth to ear, one way.

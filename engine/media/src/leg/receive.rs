@@ -231,8 +231,8 @@ impl Leg {
         }
         let Some(player) = &mut self.player else { return };
         let audio = match heard.content {
-            Content::Audio => payload,
-            Content::Noise | Content::Event { .. } => &[],
+            Content::Audio | Content::Noise => payload,
+            Content::Event { .. } => &[],
         };
         let reason = match player.insert(turn.now, heard, audio) {
             Insert::Stored => return,

@@ -1,11 +1,10 @@
 use tandem_model::{DropReason, Timestamp, WallTime};
 
+use crate::playout::FRAME_SAMPLES_MAX;
 use crate::shard::{Batch, DropCounters, EventQueue, Slot};
 
 /// 20 ms at the highest rate.
 pub(crate) const TICK_SAMPLES_MAX: usize = 960;
-/// 120 ms at the highest rate: the longest frame a codec can hand over (RFC 6716 section 2.1.4).
-pub(crate) const FRAME_SAMPLES_MAX: usize = 5_760;
 
 /// What one step of one leg may touch beside the leg itself.
 pub(crate) struct Turn<'a> {

@@ -21,6 +21,7 @@ pub use events::DropCounters;
 pub(crate) use events::EventQueue;
 
 use crate::control::{Command, Event, LegStats, OpenFailed};
+use crate::jitter::JitterConfig;
 use crate::leg::{Leg, NtpClock, Scratch};
 use clockwork::{Clockwork, Due};
 use contain::Failures;
@@ -36,6 +37,8 @@ pub struct ShardConfig {
     pub legs_max: usize,
     /// Civil time at [`Timestamp::ZERO`], for sender reports.
     pub wall_at_zero: WallTime,
+    /// Bounds of what the jitter buffers may add to the delay.
+    pub jitter: JitterConfig,
 }
 
 /// Polling order after every input: flush the [`Batch`], then [`Shard::poll_event`] until None, then
@@ -108,8 +111,11 @@ impl Shard {
             self.places.push(None);
             Slot(self.places.len() - 1)
         });
-        let place =
-            Place { leg: Box::new(Leg::new(now, leg, entropy)), link: Link::Alone, failures: Failures::default() };
+        let place = Place {
+            leg: Box::new(Leg::new(now, leg, self.config.jitter, entropy)),
+            link: Link::Alone,
+            failures: Failures::default(),
+        };
         self.places[slot.0] = Some(place);
         self.by_id.insert(leg, slot);
         self.clockwork.add(now, Due::Leg(slot));

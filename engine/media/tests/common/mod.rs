@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tandem_codecs::{CodecId, CodecSpec, Decoder, Encoder, EncoderSettings};
 use tandem_media::control::{Command, DtmfFormat, Event, LegSpec};
+use tandem_media::jitter::JitterConfig;
 use tandem_media::rtp::{RtpHeader, RtpView, write_header};
 use tandem_media::shard::{Batch, Component, Shard, ShardConfig, Slot};
 use tandem_model::{LegId, Ptime, RtpTime, SampleRate, SeedEntropy, SeqNo, Timestamp, WallTime};
@@ -42,7 +43,11 @@ pub struct World {
 
 impl World {
     pub fn new() -> Self {
-        let config = ShardConfig { legs_max: 64, wall_at_zero: WallTime::from_unix_millis(1_700_000_000_000) };
+        let config = ShardConfig {
+            legs_max: 64,
+            wall_at_zero: WallTime::from_unix_millis(1_700_000_000_000),
+            jitter: JitterConfig::default(),
+        };
         World {
             shard: Shard::new(config),
             now: Timestamp::from_secs(100),

@@ -73,6 +73,14 @@ pub struct Media {
     /// One media thread is pinned to each; empty leaves the choice to the program.
     pub cpus: Vec<usize>,
     pub codecs: CodecUse,
+    /// Share of a thread's time in use up to which new calls are taken.
+    pub load_max_percent: u8,
+    /// 0 is none.
+    pub realtime_priority: u8,
+    pub busy_poll_us: u32,
+    pub dscp: u8,
+    /// Receive and send buffer of each socket.
+    pub buffer_bytes: usize,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -139,6 +147,11 @@ impl Default for Config {
                 ports: (16_384, 32_767),
                 cpus: Vec::new(),
                 codecs: CodecUse::default(),
+                load_max_percent: 80,
+                realtime_priority: 0,
+                busy_poll_us: 0,
+                dscp: 46,
+                buffer_bytes: 131_072,
             },
             http: Http { listen: (Ipv4Addr::LOCALHOST, 8080).into(), workers: 1, metrics_public: true },
             store: Store { url: "sqlite:tandem.db".into() },

@@ -168,11 +168,17 @@ pub(super) fn cost(route: &Route) -> Share {
     const MIX_US: f64 = 5.0;
     let (decode_us, encode_us) = match route.codec {
         None => (0.0, 0.0),
-        Some(CodecId::Pcmu | CodecId::Pcma) => (2.0, 1.0),
+        Some(
+            CodecId::Pcmu
+            | CodecId::Pcma
+            | CodecId::L16At8k
+            | CodecId::L16At16k
+            | CodecId::L16At24k
+            | CodecId::L16At48k,
+        ) => (2.0, 1.0),
+        Some(CodecId::G722) => (9.0, 12.0),
         // To and from 8 kHz, which is what most of them meet.
         Some(CodecId::Opus) => (28.0, 84.0),
-        #[allow(unreachable_patterns, reason = "codecs come and go; the one above is the dearest")]
-        Some(_) => (12.0, 15.0),
     };
     let mut packet_us = RELAY_US;
     if route.encrypted {

@@ -49,6 +49,7 @@ tcp = ["127.0.0.1:$SIP_PORT"]
 address = "127.0.0.1"
 ports = [18200, 27999]
 cpus = [${MEDIA_CPU:-1}]
+load_max_percent = 100
 [http]
 listen = "127.0.0.1:$HTTP_PORT"
 [store]

@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     core_affinity::set_for_current(core_affinity::CoreId { id: 0 });
     let (sender, events) = bounded::<Event>(16_384);
-    let config = MediaConfig { address: LOOPBACK, advertise: None, ports: 20_000..=25_999, cpus: vec![1] };
+    let config = MediaConfig { load_max: 1.0, ..MediaConfig::new(LOOPBACK, 20_000..=25_999, vec![1]) };
     let pool = media::start(&config, move |_| {
         let sender = sender.clone();
         Box::new(move |event: Event| sender.try_send(event).is_ok()) as Box<dyn EventSink>

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, bounded};
-use tandem_actors::media::{self, EventSink, JitterConfig, MediaConfig, MediaPool, MediaThread, StartError};
+use tandem_actors::media::{self, EventSink, MediaConfig, MediaPool, MediaThread, StartError};
 use tandem_codecs::CodecId;
 use tandem_media::control::{Command, Event, LegSpec, OpenFailed};
 use tandem_model::{DropReason, LegId};
@@ -19,14 +19,11 @@ struct Core {
 }
 
 fn core(first: u16, last: u16, threads: usize) -> Core {
-    let (sender, events) = bounded::<Event>(256);
-    let config = MediaConfig {
-        address: LOOPBACK,
-        advertise: None,
-        ports: first..=last,
-        cpus: (0..threads).collect(),
-        jitter: JitterConfig::default(),
-    };
+    core_with(MediaConfig::new(LOOPBACK, first..=last, (0..threads).collect()))
+}
+
+fn core_with(config: MediaConfig) -> Core {
+    let (sender, events) = bounded::<Event>(1_024);
     let sink = move |_: usize| {
         let sender = sender.clone();
         Box::new(move |event: Event| sender.try_send(event).is_ok()) as Box<dyn EventSink>
@@ -204,13 +201,7 @@ fn a_call_always_meets_the_same_thread() {
 
 #[test]
 fn an_event_nobody_takes_is_counted_and_stops_nothing() {
-    let config = MediaConfig {
-        address: LOOPBACK,
-        advertise: None,
-        ports: 21_800..=21_809,
-        cpus: vec![0],
-        jitter: JitterConfig::default(),
-    };
+    let config = MediaConfig::new(LOOPBACK, 21_800..=21_809, vec![0]);
     let pool = media::start(&config, |_| Box::new(|_: Event| false) as Box<dyn EventSink>).unwrap();
     let thread = pool.handle().thread_for(1);
     thread.send(Command::Open { leg: LegId(1) }).unwrap();
@@ -225,8 +216,7 @@ fn an_event_nobody_takes_is_counted_and_stops_nothing() {
 #[test]
 fn configurations_that_cannot_work_are_refused() {
     let sink = |_: usize| Box::new(|_: Event| true) as Box<dyn EventSink>;
-    let config =
-        |ports, cpus| MediaConfig { address: LOOPBACK, advertise: None, ports, cpus, jitter: JitterConfig::default() };
+    let config = |ports, cpus| MediaConfig::new(LOOPBACK, ports, cpus);
     assert!(matches!(media::start(&config(21_600..=21_610, vec![]), sink), Err(StartError::NoCpus)));
     assert!(matches!(media::start(&config(21_601..=21_602, vec![0]), sink), Err(StartError::TooFewPorts)));
 }
@@ -236,13 +226,7 @@ fn an_ipv6_leg_works_like_any_other() {
     let Ok(pa) = UdpSocket::bind("[::1]:0") else { return };
     pa.set_read_timeout(Some(PATIENCE)).unwrap();
     let (sender, events) = bounded::<Event>(16);
-    let config = MediaConfig {
-        address: "::1".parse().unwrap(),
-        advertise: None,
-        ports: 21_700..=21_709,
-        cpus: vec![0],
-        jitter: JitterConfig::default(),
-    };
+    let config = MediaConfig::new("::1".parse().unwrap(), 21_700..=21_709, vec![0]);
     let pool = media::start(&config, move |_| {
         let sender = sender.clone();
         Box::new(move |event: Event| sender.try_send(event).is_ok())
@@ -262,4 +246,197 @@ fn an_ipv6_leg_works_like_any_other() {
         pa.recv_from(&mut buf).is_ok_and(|(n, _)| buf[12..n] == [3; 160])
     });
     assert!(heard);
+}
+
+/// Sends a packet to each leg and hears it from the other, so often.
+fn talk(from: u16, packets: u16, [pa, pb]: [&UdpSocket; 2], [a, b]: [SocketAddr; 2]) {
+    let mut buf = [0; 2_048];
+    for seq in from..from + packets {
+        pa.send_to(&rtp(seq, 7), a).unwrap();
+        let (n, src) = pb.recv_from(&mut buf).expect("relayed");
+        assert_eq!((&buf[12..n], src), (&[7; 160][..], b));
+        pb.send_to(&rtp(seq, 9), b).unwrap();
+        let (n, src) = pa.recv_from(&mut buf).expect("relayed");
+        assert_eq!((&buf[12..n], src), (&[9; 160][..], a));
+    }
+}
+
+#[test]
+fn a_peer_whose_address_changes_in_the_middle_of_its_stream_is_heard_and_followed() {
+    let core = core(21_900, 21_919, 1);
+    let (pa, pb) = (phone(), phone());
+    let (a, b) = (core.open_to(1, &pa), core.open_to(2, &pb));
+    core.thread.send(Command::Bridge { a: LegId(1), b: LegId(2) }).unwrap();
+    core.sync(1);
+    // Long enough for both legs to have a connected socket.
+    talk(0, 120, [&pa, &pb], [a, b]);
+    // A NAT gives the stream another port: its first packets are nobody's, until the old address was silent for long enough.
+    let moved = phone();
+    pb.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    let mut buf = [0; 2_048];
+    let heard = (120..1_000).find(|&seq| {
+        moved.send_to(&rtp(seq, 7), a).unwrap();
+        pb.recv_from(&mut buf).is_ok_and(|(n, _)| buf[12..n] == [7; 160])
+    });
+    let from = heard.expect("the stream goes on from its new address") + 1;
+    pb.set_read_timeout(Some(PATIENCE)).unwrap();
+    talk(from, 120, [&moved, &pb], [a, b]);
+    assert_eq!(core.thread.snapshot().kernel_drops, 0);
+}
+
+#[test]
+fn a_peer_that_does_not_listen_for_a_while_is_heard_all_the_same() {
+    let core = core(21_940, 21_959, 1);
+    let (pa, pb) = (phone(), phone());
+    let (a, b) = (core.open_to(1, &pa), core.open_to(2, &pb));
+    core.thread.send(Command::Bridge { a: LegId(1), b: LegId(2) }).unwrap();
+    core.sync(1);
+    talk(0, 120, [&pa, &pb], [a, b]);
+    // Whoever sends to a closed port is told so by ICMP: that must neither end the leg nor cost a packet afterwards.
+    let at = pb.local_addr().unwrap();
+    drop(pb);
+    for seq in 120..140 {
+        pa.send_to(&rtp(seq, 7), a).unwrap();
+    }
+    core.sync(1);
+    let pb = UdpSocket::bind(at).unwrap();
+    pb.set_read_timeout(Some(PATIENCE)).unwrap();
+    pb.send_to(&rtp(120, 9), b).unwrap();
+    let mut buf = [0; 2_048];
+    assert_eq!(pa.recv_from(&mut buf).expect("heard").0, 172);
+    // What was on its way before it listened again.
+    pb.set_nonblocking(true).unwrap();
+    let until = Instant::now() + PATIENCE;
+    let mut seq = 140;
+    loop {
+        seq += 1;
+        pa.send_to(&rtp(seq, 7), a).unwrap();
+        let answered = (0..1_000).any(|_| {
+            std::thread::yield_now();
+            pb.recv_from(&mut buf).is_ok_and(|(n, _)| n == 172)
+        });
+        if answered || Instant::now() > until {
+            break;
+        }
+    }
+    core.sync(1);
+    while pb.recv_from(&mut buf).is_ok() {}
+    pb.set_nonblocking(false).unwrap();
+    talk(seq + 1, 120, [&pa, &pb], [a, b]);
+}
+
+#[test]
+fn a_flood_on_one_port_costs_the_others_no_packet() {
+    let core = core(22_000, 22_019, 1);
+    let (pa, pb) = (phone(), phone());
+    let (a, b) = (core.open_to(1, &pa), core.open_to(2, &pb));
+    core.thread.send(Command::Bridge { a: LegId(1), b: LegId(2) }).unwrap();
+    let flooded = SocketAddr::new(LOOPBACK, core.open(3));
+    core.sync(1);
+    let done = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let flood = {
+        let done = done.clone();
+        std::thread::spawn(move || {
+            let socket = phone();
+            let mut sent = 0u64;
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                sent += u64::from(socket.send_to(&[0x80; 1_600], flooded).is_ok());
+            }
+            sent
+        })
+    };
+    talk(0, 200, [&pa, &pb], [a, b]);
+    done.store(true, std::sync::atomic::Ordering::Relaxed);
+    assert!(flood.join().unwrap() > 200);
+    core.thread.send(Command::Query { leg: LegId(1) }).unwrap();
+    let stats = loop {
+        if let Event::Stats { leg: LegId(1), stats } = core.event() {
+            break stats;
+        }
+    };
+    assert_eq!((stats.packets_received, stats.packets_lost), (200, 0));
+    // Each was longer than any packet of RTP, and seen to be.
+    let drops = core.thread.snapshot().drops;
+    assert!(drops.iter().find(|(r, _)| *r == DropReason::MalformedRtp).unwrap().1 > 0);
+}
+
+#[test]
+fn above_its_load_a_thread_takes_no_new_call_and_those_it_has_lose_nothing() {
+    let config = MediaConfig { load_max: 0.005, ..MediaConfig::new(LOOPBACK, 22_100..=22_499, vec![0]) };
+    let core = core_with(config);
+    let handle = core.pool.handle();
+    let leg = |call: u64, n: u64| LegId(LegId::first_of(call).0 + n);
+    let open = |leg: LegId| {
+        core.thread.send(Command::Open { leg }).unwrap();
+        loop {
+            match core.event() {
+                Event::Opened { leg: l, rtp_port } if l == leg => return Ok(SocketAddr::new(LOOPBACK, rtp_port)),
+                Event::OpenFailed { leg: l, reason } if l == leg => return Err(reason),
+                _ => {}
+            }
+        }
+    };
+    let (pa, pb) = (phone(), phone());
+    let configure = |leg: LegId, phone: &UdpSocket| {
+        let spec = Box::new(spec(phone.local_addr().unwrap()));
+        core.thread.send(Command::Configure { leg, spec }).unwrap();
+    };
+    assert!(handle.has_room());
+    let a = open(leg(1, 0)).unwrap();
+    let refused = (2..100).find_map(|call| open(leg(call, 0)).err().map(|reason| (call, reason)));
+    let (call, reason) = refused.expect("the limit is met");
+    assert_eq!(reason, OpenFailed::Overloaded);
+    assert!(!handle.has_room() && handle.with_room(0..100).is_none());
+    // A call that was let in makes its other leg.
+    let until = Instant::now() + PATIENCE;
+    let b = loop {
+        // A machine that is stolen from its threads looks busy for a moment.
+        match open(leg(1, 1)) {
+            Ok(b) => break b,
+            Err(reason) => assert!(Instant::now() < until, "{reason:?}"),
+        }
+    };
+    let refused_before = core.thread.snapshot().opens_refused;
+    configure(leg(1, 0), &pa);
+    configure(leg(1, 1), &pb);
+    core.thread.send(Command::Bridge { a: leg(1, 0), b: leg(1, 1) }).unwrap();
+    core.thread.send(Command::Query { leg: leg(1, 0) }).unwrap();
+    while !matches!(core.event(), Event::Stats { .. }) {}
+    for n in 0..10 {
+        assert_eq!(open(leg(call + u64::from(n), 0)), Err(OpenFailed::Overloaded));
+        talk(n * 20, 20, [&pa, &pb], [a, b]);
+    }
+    let snapshot = core.thread.snapshot();
+    assert_eq!((snapshot.opens_refused - refused_before, snapshot.kernel_drops), (10, 0));
+    // Calls that end make room.
+    for ended in 2..call {
+        core.thread.send(Command::Close { leg: leg(ended, 0) }).unwrap();
+    }
+    for n in 0..2 {
+        core.thread.send(Command::Close { leg: leg(1, n) }).unwrap();
+    }
+    let until = Instant::now() + PATIENCE;
+    while !handle.has_room() && Instant::now() < until {
+        std::thread::yield_now();
+    }
+    while core.events.try_recv().is_ok() {}
+    assert!(open(leg(call, 0)).is_ok());
+}
+
+#[test]
+fn a_thread_that_polls_without_sleeping_moves_packets_and_counts_no_load_for_it() {
+    let config = MediaConfig {
+        busy_poll: Duration::from_millis(10),
+        sockets: media::SocketOptions { busy_poll_us: 50, ..Default::default() },
+        ..MediaConfig::new(LOOPBACK, 22_500..=22_519, vec![0])
+    };
+    let core = core_with(config);
+    let (pa, pb) = (phone(), phone());
+    let (a, b) = (core.open_to(1, &pa), core.open_to(2, &pb));
+    core.thread.send(Command::Bridge { a: LegId(1), b: LegId(2) }).unwrap();
+    core.sync(1);
+    talk(0, 100, [&pa, &pb], [a, b]);
+    let snapshot = core.thread.snapshot();
+    assert!(snapshot.load < 0.9, "{}", snapshot.load);
+    assert_eq!(snapshot.tick_lateness.count(), snapshot.ticks);
 }

@@ -97,7 +97,7 @@ struct Call {
 impl Call {
     fn new(ports: std::ops::RangeInclusive<u16>) -> Call {
         let (sender, events) = bounded::<Event>(256);
-        let config = MediaConfig { address: LOOPBACK, advertise: None, ports, cpus: vec![0] };
+        let config = MediaConfig::new(LOOPBACK, ports, vec![0]);
         let sink = move |_: usize| {
             let sender = sender.clone();
             Box::new(move |event: Event| sender.try_send(event).is_ok()) as Box<dyn EventSink>

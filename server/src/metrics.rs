@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 use tandem_actors::api::{Sample, SampleSource, SampleValue};
-use tandem_actors::media::MediaHandle;
+use tandem_actors::media::{Lateness, MediaHandle, MediaSnapshot};
 use tandem_actors::recording::RecordingService;
 use tandem_actors::supervision;
 use tandem_actors::transport::Transports;
@@ -19,7 +19,7 @@ fn gauge(name: &'static str, help: &'static str, value: f64) -> Sample {
 pub fn media(handle: MediaHandle) -> SampleSource {
     Box::new(move || {
         let all = handle.snapshot();
-        let sum = |f: fn(&tandem_actors::media::MediaSnapshot) -> u64| all.iter().map(f).sum::<u64>();
+        let sum = |f: fn(&MediaSnapshot) -> u64| all.iter().map(f).sum::<u64>();
         let late = all.iter().map(|s| s.tick_late_max.as_secs_f64()).fold(0.0, f64::max);
         let mut samples = vec![
             counter("media_packets_in", "RTP and RTCP packets received", sum(|s| s.packets_in)),
@@ -27,6 +27,18 @@ pub fn media(handle: MediaHandle) -> SampleSource {
             counter("media_ticks", "Media ticks run", sum(|s| s.ticks)),
             counter("media_ticks_skipped", "Media ticks that came too late to run", sum(|s| s.ticks_skipped)),
             gauge("media_tick_late_seconds_max", "Largest lateness of a tick", late),
+            Sample { name: "media_tick_late_seconds", help: "How late media ticks came", value: lateness(&all) },
+            counter("media_kernel_drops", "Datagrams that found no room in an RTP socket", sum(|s| s.kernel_drops)),
+            counter(
+                "media_opens_refused",
+                "Legs not opened for want of room on a media thread",
+                sum(|s| s.opens_refused),
+            ),
+            Sample {
+                name: "media_thread_load",
+                help: "Share of the last seconds that a media thread worked",
+                value: SampleValue::Gauges("thread", all.iter().map(|s| s.load).collect()),
+            },
             counter("media_events_lost", "Media events no leg could take", sum(|s| s.events_lost)),
             gauge("media_legs", "Legs with open ports", sum(|s| s.legs) as f64),
             counter("media_legs_rebuilt", "Legs rebuilt after a panic in a media step", sum(|s| s.legs_rebuilt)),
@@ -37,6 +49,14 @@ pub fn media(handle: MediaHandle) -> SampleSource {
         samples.push(counter("media_packets_dropped", "Packets that left the media path early", dropped));
         samples
     })
+}
+
+/// Of all threads together.
+fn lateness(all: &[MediaSnapshot]) -> SampleValue {
+    let mut late = Lateness::default();
+    all.iter().for_each(|s| late.add(&s.tick_lateness));
+    let buckets = late.buckets().map(|(bound, n)| (bound.map_or(f64::INFINITY, |b| b.as_secs_f64()), n)).collect();
+    SampleValue::Histogram { buckets, count: late.count(), sum: late.sum().as_secs_f64() }
 }
 
 pub fn transports(transports: Transports) -> SampleSource {

@@ -15,7 +15,7 @@ use tandem_actors::api::{self, ApiOptions, ApiState, Faults, Metrics};
 use tandem_actors::call::{
     Drain, Floor, LiveCalls, MediaInbox, MediaRouter, Services, Switchboard, SwitchboardControl,
 };
-use tandem_actors::media::{self, JitterConfig, MediaConfig};
+use tandem_actors::media::{self, JitterConfig, MediaConfig, SocketOptions};
 use tandem_actors::prompt::{EspeakConfig, EspeakEngine, PromptLimits, PromptLoader};
 use tandem_actors::recording::{RecordingConfig, RecordingService};
 use tandem_actors::signalling::{FrontDoor, Gate, RegistrarActor, RegistrationView, ShardConfig, Shards, SipShard};
@@ -106,6 +106,7 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
         registrar: registrar.clone(),
         switchboard: switchboard.clone().recipient(),
         gate: gate.clone(),
+        media: media_pool.handle(),
         calls_max: config.limits.calls_max,
         calls_per_second: config.limits.calls_per_second,
         metrics: metrics.clone(),
@@ -204,16 +205,19 @@ fn start_media(config: &Config, router: MediaRouter) -> Result<media::MediaPool,
     } else {
         config.media.cpus.clone()
     };
+    let media = &config.media;
     let settings = MediaConfig {
-        address: config.media.address,
-        advertise: config.media.advertise.or_else(|| reachable(config.media.address)),
-        ports: config.media.ports.0..=config.media.ports.1,
-        cpus,
+        advertise: media.advertise.or_else(|| reachable(media.address)),
         jitter: JitterConfig {
-            min_ms: config.media.jitter_min_ms,
-            max_ms: config.media.jitter_max_ms,
-            start_ms: config.media.jitter_start_ms,
+            min_ms: media.jitter_min_ms,
+            max_ms: media.jitter_max_ms,
+            start_ms: media.jitter_start_ms,
         },
+        sockets: SocketOptions { dscp: media.dscp, buffer_bytes: media.buffer_bytes, busy_poll_us: media.busy_poll_us },
+        busy_poll: Duration::from_micros(media.busy_poll_us.into()),
+        realtime_priority: media.realtime_priority,
+        load_max: f64::from(media.load_max_percent) / 100.0,
+        ..MediaConfig::new(media.address, media.ports.0..=media.ports.1, cpus)
     };
     media::start(&settings, move |_| Box::new(router.clone())).map_err(|e| format!("[media] {e}"))
 }

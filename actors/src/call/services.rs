@@ -43,15 +43,12 @@ pub struct Floor {
     pub inbox: Addr<MediaInbox>,
 }
 
-/// Leg ids of one call share all bits above these.
-const LEG_BITS: u32 = 20;
-
 /// The first leg id of the call with this number.
 pub(super) fn base_leg(call_number: u64) -> LegId {
-    LegId(call_number << LEG_BITS)
+    LegId::first_of(call_number)
 }
 
 /// The number of the call a leg belongs to.
 pub(super) fn call_number(leg: LegId) -> u64 {
-    leg.0 >> LEG_BITS
+    leg.call_number()
 }

@@ -25,6 +25,9 @@ use crate::store::CallStatus;
 use crate::supervision::{Mailbox, Overflow};
 use crate::world::SystemEntropy;
 
+/// Enough to meet every media thread of a large machine.
+const NUMBERS_TRIED: u64 = 256;
+
 /// Owns which calls there are.
 pub struct Switchboard {
     services: Services,
@@ -76,6 +79,14 @@ impl Switchboard {
         self.calls.insert(number, LiveCall { actor, primary: sid, rows: vec![sid] });
         self.by_sid.insert(sid, number);
         self.gate.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The number of a new call. Its media thread follows from it: numbers whose thread has no room are passed over.
+    fn take_number(&mut self) -> u64 {
+        let from = self.next_number;
+        let number = self.services.media.with_room(from..from + NUMBERS_TRIED).unwrap_or(from);
+        self.next_number = number + 1;
+        number
     }
 
     fn call_env(&self) -> CallEnv {
@@ -140,8 +151,7 @@ impl Handler<OfferCall> for Switchboard {
 
     fn handle(&mut self, msg: OfferCall, _: &mut Self::Context) {
         let OfferCall { key, message, source, plan, media, mut inbound, shard } = msg;
-        let number = self.next_number;
-        self.next_number += 1;
+        let number = self.take_number();
         let base = base_leg(number);
         let sid = Sid::random(&mut self.entropy);
         let invite = IncomingInvite { key, message: message.clone(), source };
@@ -174,9 +184,11 @@ impl Handler<Create> for Switchboard {
         if self.gate.draining.load(Ordering::Relaxed) {
             return Err(CallControlError::new(503, 20_504, "The server is draining"));
         }
+        if !self.services.media.has_room() {
+            return Err(CallControlError::new(503, 20_504, "The media threads have no room for another call"));
+        }
         let create = msg.0;
-        let number = self.next_number;
-        self.next_number += 1;
+        let number = self.take_number();
         let sid = Sid::random(&mut self.entropy);
         let api = ApiCall {
             sid,

@@ -8,6 +8,7 @@ use crossbeam::channel::{Sender, TrySendError};
 use tandem_media::control::Command;
 
 use super::metrics::{MediaSnapshot, ThreadMetrics};
+use super::poller::Waker;
 
 /// To a media thread.
 #[derive(Debug)]
@@ -43,7 +44,7 @@ impl std::error::Error for SendError {}
 pub struct MediaThread {
     pub(super) index: usize,
     pub(super) commands: Sender<Message>,
-    pub(super) waker: Arc<mio::Waker>,
+    pub(super) waker: Waker,
     pub(super) metrics: Arc<ThreadMetrics>,
 }
 
@@ -63,6 +64,11 @@ impl MediaThread {
 
     pub fn snapshot(&self) -> MediaSnapshot {
         self.metrics.snapshot()
+    }
+
+    /// Whether it takes a new call: it lives, and its load leaves room ([`MediaConfig::load_max`](super::MediaConfig::load_max)).
+    pub fn has_room(&self) -> bool {
+        !self.metrics.is_dead() && self.metrics.has_room()
     }
 
     /// Fail-point of the containment tests: the thread itself panics, outside any leg.
@@ -111,6 +117,16 @@ impl MediaHandle {
         let first = (hasher.finish() % n as u64) as usize;
         let alive = (first..first + n).map(|i| &self.threads[i % n]).find(|t| !t.metrics.is_dead());
         alive.unwrap_or(&self.threads[first]).clone()
+    }
+
+    /// Whether any thread takes a new call.
+    pub fn has_room(&self) -> bool {
+        self.threads.iter().any(MediaThread::has_room)
+    }
+
+    /// The first of these call numbers whose thread takes a new call. None when no thread does, as far as they tell.
+    pub fn with_room(&self, numbers: impl IntoIterator<Item = u64>) -> Option<u64> {
+        numbers.into_iter().find(|&number| self.thread_for(number).has_room())
     }
 
     /// The address to write into SDP.

@@ -7,8 +7,12 @@
 //! ```
 
 mod handle;
+mod kernel;
+mod load;
 mod metrics;
+mod open_legs;
 mod poll_loop;
+mod poller;
 mod port_pool;
 mod socket;
 mod supervise;
@@ -16,12 +20,14 @@ mod supervise;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tandem_media::control::Event;
 pub use tandem_media::jitter::JitterConfig;
 
 pub use handle::{MediaHandle, MediaPool, MediaThread, SendError};
-pub use metrics::{MediaSnapshot, ThreadMetrics};
+pub use metrics::{Lateness, MediaSnapshot, ThreadMetrics};
+pub use socket::SocketOptions;
 
 /// What the media threads work with.
 #[derive(Clone, Debug)]
@@ -36,6 +42,33 @@ pub struct MediaConfig {
     pub cpus: Vec<usize>,
     /// Bounds of what the jitter buffers may add to the delay.
     pub jitter: JitterConfig,
+    pub sockets: SocketOptions,
+    /// How long a thread goes on looking for packets before it sleeps; zero lets it sleep at once. It spends the CPU it is pinned to
+    /// for a shorter delay.
+    pub busy_poll: Duration,
+    /// Real-time priority of the threads, 1..99; 0 is none. A wish: the system may not allow it.
+    pub realtime_priority: u8,
+    /// The share of a thread's time that may be in use when a new call comes, above 0 and up to 1.
+    pub load_max: f64,
+}
+
+impl MediaConfig {
+    /// What is not named has its default: no busy polling, ordinary priority, new calls up to 80 % of a thread. What is left of a
+    /// thread is for the legs that running calls still make, for codecs dearer than those a call began with, and for the system calls
+    /// between two turns, which are not counted.
+    pub fn new(address: IpAddr, ports: RangeInclusive<u16>, cpus: Vec<usize>) -> Self {
+        MediaConfig {
+            address,
+            advertise: None,
+            ports,
+            cpus,
+            jitter: JitterConfig::default(),
+            sockets: SocketOptions::default(),
+            busy_poll: Duration::ZERO,
+            realtime_priority: 0,
+            load_max: 0.8,
+        }
+    }
 }
 
 /// Takes the events of one media thread. Called on that thread.

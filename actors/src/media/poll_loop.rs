@@ -1,77 +1,71 @@
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam::channel::Receiver;
-use mio::net::UdpSocket;
-use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token};
-use nix::sys::time::TimeSpec;
-use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
-use tandem_media::control::{Command, Event, OpenFailed};
-use tandem_media::jitter::JitterConfig;
+use tandem_media::control::{Command, Event};
 use tandem_media::shard::{Batch, Component, Shard, ShardConfig, Slot};
 use tandem_model::limits::{RTP_PACKET_BYTES_MAX, TICK};
 use tandem_model::{Entropy, LegId, Timestamp, WallTime};
 
-use super::EventSink;
 use super::handle::Message;
+use super::load::{LegLoad, Load};
 use super::metrics::{ShardCounts, ThreadMetrics};
+use super::poller::{Poller, Ready, Socket, Waker};
 use super::port_pool::PortPool;
-use super::socket::SocketPair;
+use super::socket::LegSockets;
+use super::{EventSink, MediaConfig};
 
-pub(super) const WAKER: Token = Token(usize::MAX);
-const TIMER: Token = Token(usize::MAX - 1);
-/// Packets taken from one socket in one turn, so that a flood on one port delays the others by microseconds only.
-const READS_PER_TURN: usize = 16;
 /// Commands done in one turn.
 const COMMANDS_PER_TURN: usize = 256;
 /// Packets between two flushes.
 const BATCH_PACKETS: usize = 128;
-const EVENTS_PER_POLL: usize = 1_024;
-/// Ports tried before an open is refused: others on this host may sit on some.
-const BINDS_PER_OPEN: usize = 32;
-/// A thread whose ticks come a whole tick late on average takes no new leg: those it has come first.
-const LATENESS_MAX: Duration = TICK;
 /// Ticks over which lateness is averaged.
 const LATENESS_TICKS: u32 = 64;
+/// One leg's sockets are asked for their losses this often: each of 500 once in ten seconds.
+const DROPS_ASKED_EVERY: Duration = TICK;
 
 /// One media thread's possessions. They outlive a panic of the loop.
 pub(super) struct Worker {
-    address: IpAddr,
-    poll: Poll,
-    timer: TimerFd,
+    pub(super) config: MediaConfig,
+    pub(super) poller: Poller,
     commands: Receiver<Message>,
-    metrics: Arc<ThreadMetrics>,
-    ports: PortPool,
+    pub(super) metrics: Arc<ThreadMetrics>,
+    pub(super) ports: PortPool,
     origin: Instant,
     wall_at_zero: WallTime,
-    jitter: JitterConfig,
-    entropy: ChaCha,
-    shard: Shard,
+    pub(super) entropy: ChaCha,
+    pub(super) shard: Shard,
     counts: ShardCounts,
     /// By slot.
-    legs: Vec<Option<OpenLeg>>,
-    /// Sockets that had more than one turn takes.
-    backlog: VecDeque<Token>,
-    batch: Batch,
+    pub(super) legs: Vec<Option<OpenLeg>>,
+    /// How many legs each call has here.
+    pub(super) calls: BTreeMap<u64, usize>,
+    pub(super) load: Load,
+    pub(super) batch: Batch,
     armed: Option<Timestamp>,
+    /// The timer is ready, and has to be set again for that to end.
+    timer_rang: bool,
     /// Moving average of how late ticks come.
-    lateness: Duration,
+    pub(super) lateness: Duration,
+    /// Whose losses are asked for next, and when.
+    drops_asked: (Slot, Timestamp),
 }
 
-struct OpenLeg {
-    leg: LegId,
-    port: u16,
-    sockets: SocketPair,
+pub(super) struct OpenLeg {
+    pub leg: LegId,
+    pub port: u16,
+    pub sockets: LegSockets,
+    pub load: LegLoad,
+    /// Of the sockets' losses, those in the metrics already.
+    pub drops: u64,
 }
 
-struct ChaCha(ChaCha12Rng);
+pub(super) struct ChaCha(ChaCha12Rng);
 
 impl Entropy for ChaCha {
     fn fill(&mut self, out: &mut [u8]) {
@@ -80,41 +74,40 @@ impl Entropy for ChaCha {
 }
 
 impl Worker {
+    /// # Errors
+    /// The kernel's.
     pub fn new(
-        address: IpAddr,
+        config: MediaConfig,
         ports: PortPool,
-        jitter: JitterConfig,
         commands: Receiver<Message>,
         metrics: Arc<ThreadMetrics>,
     ) -> io::Result<Self> {
-        let poll = Poll::new()?;
-        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK)?;
-        poll.registry().register(&mut SourceFd(&timer.as_fd().as_raw_fd()), TIMER, Interest::READABLE)?;
         let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let wall_at_zero = WallTime::from_unix_millis(i64::try_from(since_1970.as_millis()).unwrap_or(0));
         Ok(Worker {
-            address,
-            poll,
-            timer,
+            poller: Poller::new()?,
             commands,
             metrics,
-            shard: Shard::new(ShardConfig { legs_max: ports.available(), wall_at_zero, jitter }),
+            shard: Shard::new(ShardConfig { legs_max: ports.available(), wall_at_zero, jitter: config.jitter }),
             ports,
             origin: Instant::now(),
             wall_at_zero,
-            jitter,
             entropy: ChaCha(ChaCha12Rng::from_rng(&mut rand::rng())),
             counts: ShardCounts::default(),
             legs: Vec::new(),
-            backlog: VecDeque::new(),
+            calls: BTreeMap::new(),
+            load: Load::new(Timestamp::ZERO, config.load_max),
             batch: Batch::with_capacity(BATCH_PACKETS),
             armed: None,
+            timer_rang: false,
             lateness: Duration::ZERO,
+            drops_asked: (Slot(0), Timestamp::ZERO),
+            config,
         })
     }
 
-    pub fn waker(&self) -> io::Result<mio::Waker> {
-        mio::Waker::new(self.poll.registry(), WAKER)
+    pub fn waker(&self) -> Waker {
+        self.poller.waker()
     }
 
     /// Runs until told to stop: wait, read what is ready, do commands and ticks, send once, report, sleep until the next tick.
@@ -122,22 +115,23 @@ impl Worker {
     /// # Errors
     /// When the kernel refuses to poll or to arm the timer; the supervisor takes it as a panic.
     pub fn run(&mut self, sink: &dyn EventSink) -> io::Result<()> {
-        let mut events = Events::with_capacity(EVENTS_PER_POLL);
-        let mut ready: Vec<Token> = Vec::with_capacity(EVENTS_PER_POLL);
         let mut more_commands = true;
+        // Until then the loop looks without sleeping.
+        let mut awake_until = Timestamp::ZERO;
         self.publish();
         loop {
-            let wait = (more_commands || !self.backlog.is_empty()).then_some(Duration::ZERO);
-            match self.poll.poll(&mut events, wait) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
+            let look_only = more_commands || (!self.config.busy_poll.is_zero() && self.now() < awake_until);
+            let ready = self.poller.wait(look_only)?;
+            if ready == 0 && !more_commands {
+                continue;
             }
-            ready.clear();
-            ready.extend(self.backlog.drain(..));
-            ready.extend(events.iter().map(|e| e.token()).filter(|&t| t != WAKER && t != TIMER));
-            for &token in &ready {
-                self.read(token);
+            let began = self.now();
+            for index in 0..ready {
+                match self.poller.ready(index) {
+                    Some(Ready::Readable(slot, which)) => self.read(slot, which),
+                    Some(Ready::Timer) => self.timer_rang = true,
+                    Some(Ready::Woken) | None => {}
+                }
             }
             more_commands = match self.take_commands(sink) {
                 Taken::Stop => return Ok(()),
@@ -147,13 +141,15 @@ impl Worker {
             self.tick();
             self.finish_turn(sink);
             self.arm()?;
+            let ended = self.now();
+            self.load.worked(began, ended);
+            awake_until = ended + self.config.busy_poll;
         }
     }
 
     /// After a panic of the loop: every leg is reported failed, its sockets closed, and the shard made anew.
     pub fn fail_all(&mut self, sink: &dyn EventSink) {
         self.batch.clear();
-        self.backlog.clear();
         let now = self.now();
         for open in std::mem::take(&mut self.legs).into_iter().flatten() {
             let stats = self.shard.stats(open.leg).unwrap_or_default();
@@ -161,43 +157,45 @@ impl Worker {
             self.ports.release(now, open.port);
         }
         let legs_max = self.ports.available();
-        self.shard = Shard::new(ShardConfig { legs_max, wall_at_zero: self.wall_at_zero, jitter: self.jitter });
+        self.shard = Shard::new(ShardConfig { legs_max, wall_at_zero: self.wall_at_zero, jitter: self.config.jitter });
         self.counts = ShardCounts::default();
-        self.armed = None;
+        self.calls.clear();
+        self.load = Load::new(now, self.config.load_max);
+        (self.armed, self.timer_rang) = (None, true);
         self.lateness = Duration::ZERO;
         self.publish();
     }
 
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         Timestamp::ZERO + self.origin.elapsed()
     }
 
-    fn read(&mut self, token: Token) {
-        let (slot, component) = from_token(token);
+    /// Takes one datagram. What is left there is reported again by the next wait, after everybody else had a turn.
+    fn read(&mut self, slot: Slot, which: Socket) {
         let mut buf = [0; 2_048];
         const _: () = assert!(RTP_PACKET_BYTES_MAX < 2_048, "an oversized packet must be seen as such");
-        for _ in 0..READS_PER_TURN {
-            let Some(open) = self.legs.get(slot.0).and_then(Option::as_ref) else { return };
-            match socket(&open.sockets, component).recv_from(&mut buf) {
-                Ok((len, src)) => {
-                    self.metrics.packet_in(len);
-                    let (now, src) = (self.now(), canonical(src));
-                    self.shard.handle_packet(now, slot, component, src, &mut buf[..len], &mut self.batch);
-                    if !self.batch.has_room() {
-                        self.flush();
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    tracing::debug!(leg = %open.leg, %error, "media socket");
-                    return;
+        let Some(open) = self.legs.get(slot.0).and_then(Option::as_ref) else { return };
+        let (socket, component) = match which {
+            Socket::Rtp => (&open.sockets.rtp, Component::Rtp),
+            Socket::Rtcp => (&open.sockets.rtcp, Component::Rtcp),
+            Socket::RtpPeer => match &open.sockets.rtp_peer {
+                Some(connected) => (connected, Component::Rtp),
+                None => return,
+            },
+        };
+        match socket.recv_from(&mut buf) {
+            Ok((len, src)) => {
+                self.metrics.packet_in(len);
+                let (now, src) = (self.now(), canonical(src));
+                self.shard.handle_packet(now, slot, component, src, &mut buf[..len], &mut self.batch);
+                if !self.batch.has_room() {
+                    self.flush();
                 }
             }
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+            // That nobody listens at the peer (RFC 1122 section 4.1.3.3): being told of it has cleared it, and the leg goes on.
+            Err(error) => tracing::trace!(leg = %open.leg, %error, "media socket"),
         }
-        // Edge-triggered: what is left must be read without another event.
-        self.metrics.read_cap();
-        self.backlog.push_back(token);
     }
 
     fn take_commands(&mut self, sink: &dyn EventSink) -> Taken {
@@ -205,13 +203,14 @@ impl Worker {
             match self.commands.try_recv() {
                 Ok(Message::Command(Command::Open { leg })) => self.open(leg, sink),
                 Ok(Message::Command(command)) => {
-                    let now = self.now();
+                    let (now, concerned) = (self.now(), concerned(&command));
                     self.shard.handle_command(now, command, &mut self.batch);
                     if !self.batch.has_room() {
                         self.flush();
                     }
                     // A leg that closed gives its slot and port back before the next command.
                     self.settle_released();
+                    concerned.into_iter().flatten().for_each(|leg| self.routed(leg));
                 }
                 Ok(Message::Panic) => panic!("injected into a media thread"),
                 Ok(Message::Stop) => {
@@ -222,65 +221,6 @@ impl Worker {
             }
         }
         Taken::Capped
-    }
-
-    fn open(&mut self, leg: LegId, sink: &dyn EventSink) {
-        if let Err(reason) = self.try_open(leg) {
-            self.deliver(sink, Event::OpenFailed { leg, reason });
-        }
-    }
-
-    fn try_open(&mut self, leg: LegId) -> Result<(), OpenFailed> {
-        if self.shard.legs() > 0 && self.lateness > LATENESS_MAX {
-            return Err(OpenFailed::Overloaded);
-        }
-        let (port, sockets) = self.bind_pair()?;
-        let now = self.now();
-        match self.shard.open(now, leg, port, &mut self.entropy) {
-            Ok(slot) => {
-                let mut open = OpenLeg { leg, port, sockets };
-                let registered = self.register(slot, &mut open.sockets);
-                if self.legs.len() <= slot.0 {
-                    self.legs.resize_with(slot.0 + 1, || None);
-                }
-                self.legs[slot.0] = Some(open);
-                if let Err(error) = registered {
-                    // The leg was announced: it ends like any other.
-                    tracing::warn!(%leg, %error, "media socket could not be watched");
-                    self.shard.handle_command(now, Command::Close { leg }, &mut self.batch);
-                    self.settle_released();
-                }
-                Ok(())
-            }
-            Err(reason) => {
-                self.ports.release(now, port);
-                Err(reason)
-            }
-        }
-    }
-
-    fn bind_pair(&mut self) -> Result<(u16, SocketPair), OpenFailed> {
-        for _ in 0..BINDS_PER_OPEN {
-            let now = self.now();
-            let port = self.ports.take(now).ok_or(OpenFailed::PortsExhausted)?;
-            match SocketPair::bind(self.address, port) {
-                Ok(sockets) => return Ok((port, sockets)),
-                Err(error) => {
-                    self.ports.release(now, port);
-                    if error.kind() != io::ErrorKind::AddrInUse {
-                        tracing::warn!(port, %error, "media port could not be bound");
-                        return Err(OpenFailed::Socket);
-                    }
-                }
-            }
-        }
-        Err(OpenFailed::PortsExhausted)
-    }
-
-    fn register(&self, slot: Slot, sockets: &mut SocketPair) -> io::Result<()> {
-        let registry = self.poll.registry();
-        registry.register(&mut sockets.rtp, to_token(slot, Component::Rtp), Interest::READABLE)?;
-        registry.register(&mut sockets.rtcp, to_token(slot, Component::Rtcp), Interest::READABLE)
     }
 
     fn tick(&mut self) {
@@ -298,18 +238,21 @@ impl Worker {
     fn finish_turn(&mut self, sink: &dyn EventSink) {
         self.settle_released();
         while let Some(event) = self.shard.poll_event() {
+            if let Event::Started { leg } = event {
+                self.spoke(leg);
+            }
             self.deliver(sink, event);
         }
+        self.ask_for_drops();
         self.publish();
     }
 
     /// Closes the sockets of legs that ended, their last packets sent first.
-    fn settle_released(&mut self) {
+    pub(super) fn settle_released(&mut self) {
         self.flush();
         while let Some(slot) = self.shard.poll_released() {
             if let Some(open) = self.legs.get_mut(slot.0).and_then(Option::take) {
-                let now = self.now();
-                self.ports.release(now, open.port);
+                self.closed(open);
             }
         }
     }
@@ -326,19 +269,26 @@ impl Worker {
 
     fn flush(&mut self) {
         for packet in self.batch.iter() {
-            let Some(open) = self.legs.get(packet.slot.0).and_then(Option::as_ref) else { continue };
-            match socket(&open.sockets, packet.component).send_to(packet.bytes(), packet.to) {
+            let Some(open) = self.legs.get_mut(packet.slot.0).and_then(Option::as_mut) else { continue };
+            let sent = match packet.component {
+                Component::Rtp => open.sockets.send_rtp(packet.bytes(), packet.to),
+                Component::Rtcp => open.sockets.rtcp.send_to(packet.bytes(), packet.to),
+            };
+            match sent {
                 Ok(len) => self.metrics.packet_out(len),
                 Err(error) => {
                     self.metrics.send_failed();
                     tracing::trace!(leg = %open.leg, %error, "media packet not sent");
                 }
             }
+            if let Some(peer) = open.sockets.wants_peer() {
+                connect(open, packet.slot, peer, &self.config, &self.poller);
+            }
         }
         self.batch.clear();
     }
 
-    fn deliver(&self, sink: &dyn EventSink, event: Event) {
+    pub(super) fn deliver(&self, sink: &dyn EventSink, event: Event) {
         if !sink.deliver(event) {
             self.metrics.event_lost(1);
         }
@@ -354,25 +304,67 @@ impl Worker {
         };
         self.metrics.shard(&mut self.counts, counts);
         self.metrics.set_legs(shard.legs(), self.ports.available());
+        let room = self.load.has_room() && !self.is_late();
+        self.metrics.set_load(self.load.measured(), room);
     }
 
-    /// Sets the timer to the shard's next deadline, unless it is set so already. Setting it also clears an expiration.
+    /// Adds to the metrics what one leg's sockets lost, and then another's.
+    fn ask_for_drops(&mut self) {
+        let now = self.now();
+        let (slot, due) = self.drops_asked;
+        if now < due {
+            return;
+        }
+        if let Some(open) = self.legs.get_mut(slot.0).and_then(Option::as_mut) {
+            open.count_drops(&self.metrics);
+        }
+        let next = if slot.0 + 1 < self.legs.len() { slot.0 + 1 } else { 0 };
+        self.drops_asked = (Slot(next), now + DROPS_ASKED_EVERY);
+    }
+
+    /// Sets the timer to the shard's next deadline, unless it is set so already.
     fn arm(&mut self) -> io::Result<()> {
         let deadline = self.shard.deadline();
-        if deadline == self.armed {
+        if deadline == self.armed && !self.timer_rang {
             return Ok(());
         }
-        match deadline {
-            Some(at) => {
-                // A zero would disarm it.
-                let wait = at.since(self.now()).max(Duration::from_nanos(1));
-                let once = Expiration::OneShot(TimeSpec::from_duration(wait));
-                self.timer.set(once, TimerSetTimeFlags::empty())?;
-            }
-            None => self.timer.unset()?,
-        }
-        self.armed = deadline;
+        self.poller.set_timer(deadline.map(|at| at.since(self.now())))?;
+        (self.armed, self.timer_rang) = (deadline, false);
         Ok(())
+    }
+}
+
+impl OpenLeg {
+    pub fn count_drops(&mut self, metrics: &ThreadMetrics) {
+        let drops = self.sockets.kernel_drops();
+        metrics.kernel_dropped(drops.saturating_sub(self.drops));
+        self.drops = drops.max(self.drops);
+    }
+}
+
+/// A leg goes on without a connected socket when there is none to be had.
+fn connect(open: &mut OpenLeg, slot: Slot, peer: SocketAddr, config: &MediaConfig, poller: &Poller) {
+    let connected = open.sockets.connect_peer(peer, &config.sockets).and_then(|made| match &open.sockets.rtp_peer {
+        Some(socket) if made => poller.watch(slot, Socket::RtpPeer, socket),
+        _ => Ok(()),
+    });
+    if let Err(error) = connected {
+        open.sockets.stay_open();
+        tracing::debug!(leg = %open.leg, %error, "media socket could not be connected");
+    }
+}
+
+/// The legs whose route a command may change.
+fn concerned(command: &Command) -> [Option<LegId>; 2] {
+    match command {
+        Command::Bridge { a, b } => [Some(*a), Some(*b)],
+        Command::Configure { leg, .. }
+        | Command::Join { leg, .. }
+        | Command::Unbridge { leg }
+        | Command::Echo { leg, .. }
+        | Command::Tap { leg, .. }
+        | Command::Untap { leg, .. } => [Some(*leg), None],
+        _ => [None, None],
     }
 }
 
@@ -380,21 +372,6 @@ enum Taken {
     All,
     Capped,
     Stop,
-}
-
-fn socket(pair: &SocketPair, component: Component) -> &UdpSocket {
-    match component {
-        Component::Rtp => &pair.rtp,
-        Component::Rtcp => &pair.rtcp,
-    }
-}
-
-fn to_token(slot: Slot, component: Component) -> Token {
-    Token(slot.0 * 2 + usize::from(component == Component::Rtcp))
-}
-
-fn from_token(token: Token) -> (Slot, Component) {
-    (Slot(token.0 / 2), if token.0.is_multiple_of(2) { Component::Rtp } else { Component::Rtcp })
 }
 
 /// One peer, one address: flow labels and scopes of IPv6 must not make it two.

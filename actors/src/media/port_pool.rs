@@ -92,4 +92,61 @@ mod tests {
         assert_eq!(pool.take(Timestamp::from_secs(3)), Some(first));
         assert_eq!(pool.take(Timestamp::from_secs(9)), None);
     }
+
+    use proptest::prelude::*;
+
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Take,
+        /// Which of those that are out.
+        Release(usize),
+        Wait(u64),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            4 => Just(Step::Take),
+            3 => (0..64usize).prop_map(Step::Release),
+            2 => (0..3_000u64).prop_map(Step::Wait),
+        ];
+        prop::collection::vec(step, 0..400)
+    }
+
+    proptest! {
+        /// Against the plainest book-keeping there is, with so few ports that they are always nearly out.
+        #[test]
+        fn no_port_is_given_out_twice_or_before_it_rested(steps in steps(), pairs_of in 1u16..6) {
+            let mut pool = PortPool::share(&(20_000..=20_000 + pairs_of * 2 - 1), 0, 1);
+            let mut now = Timestamp::ZERO;
+            let mut out: Vec<u16> = Vec::new();
+            let mut freed: std::collections::BTreeMap<u16, Timestamp> = std::collections::BTreeMap::new();
+            for step in steps {
+                match step {
+                    Step::Take => match pool.take(now) {
+                        Some(port) => {
+                            prop_assert!(!out.contains(&port), "{port} is out");
+                            if let Some(&at) = freed.get(&port) {
+                                prop_assert!(now.since(at) >= QUARANTINE, "{port} rests");
+                            }
+                            out.push(port);
+                        }
+                        None => {
+                            let rested = (0..pairs_of).map(|n| 20_000 + n * 2).filter(|port| {
+                                !out.contains(port) && freed.get(port).is_none_or(|&at| now.since(at) >= QUARANTINE)
+                            });
+                            prop_assert_eq!(rested.count(), 0, "none was given though some rested");
+                        }
+                    },
+                    Step::Release(which) if !out.is_empty() => {
+                        let port = out.swap_remove(which % out.len());
+                        freed.insert(port, now);
+                        pool.release(now, port);
+                    }
+                    Step::Release(_) => {}
+                    Step::Wait(ms) => now = now + Duration::from_millis(ms),
+                }
+                prop_assert_eq!(pool.available() + out.len(), usize::from(pairs_of));
+            }
+        }
+    }
 }

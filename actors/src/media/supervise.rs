@@ -9,7 +9,7 @@ use super::handle::{MediaHandle, MediaPool, MediaThread};
 use super::metrics::ThreadMetrics;
 use super::poll_loop::Worker;
 use super::port_pool::{PortPool, pairs};
-use super::{EventSink, MediaConfig, StartError};
+use super::{EventSink, MediaConfig, StartError, kernel};
 use crate::supervision::RestartIntensity;
 use crate::world::Clock;
 
@@ -29,29 +29,41 @@ pub(super) fn start(config: &MediaConfig, sink: SinkFactory) -> Result<MediaPool
         let (commands, receiver) = bounded(MEDIA_COMMANDS);
         let metrics = Arc::new(ThreadMetrics::default());
         let ports = PortPool::share(&config.ports, index, count);
-        let worker = Worker::new(config.address, ports, config.jitter, receiver, Arc::clone(&metrics))?;
-        let waker = Arc::new(worker.waker()?);
+        let worker = Worker::new(config.clone(), ports, receiver, Arc::clone(&metrics))?;
+        let waker = worker.waker();
         threads.push(MediaThread { index, commands, waker, metrics });
         workers.push(worker);
     }
     let advertise: IpAddr = config.advertise.unwrap_or(config.address);
     let mut pool = MediaPool { handle: MediaHandle { threads: threads.into(), advertise }, joins: Vec::new() };
     for (index, worker) in workers.into_iter().enumerate() {
-        let (cpu, sink) = (config.cpus[index], Arc::clone(&sink));
+        let (cpu, priority, sink) = (config.cpus[index], config.realtime_priority, Arc::clone(&sink));
         let metrics = Arc::clone(&pool.handle.threads[index].metrics);
-        let body = move || supervised(index, cpu, worker, &sink, &metrics);
+        let body = move || {
+            place(index, cpu, priority);
+            supervised(index, worker, &sink, &metrics);
+        };
         // On failure the pool is dropped, which ends the threads started so far.
         pool.joins.push(std::thread::Builder::new().name(format!("media-{index}")).spawn(body)?);
     }
     Ok(pool)
 }
 
-/// Runs the loop, and again after a panic (I4): the legs of the dead loop are reported failed, the thread's commands, ports and
-/// metrics live on. Failing too often within the window ends it for good.
-fn supervised(index: usize, cpu: usize, mut worker: Worker, sink: &SinkFactory, metrics: &ThreadMetrics) {
+/// Where and how urgently the calling thread runs: wishes, without which it runs all the same.
+fn place(index: usize, cpu: usize, priority: u8) {
     if !core_affinity::set_for_current(core_affinity::CoreId { id: cpu }) {
         tracing::warn!(thread = index, cpu, "media thread could not be pinned");
     }
+    if priority > 0
+        && let Err(error) = kernel::set_realtime(priority)
+    {
+        tracing::warn!(thread = index, priority, %error, "media thread runs without real-time priority");
+    }
+}
+
+/// Runs the loop, and again after a panic (I4): the legs of the dead loop are reported failed, the thread's commands, ports and
+/// metrics live on. Failing too often within the window ends it for good.
+fn supervised(index: usize, mut worker: Worker, sink: &SinkFactory, metrics: &ThreadMetrics) {
     let clock = Clock::new();
     let mut intensity = RestartIntensity::default();
     let mut events = sink(index);

@@ -173,13 +173,16 @@ fn bare(uri: &str) -> String {
     uri[..end].to_owned()
 }
 
-/// Counts a new call in, or says why not.
-pub(super) fn admit(gate: &Gate, calls_max: usize) -> Result<(), Refusal> {
+/// Whether a new call may begin now, or why not. `media_has_room`: the media threads keep below their share of load.
+pub(super) fn admit(gate: &Gate, calls_max: usize, media_has_room: bool) -> Result<(), Refusal> {
     if gate.draining.load(Ordering::Relaxed) {
         return Err(Refusal { status: 503, why: "draining" });
     }
     if gate.calls.load(Ordering::Relaxed) >= calls_max {
         return Err(Refusal { status: 503, why: "too many calls" });
+    }
+    if !media_has_room {
+        return Err(Refusal { status: 503, why: "no media thread has room" });
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ use super::counts;
 use super::message::{FromLeg, OfferCall, SipInbound, ToLeg};
 use super::registration::{Register, Registered, RegistrarActor};
 use crate::api::Metrics;
+use crate::media::MediaHandle;
 use crate::supervision::{Mailbox, Overflow};
 use crate::transport::Transports;
 use crate::world::{Clock, SystemEntropy};
@@ -31,6 +32,8 @@ pub struct ShardConfig {
     pub registrar: Addr<RegistrarActor>,
     pub switchboard: Recipient<OfferCall>,
     pub gate: Arc<Gate>,
+    /// Asked whether there is room for another call.
+    pub media: MediaHandle,
     pub calls_max: usize,
     /// New calls a second that this shard lets in.
     pub calls_per_second: u32,
@@ -261,7 +264,7 @@ impl SipShard {
                 (admission::from_endpoint(&directory, endpoint, message, &listening)?, Some(username))
             }
         };
-        admission::admit(&self.config.gate, self.config.calls_max)?;
+        admission::admit(&self.config.gate, self.config.calls_max, self.config.media.has_room())?;
         self.within_rate()?;
         Ok((admitted, username))
     }

@@ -75,6 +75,21 @@ impl FromStr for Sid {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LegId(pub u64);
 
+impl LegId {
+    /// Leg ids of one call share all bits above these.
+    const CALL_BITS: u32 = 20;
+
+    /// The first leg id of the call with this number.
+    pub const fn first_of(call_number: u64) -> LegId {
+        LegId(call_number << Self::CALL_BITS)
+    }
+
+    /// The number of the call this leg belongs to.
+    pub const fn call_number(self) -> u64 {
+        self.0 >> Self::CALL_BITS
+    }
+}
+
 impl fmt::Display for LegId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "L{}", self.0)

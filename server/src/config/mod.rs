@@ -77,6 +77,14 @@ pub struct Media {
     pub jitter_min_ms: u16,
     pub jitter_max_ms: u16,
     pub jitter_start_ms: u16,
+    /// Share of a thread's time in use up to which new calls are taken.
+    pub load_max_percent: u8,
+    /// 0 is none.
+    pub realtime_priority: u8,
+    pub busy_poll_us: u32,
+    pub dscp: u8,
+    /// Receive and send buffer of each socket.
+    pub buffer_bytes: usize,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -146,6 +154,11 @@ impl Default for Config {
                 jitter_min_ms: 20,
                 jitter_max_ms: 180,
                 jitter_start_ms: 40,
+                load_max_percent: 80,
+                realtime_priority: 0,
+                busy_poll_us: 0,
+                dscp: 46,
+                buffer_bytes: 131_072,
             },
             http: Http { listen: (Ipv4Addr::LOCALHOST, 8080).into(), workers: 1, metrics_public: true },
             store: Store { url: "sqlite:tandem.db".into() },

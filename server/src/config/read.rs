@@ -137,6 +137,11 @@ impl Reader<'_> {
         }
         self.codecs(&mut c.media.codecs);
         self.jitter(&mut c.media);
+        self.integer("media.load_max_percent", &mut c.media.load_max_percent);
+        self.integer("media.realtime_priority", &mut c.media.realtime_priority);
+        self.integer("media.busy_poll_us", &mut c.media.busy_poll_us);
+        self.integer("media.dscp", &mut c.media.dscp);
+        self.integer("media.buffer_bytes", &mut c.media.buffer_bytes);
         self.set("http.listen", &mut c.http.listen, parse);
         self.integer("http.workers", &mut c.http.workers);
         if let Some((Value::Boolean(public), _)) = self.take("http.metrics_public") {

@@ -66,6 +66,11 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
         ("media.jitter_min_ms", "30", "30"),
         ("media.jitter_max_ms", "300", "300"),
         ("media.jitter_start_ms", "60", "60"),
+        ("media.load_max_percent", "70", "70"),
+        ("media.realtime_priority", "10", "10"),
+        ("media.busy_poll_us", "200", "200"),
+        ("media.dscp", "34", "34"),
+        ("media.buffer_bytes", "262144", "262144"),
         ("http.listen", r#""[::1]:9000""#, "[::1]:9000"),
         ("http.workers", "2", "2"),
         ("http.metrics_public", "false", "false"),
@@ -87,7 +92,7 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
         assert_eq!(by_file, by_env, "{key}");
         assert_ne!(by_file, Config::default(), "{key}");
     }
-    assert_eq!(KEYS.len(), 36, "a new key belongs in the table above");
+    assert_eq!(KEYS.len(), 41, "a new key belongs in the table above");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::common::tandem::PASSWORD;
-use crate::common::{Phone, Tandem, audio, eventually, http};
+use crate::common::{Phone, Tandem, alone, audio, eventually, http};
 
 #[test]
 fn after_sigterm_new_calls_get_503_and_a_call_in_progress_goes_on_until_it_is_over() {
@@ -92,4 +92,49 @@ fn check_config_names_file_line_and_key() {
     assert!(said.contains("bad.toml:5") && said.contains("media.ports"), "{said}");
     assert!(said.contains("bad.toml:6") && said.contains("media.adress"), "{said}");
     let _ = std::fs::remove_dir_all(&dir);
+}
+
+#[test]
+fn media_at_its_share_of_load_gets_new_calls_503_with_retry_after_and_those_in_progress_go_on() {
+    let _alone = alone();
+    let media = "cpus = [0]\nload_max_percent = 1\n".to_owned();
+    let tandem = Tandem::start_with(crate::common::Options { media, ..Default::default() });
+    tandem.endpoint("alice", json!({}));
+    tandem.endpoint("bob", json!({}));
+    let (mut alice, mut bob) = (Phone::new(&tandem, "alice", PASSWORD), Phone::new(&tandem, "bob", PASSWORD));
+    assert_eq!((alice.register().status(), bob.register().status()), (200, 200));
+    let mut call = alice.invite(&bob.uri());
+    let mut rung = bob.ringing();
+    bob.answer_call(&mut rung);
+    alice.connected(&mut call);
+
+    // One percent of a thread is a dozen relayed calls at most, however quick the machine.
+    let mut ringing = Vec::new();
+    let refusal = loop {
+        let next = alice.invite(&bob.uri());
+        let answer = alice.wait("more than 100", Duration::from_secs(10), |m| {
+            !m.is_request() && m.call_id() == next.call_id && m.cseq() == next.cseq && m.status() >= 180
+        });
+        if answer.status() >= 300 {
+            break answer;
+        }
+        ringing.push((next, bob.ringing()));
+        assert!(ringing.len() < 20, "no call was refused");
+    };
+    assert_eq!(refusal.status(), 503);
+    assert!(!refusal.header("Retry-After").is_empty(), "{refusal:?}");
+    let by_rest =
+        tandem.laml("POST", "/Calls", &[("To", &bob.uri()), ("From", "alice"), ("Url", "http://127.0.0.1:9/")]);
+    assert_eq!(by_rest.status, 503, "{}", by_rest.body);
+    assert!(by_rest.header("Retry-After").is_some());
+
+    let words = audio::sweep(1.5, 400.0, 1_800.0);
+    call.media.play(&words);
+    std::thread::sleep(Duration::from_millis(2_200));
+    assert!(audio::likeness(&words, &rung.media.heard()) >= 0.85);
+    assert!(tandem.metric("tandem_media_thread_load", "thread=\"0\"") > 0.0);
+    assert!(tandem.metric("tandem_media_tick_late_seconds_bucket", "+Inf") > 50.0);
+    assert!(tandem.metric("tandem_media_kernel_drops_total", "") < 0.5);
+    assert_eq!(alice.hang_up(&mut call).status(), 200);
+    bob.hung_up(&rung);
 }

@@ -48,10 +48,18 @@ pub struct Sample {
     pub value: SampleValue,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum SampleValue {
     Counter(u64),
     Gauge(f64),
+    /// One number each of several like things: the label's name, whose values count up from 0.
+    Gauges(&'static str, Vec<f64>),
+    /// Each observation in one bucket, by its upper bound; the last bound is infinite.
+    Histogram {
+        buckets: Vec<(f64, u64)>,
+        count: u64,
+        sum: f64,
+    },
 }
 
 /// Asked at each scrape; must not wait.
@@ -197,6 +205,19 @@ impl Collector for Sources {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
         for sample in self.0.iter().flat_map(|source| source()) {
             match sample.value {
+                SampleValue::Gauges(label, values) => {
+                    let kind = prometheus_client::metrics::MetricType::Gauge;
+                    let mut family = encoder.encode_descriptor(sample.name, sample.help, None, kind)?;
+                    for (index, v) in values.into_iter().enumerate() {
+                        ConstGauge::new(v).encode(family.encode_family(&[(label, index.to_string())])?)?;
+                    }
+                }
+                SampleValue::Histogram { buckets, count, sum } => {
+                    let kind = prometheus_client::metrics::MetricType::Histogram;
+                    encoder
+                        .encode_descriptor(sample.name, sample.help, None, kind)?
+                        .encode_histogram::<[(&str, &str); 0]>(sum, count, &buckets, None)?;
+                }
                 SampleValue::Counter(v) => {
                     let metric = ConstCounter::new(v);
                     metric.encode(encoder.encode_descriptor(
@@ -231,6 +252,16 @@ mod tests {
             vec![
                 Sample { name: "media_ticks", help: "Ticks", value: SampleValue::Counter(7) },
                 Sample { name: "media_legs", help: "Legs", value: SampleValue::Gauge(2.0) },
+                Sample { name: "load", help: "Load", value: SampleValue::Gauges("thread", vec![0.5, 0.25]) },
+                Sample {
+                    name: "late_seconds",
+                    help: "Lateness",
+                    value: SampleValue::Histogram {
+                        buckets: vec![(0.001, 3), (0.01, 1), (f64::INFINITY, 1)],
+                        count: 5,
+                        sum: 0.5,
+                    },
+                },
             ]
         };
         let m = Metrics::new(vec![Box::new(media)]);
@@ -264,6 +295,13 @@ mod tests {
             r#"tandem_call_mos_count{kind="out"} 1"#,
             "media_ticks_total 7",
             "media_legs 2.0",
+            r#"load{thread="0"} 0.5"#,
+            r#"load{thread="1"} 0.25"#,
+            r#"late_seconds_bucket{le="0.001"} 3"#,
+            r#"late_seconds_bucket{le="0.01"} 4"#,
+            r#"late_seconds_bucket{le="+Inf"} 5"#,
+            "late_seconds_sum 0.5",
+            "late_seconds_count 5",
         ] {
             assert!(text.contains(line), "{line} is missing in:\n{text}");
         }

@@ -6,6 +6,7 @@ mod clockwork;
 mod contain;
 mod events;
 mod mixing;
+mod route;
 mod shared_encoder;
 mod wiring;
 
@@ -19,6 +20,7 @@ use tandem_model::{DropReason, Entropy, LegId, Timestamp, WallTime};
 pub use batch::{Batch, Component, Outgoing, PACKET_ROOM};
 pub use events::DropCounters;
 pub(crate) use events::EventQueue;
+pub use route::Route;
 
 use crate::control::{Command, Event, LegStats, OpenFailed};
 use crate::jitter::JitterConfig;

@@ -27,6 +27,8 @@ pub struct Options {
     pub config: String,
     /// More lines of section sip.
     pub sip: String,
+    /// More lines of section media.
+    pub media: String,
     /// Makes the switch for injected faults available.
     pub faults: bool,
     /// With the demo's endpoints and applications.
@@ -64,12 +66,13 @@ impl Tandem {
             "[project]\nid = \"{project}\"\ntoken = \"{TOKEN}\"\nsigning_key = \"{SIGNING_KEY}\"\nspace = \"acme\"\n\
              [server]\ndomain = \"test.example\"\n\
              [sip]\nudp = [\"{sip}\"]\ntcp = [\"{sip}\"]\n{}\
-             [media]\naddress = \"{ip}\"\nports = [20000, 20999]\n\
+             [media]\naddress = \"{ip}\"\nports = [20000, 20999]\n{}\
              [http]\nlisten = \"{http}\"\n\
              [store]\nurl = \"sqlite:{}\"\n\
              [webhook]\nallow = [\"127.0.0.0/8\"]\n\
              {}\n",
             options.sip,
+            options.media,
             dir.join("tandem.db").display(),
             options.config
         );

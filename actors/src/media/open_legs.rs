@@ -1,0 +1,121 @@
+//! How a leg comes to a media thread and leaves it: whether there is room, its ports, its sockets, what it is counted as.
+
+use std::io;
+use std::time::Duration;
+
+use tandem_media::control::{Command, Event, OpenFailed};
+use tandem_media::shard::Slot;
+use tandem_model::LegId;
+use tandem_model::limits::TICK;
+
+use super::EventSink;
+use super::poll_loop::{OpenLeg, Worker};
+use super::poller::Socket;
+use super::socket::LegSockets;
+
+/// Ports tried before an open is refused: others on this host may sit on some.
+const BINDS_PER_OPEN: usize = 32;
+/// A thread whose ticks come a whole tick late on average takes no new call, however little it works itself: the CPU is somebody else's.
+const LATENESS_MAX: Duration = TICK;
+
+impl Worker {
+    pub(super) fn open(&mut self, leg: LegId, sink: &dyn EventSink) {
+        if let Err(reason) = self.try_open(leg) {
+            if reason == OpenFailed::Overloaded {
+                self.metrics.refused();
+            }
+            self.deliver(sink, Event::OpenFailed { leg, reason });
+        }
+    }
+
+    fn try_open(&mut self, leg: LegId) -> Result<(), OpenFailed> {
+        let now = self.now();
+        self.load.settle(now);
+        let call_is_here = self.calls.contains_key(&leg.call_number());
+        let room =
+            if call_is_here { self.load.has_room_for_running() } else { self.load.has_room() && !self.is_late() };
+        if !room {
+            return Err(OpenFailed::Overloaded);
+        }
+        let (port, sockets) = self.bind_pair()?;
+        match self.shard.open(now, leg, port, &mut self.entropy) {
+            Ok(slot) => {
+                let watched = self.watch(slot, &sockets);
+                if self.legs.len() <= slot.0 {
+                    self.legs.resize_with(slot.0 + 1, || None);
+                }
+                let load = self.load.opened();
+                *self.calls.entry(leg.call_number()).or_default() += 1;
+                self.legs[slot.0] = Some(OpenLeg { leg, port, sockets, load, drops: 0 });
+                if let Err(error) = watched {
+                    // The leg was announced: it ends like any other.
+                    tracing::warn!(%leg, %error, "media socket could not be watched");
+                    self.shard.handle_command(now, Command::Close { leg }, &mut self.batch);
+                    self.settle_released();
+                }
+                Ok(())
+            }
+            Err(reason) => {
+                self.ports.release(now, port);
+                Err(reason)
+            }
+        }
+    }
+
+    /// The sockets of a leg that ended are closed here, by leaving.
+    pub(super) fn closed(&mut self, mut open: OpenLeg) {
+        open.count_drops(&self.metrics);
+        self.load.closed(&open.load);
+        let call = open.leg.call_number();
+        if let Some(legs) = self.calls.get_mut(&call) {
+            *legs -= 1;
+            if *legs == 0 {
+                self.calls.remove(&call);
+            }
+        }
+        let now = self.now();
+        self.ports.release(now, open.port);
+    }
+
+    /// Something of the leg's route may have changed.
+    pub(super) fn routed(&mut self, leg: LegId) {
+        let Some(slot) = self.shard.slot(leg) else { return };
+        let (Some(route), Some(Some(open))) = (self.shard.route(slot), self.legs.get_mut(slot.0)) else { return };
+        self.load.routed(&mut open.load, &route);
+    }
+
+    /// The leg's first packet came.
+    pub(super) fn spoke(&mut self, leg: LegId) {
+        let Some(slot) = self.shard.slot(leg) else { return };
+        if let Some(Some(open)) = self.legs.get_mut(slot.0) {
+            self.load.spoke(&mut open.load);
+        }
+    }
+
+    pub(super) fn is_late(&self) -> bool {
+        self.shard.legs() > 0 && self.lateness > LATENESS_MAX
+    }
+
+    fn bind_pair(&mut self) -> Result<(u16, LegSockets), OpenFailed> {
+        for _ in 0..BINDS_PER_OPEN {
+            let now = self.now();
+            let port = self.ports.take(now).ok_or(OpenFailed::PortsExhausted)?;
+            match LegSockets::bind(self.config.address, port, &self.config.sockets) {
+                Ok(sockets) => return Ok((port, sockets)),
+                Err(error) => {
+                    self.ports.release(now, port);
+                    if error.kind() != io::ErrorKind::AddrInUse {
+                        tracing::warn!(port, %error, "media port could not be bound");
+                        return Err(OpenFailed::Socket);
+                    }
+                }
+            }
+        }
+        Err(OpenFailed::PortsExhausted)
+    }
+
+    fn watch(&self, slot: Slot, sockets: &LegSockets) -> io::Result<()> {
+        self.poller.watch(slot, Socket::Rtp, &sockets.rtp)?;
+        self.poller.watch(slot, Socket::Rtcp, &sockets.rtcp)
+    }
+}

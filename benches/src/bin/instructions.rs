@@ -1,29 +1,64 @@
 //! Does one thing a given number of times, for an instruction counter to watch: `instructions <what> <times>`.
-//! The cost of one is the difference of two runs over the difference of their times, so that setting up does not count.
+//! `instructions codecs` names the codecs' own cases. The cost of one is the difference of two runs over the difference of their times, so that setting up does not count.
 
 use std::hint::black_box;
 use std::process::ExitCode;
 
-use tandem_benches::{Conference, MediaPath, fixtures, rtp_packet};
-use tandem_codecs::CodecId;
+use tandem_benches::{CodecFrames, Conference, MediaPath, fixtures, frame_name, rtp_packet};
+use tandem_codecs::{CODECS, CodecId, CodecSpec};
+use tandem_model::SampleRate;
 use tandem_sip::message::Message;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let (what, times) = (arguments.next(), arguments.next().and_then(|n| n.parse::<u32>().ok()));
-    let Some(times) = times else { return usage() };
-    match what.as_deref() {
-        Some("sip-parse-invite") => parse_invite(times),
-        Some("rtp-pass-through") => pass_through(times),
-        Some("mix-100-pcmu") => conference(times),
-        _ => return usage(),
+    if what.as_deref() == Some("codecs") {
+        codec_cases().for_each(|(name, ..)| println!("encode-{name}\ndecode-{name}"));
+        return ExitCode::SUCCESS;
+    }
+    let (Some(what), Some(times)) = (what, times) else { return usage() };
+    match what.as_str() {
+        "sip-parse-invite" => parse_invite(times),
+        "rtp-pass-through" => pass_through(times),
+        "mix-100-pcmu" => conference(times),
+        other => {
+            let Some((way, name)) = other.split_once('-') else { return usage() };
+            let Some((_, codec, rate)) = codec_cases().find(|case| case.0 == name) else { return usage() };
+            match way {
+                "encode" => encode(codec, rate, times),
+                "decode" => decode(codec, rate, times),
+                _ => return usage(),
+            }
+        }
     }
     ExitCode::SUCCESS
 }
 
 fn usage() -> ExitCode {
-    eprintln!("instructions sip-parse-invite|rtp-pass-through|mix-100-pcmu <times>");
+    eprintln!(
+        "instructions codecs, or sip-parse-invite|rtp-pass-through|mix-100-pcmu|encode-CODEC|decode-CODEC <times>"
+    );
     ExitCode::from(2)
+}
+
+/// Every codec at every rate, by the name of its case.
+fn codec_cases() -> impl Iterator<Item = (String, &'static CodecSpec, SampleRate)> {
+    CODECS.iter().flat_map(|codec| codec.rates.iter().map(move |rate| (frame_name(codec, *rate), codec, *rate)))
+}
+
+/// 20 ms of sound, coded.
+fn encode(codec: &CodecSpec, rate: SampleRate, times: u32) {
+    let mut frames = CodecFrames::new(codec, rate, "");
+    for _ in 0..times {
+        assert!(black_box(frames.encode()) > 0, "a payload");
+    }
+}
+
+fn decode(codec: &CodecSpec, rate: SampleRate, times: u32) {
+    let mut frames = CodecFrames::new(codec, rate, "");
+    for _ in 0..times {
+        assert!(black_box(frames.decode()) > 0, "samples");
+    }
 }
 
 fn parse_invite(times: u32) {

@@ -12,7 +12,7 @@ pub(super) struct Band {
     /// The prediction, and the zeros' part of it.
     s: i32,
     sz: i32,
-    /// Reconstructed and partially reconstructed signal, latest first.
+    /// Reconstructed signal, and partially reconstructed for its sign, latest first.
     r: [i32; 2],
     p: [i32; 2],
     /// Poles and zeros.
@@ -53,11 +53,12 @@ impl Band {
     #[inline]
     pub(super) fn encode_low(&mut self, x: i32) -> u8 {
         let e = saturate(x - self.s);
-        let magnitude = (e ^ (e >> 15)) as u16;
-        // QUANTL: how many decision levels the magnitude reaches. The levels rise, so counting needs no order.
+        let magnitude = (e ^ (e >> 15)) as i16;
+        // QUANTL: how many decision levels the magnitude reaches. They rise, so counting needs no order, and all are made at
+        // once while the prediction is still under way.
         let det = self.det as u32;
-        let reached: u16 =
-            Q6_TIMES_16.iter().map(|&level| u16::from(magnitude >= ((u32::from(level) * det) >> 16) as u16)).sum();
+        let levels = Q6_TIMES_16.map(|level| ((u32::from(level) * det) >> 16) as i16);
+        let reached: i16 = levels.iter().map(|level| i16::from(magnitude >= *level)).sum();
         let reached = (reached as u8).min(LOW_LEVELS as u8);
         let code = match (e < 0, reached) {
             (false, _) => 61 - reached,
@@ -124,22 +125,24 @@ impl Band {
     }
 
     /// Block 4: adapts the predictor to the quantized difference `d` and predicts the next sample.
+    ///
+    /// Saturations that cannot happen are left out: |d| stays below 10,229 since Δ is at most 16,384, and a zero's leak and
+    /// push balance at the ends of 16 bits.
     #[inline]
     fn adapt(&mut self, d: i32) {
         let r = saturate(self.s + d);
-        let p = saturate(self.sz + d);
-        self.adapt_poles(p);
+        self.adapt_poles(self.sz + d);
         self.adapt_zeros(d);
         self.r = [r, self.r[0]];
-        self.p = [p, self.p[0]];
         self.d = [d, self.d[0], self.d[1], self.d[2], self.d[3], self.d[4]];
         self.predict();
     }
 
-    /// UPPOL2, then UPPOL1 with the new second pole.
+    /// UPPOL2, then UPPOL1 with the new second pole. Of `p`, the partially reconstructed signal, the sign is all that counts.
     #[inline]
     fn adapt_poles(&mut self, p: i32) {
         let same = [(p ^ self.p[0]) >= 0, (p ^ self.p[1]) >= 0];
+        self.p = [p, self.p[0]];
         let [a1, a2] = self.a;
         let pull = saturate(a1 << 2);
         let pull = if same[0] { (-pull).min(32_767) } else { pull };
@@ -158,7 +161,7 @@ impl Band {
         let push = if d == 0 { 0 } else { 128 };
         for (b, past) in self.b.iter_mut().zip(self.d) {
             let push = if (d ^ past) >= 0 { push } else { -push };
-            *b = saturate(push + mult(*b, 32_640));
+            *b = push + mult(*b, 32_640);
         }
     }
 
@@ -167,9 +170,17 @@ impl Band {
     fn predict(&mut self) {
         let twice = |x: i32| saturate(2 * x);
         let sp = saturate(mult(self.a[0], twice(self.r[0])) + mult(self.a[1], twice(self.r[1])));
-        // The oldest first: the running sum saturates (STL's filtez).
-        let products = self.b.iter().zip(self.d).rev();
-        self.sz = products.fold(0, |sum, (b, d)| saturate(sum + mult(*b, twice(d))));
+        let mut products = [0; 6];
+        for (product, (b, d)) in products.iter_mut().zip(self.b.iter().zip(self.d)) {
+            *product = mult(*b, 2 * d);
+        }
+        let most: i32 = products.iter().map(|product| product.abs()).sum();
+        self.sz = if most <= 32_767 {
+            products.iter().sum()
+        } else {
+            // The oldest first: the reference software's running sum saturates.
+            products.iter().rev().fold(0, |sum, product| saturate(sum + product))
+        };
         self.s = saturate(sp + self.sz);
     }
 }

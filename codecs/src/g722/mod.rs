@@ -75,7 +75,8 @@ impl Encoder for G722Encoder {
         let needed = if wide { pcm.len() / 2 } else { pcm.len() };
         let out = payload.get_mut(..needed).ok_or(CodecError::OutputTooSmall { needed })?;
         if wide {
-            let (low, high) = (&mut self.low, &mut self.high);
+            // On the stack, where the optimizer keeps what it can in registers.
+            let (mut low, mut high) = (self.low.clone(), self.high.clone());
             let mut codes = out.iter_mut();
             self.splitter.split(pcm, |x_low, x_high| {
                 if let Some(code) = codes.next() {
@@ -83,6 +84,7 @@ impl Encoder for G722Encoder {
                     *code = (high.encode_high(x_high) << 6) | low.encode_low(x_low);
                 }
             });
+            (self.low, self.high) = (low, high);
         } else {
             for (code, sample) in out.iter_mut().zip(pcm) {
                 // The bands have 15 bits.
@@ -121,12 +123,13 @@ impl Decoder for G722Decoder {
         let needed = if wide { 2 * payload.len() } else { payload.len() };
         let out = pcm.get_mut(..needed).ok_or(CodecError::OutputTooSmall { needed })?;
         if wide {
-            let (low, high) = (&mut self.low, &mut self.high);
+            let (mut low, mut high) = (self.low.clone(), self.high.clone());
             let mut codes = payload.iter();
             self.joiner.join(out, || {
                 let code = codes.next().copied().unwrap_or_default();
                 (low.decode_low(code), high.decode_high(code >> 6))
             });
+            (self.low, self.high) = (low, high);
         } else {
             for (sample, code) in out.iter_mut().zip(payload) {
                 *sample = (limit(self.low.decode_low(*code)) << 1) as i16;

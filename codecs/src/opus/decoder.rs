@@ -56,3 +56,37 @@ impl Decoder for OpusDecoder {
         let _ = self.state.reset_state();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    /// The bitstreams of RFC 8251: for each packet its length, the range coder's final state, and its bytes. The state tells
+    /// whether every symbol was read as the encoder wrote it.
+    #[test]
+    fn the_range_coder_ends_where_the_test_bitstreams_say() {
+        #[expect(clippy::disallowed_methods, reason = "the vectors are large, so their owner says where they are")]
+        let folder = std::env::var("TANDEM_ITU_VECTORS").map(|folder| PathBuf::from(folder).join("opus"));
+        let mut packets = 0;
+        for n in 1..=12 {
+            let Ok(folder) = &folder else { break };
+            #[expect(clippy::disallowed_methods, reason = "a test reads its vectors")]
+            let Ok(bytes) = std::fs::read(folder.join(format!("testvector{n:02}.bit"))) else { continue };
+            let mut decoder = OpusDecoder::new(SampleRate::HZ_48000).expect("a rate of Opus");
+            let mut rest = bytes.as_slice();
+            while let [l0, l1, l2, l3, r0, r1, r2, r3, after @ ..] = rest {
+                let length = u32::from_be_bytes([*l0, *l1, *l2, *l3]) as usize;
+                let (packet, next) = after.split_at(length);
+                decoder.decode(packet, &mut [0; 5_760]).expect("a packet of the bitstream");
+                let range = decoder.state.get_final_range().expect("after a packet");
+                assert_eq!(range, u32::from_be_bytes([*r0, *r1, *r2, *r3]), "bitstream {n}");
+                (rest, packets) = (next, packets + 1);
+            }
+        }
+        if packets == 0 {
+            eprintln!("skipped: TANDEM_ITU_VECTORS names no folder with opus/testvector01.bit and its companions");
+        }
+    }
+}

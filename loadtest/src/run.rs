@@ -128,7 +128,7 @@ fn report(load: &Load, kind: Kind, measured: &Measured, outcome: &Outcome, ended
             figures.extend([("delay_p50_ms", p50_ms), ("delay_p99_ms", p99_ms), ("delay_max_ms", max_ms)]);
         }
     } else {
-        let parties = Parties::judge(kind, &outcome.tallies);
+        let parties = Parties::judge(kind, outcome);
         report_parties(&parties, outcome);
         whole &= parties.missing == 0 && parties.wrong.is_empty();
         figures.extend([
@@ -137,6 +137,9 @@ fn report(load: &Load, kind: Kind, measured: &Measured, outcome: &Outcome, ended
             ("strangers", parties.wrong.len() as f64),
             ("opus_bytes", parties.mean_bytes[0]),
         ]);
+        if let Some(Percentiles { p50_ms, p99_ms, max_ms }) = parties.delays.percentiles() {
+            figures.extend([("delay_p50_ms", p50_ms), ("delay_p99_ms", p99_ms), ("delay_max_ms", max_ms)]);
+        }
     }
     figures.extend(report_cpu(spent, *packets, *secs, load));
     if let Some(kib) = memory_kib_per_call {
@@ -183,6 +186,7 @@ fn report_parties(parties: &Parties, outcome: &Outcome) {
         "                 {:.0} bytes of Opus and {:.0} of PCMU in a packet",
         parties.mean_bytes[0], parties.mean_bytes[1]
     );
+    print_times("tones heard after", parties.delays.percentiles());
     for line in parties.wrong.iter().take(5) {
         println!("                 {line}");
     }

@@ -73,8 +73,10 @@ enum Target {
     ShareOfFloor(f64),
     AtLeastPeer,
     AtMost(f64),
-    /// Only told, as a share of the floor's.
+    /// Only told, as the floor's share of ours.
     Told,
+    /// Only told, against the peer's.
+    ToldOfPeer,
 }
 
 impl Row {
@@ -102,6 +104,7 @@ impl Row {
             }
             Target::AtMost(most) => (over(self.peer), format!("≤ {most}"), self.ours.map(|o| o <= most)),
             Target::Told => (share(), "—".into(), None),
+            Target::ToldOfPeer => (over(self.peer), "—".into(), None),
         }
     }
 }
@@ -160,6 +163,13 @@ fn rows(records: &Records) -> Vec<Row> {
     );
     let peer_alone = (None, records.median("opus", PEER, "percent_per_call"), bound("opus_peer_percent_per_call"));
     row("  libopus at 48 kHz stereo, as rtpengine has it".into(), "%", peer_alone, Target::Told, None);
+    row(
+        format!("Opus ↔ PCMU, {opus} calls: delay of a tone, p50"),
+        "ms",
+        all("opus", "delay_p50_ms", None),
+        Target::ToldOfPeer,
+        own_opus_void,
+    );
     for (name, key) in [("Opus → PCMU", "opus_to_pcmu"), ("PCMU → Opus", "pcmu_to_opus")] {
         // Not the mean: now and then PESQ aligns a sentence wrongly and gives half a point less.
         let of = |subject: &str| records.median("voice", subject, key);

@@ -155,7 +155,7 @@ fn recoded(payloads: &[Vec<u8>], from: CodecId, to: CodecId) -> Result<Vec<i16>,
 fn heard_in_order(payloads: &[Vec<u8>], codec: CodecId) -> Result<Vec<i16>, CodecError> {
     let mut heard = Heard::default();
     for (payload, n) in payloads.iter().zip(0_u32..) {
-        heard.keep(n as u16, n.wrapping_mul(clock_step(codec)), 0, payload);
+        heard.keep(n as u16, n.wrapping_mul(clock_step(codec)), 0, payload, 0);
     }
     heard.sound(codec, 0)
 }

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::speech;
+
 /// Bytes of 20 ms of PCMU.
 const PCMU_BYTES: usize = 160;
 const MARK: [u8; 4] = *b"load";
@@ -20,6 +22,11 @@ impl Payloads {
             Payloads::Stamped => PCMU_BYTES as u32,
             Payloads::Encoded { clock_step, .. } => *clock_step,
         }
+    }
+
+    /// Whether the tone of a party begins with this packet of a stream.
+    pub fn is_onset(&self, count: u32) -> bool {
+        matches!(self, Payloads::Encoded { frames, first, .. } if speech::is_onset((first + count as usize) % frames.len()))
     }
 
     pub fn write(&self, stamp: Stamp, out: &mut Vec<u8>) {

@@ -48,6 +48,8 @@ pub struct Outcome {
     /// Of these, since the measurement began.
     pub sent_since: [u64; 2],
     pub tallies: [Tally; 2],
+    /// By side and call, when the packets were sent that a party's tone begins with.
+    pub onsets: [Vec<Vec<u64>>; 2],
     /// How much later than planned packets were sent, since the measurement began.
     pub lateness: Histogram,
 }
@@ -62,6 +64,18 @@ struct Stream {
     payloads: Payloads,
     due: Instant,
     count: u32,
+}
+
+impl Default for Outcome {
+    fn default() -> Self {
+        Outcome {
+            sent: [0; 2],
+            sent_since: [0; 2],
+            tallies: [Tally::new(0), Tally::new(1)],
+            onsets: [Vec::new(), Vec::new()],
+            lateness: Histogram::default(),
+        }
+    }
 }
 
 impl Pump {
@@ -152,12 +166,6 @@ struct Generator {
 
 impl Generator {
     fn new(ends: Ends, shared: Arc<Shared>) -> Self {
-        let outcome = Outcome {
-            sent: [0; 2],
-            sent_since: [0; 2],
-            tallies: [Tally::new(0), Tally::new(1)],
-            lateness: Histogram::default(),
-        };
         Generator {
             ends,
             shared,
@@ -165,7 +173,7 @@ impl Generator {
             next: 0,
             pairing: Pairing::default(),
             inbox: Inbox::new(),
-            outcome,
+            outcome: Outcome::default(),
             packet: Vec::with_capacity(1_500),
         }
     }
@@ -197,6 +205,7 @@ impl Generator {
             let unprotector = stream.from.key.as_ref().map(Unprotector::new);
             self.outcome.tallies[stream.side].expect(stream.from.port, unprotector);
             self.pairing.grow(stream.call as usize + 1);
+            self.outcome.onsets[stream.side].push(Vec::new());
             self.streams.push(stream);
         }
         drop(joining);
@@ -226,6 +235,9 @@ impl Generator {
                 Err(e) => return Err(e),
             }
             self.outcome.sent[stream.side] += 1;
+            if stream.payloads.is_onset(stream.count) {
+                self.outcome.onsets[stream.side][stream.call as usize].push(sent_ns);
+            }
             if sent_ns >= since_ns {
                 self.outcome.sent_since[stream.side] += 1;
                 self.outcome.lateness.record(late);

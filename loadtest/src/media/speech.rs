@@ -12,6 +12,9 @@ use super::tone::{self, Tones};
 const SECS: usize = 4;
 /// Where the voice pauses, in each two seconds of it: 360 ms of 400, so that the tone has clean edges.
 const PAUSE_MS: std::ops::Range<usize> = 1_620..1_980;
+/// Frames of 20 ms from one pause to the next, and the one of them that a tone begins with.
+const PERIOD_FRAMES: usize = 100;
+const ONSET_FRAME: usize = PAUSE_MS.start / 20;
 const TONE_AMPLITUDE: f64 = 6_000.0;
 
 /// A voice at the natural rate of a codec, for many parties.
@@ -34,6 +37,11 @@ impl Speech {
         let rate = self.codec.natural_rate;
         encode(self.codec, &with_tone(self.pcm.clone(), rate, tone), rate)
     }
+}
+
+/// Whether a tone begins with a frame of the speech.
+pub fn is_onset(frame: usize) -> bool {
+    frame % PERIOD_FRAMES == ONSET_FRAME
 }
 
 /// A voice with the tone of one party.
@@ -126,12 +134,17 @@ mod tests {
                 assert_eq!(payloads.len(), 200);
                 let mut heard = Heard::default();
                 for (payload, n) in payloads.iter().zip(0_u16..) {
-                    heard.keep(n, u32::from(n) * step, payload_type, payload);
+                    heard.keep(n, u32::from(n) * step, payload_type, payload, 0);
                 }
                 let pcm = heard.sound(codec, payload_type).expect("our own");
                 let ((sent, sent_samples), tones) = (tones_sent(tone), Tones::of(&pcm));
                 assert!(tones.is_one_party(pcm.len(), &sent, sent_samples), "{codec:?} {tone}: {tones:?}");
                 assert_eq!(tones.loudest().0, tone);
+                let begins: Vec<usize> = (0..200).filter(|frame| is_onset(*frame)).map(|frame| frame * 160).collect();
+                let onsets = tone::onsets(&pcm, tone);
+                assert_eq!(onsets.len(), begins.len(), "{codec:?} {tone}: {onsets:?} of {begins:?}");
+                // Opus is late by its look-ahead, 6.5 ms.
+                assert!(onsets.iter().zip(begins).all(|(at, begin)| (begin..begin + 80).contains(at)), "{onsets:?}");
             }
             let bytes: usize = speech.payloads(1).expect("frames").iter().map(Vec::len).sum();
             assert!((4_000..=32_000).contains(&bytes), "{bytes} bytes of {codec:?}");

@@ -95,7 +95,13 @@ impl Tally {
         }
         if !stamped {
             let [_, kind, s0, s1, t0, t1, t2, t3, ..] = *header;
-            stream.heard.keep(u16::from_be_bytes([s0, s1]), u32::from_be_bytes([t0, t1, t2, t3]), kind & 0x7f, payload);
+            stream.heard.keep(
+                u16::from_be_bytes([s0, s1]),
+                u32::from_be_bytes([t0, t1, t2, t3]),
+                kind & 0x7f,
+                payload,
+                arrival.at_ns,
+            );
             self.totals.received += 1;
             return Some(());
         }

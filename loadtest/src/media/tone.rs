@@ -19,6 +19,11 @@ const POWER_MIN: f64 = 230.0 * 230.0 / 2.0;
 /// Of the windows with a tone that were sent, at least this share must be heard: pauses are smeared at their edges.
 const HEARD_MIN: f64 = 0.6;
 
+/// A tone has begun at the first sample as loud as this after 10 ms that were softer; and it is alone in the 20 ms from there.
+const ONSET_LOUD: u16 = 1_500;
+const ONSET_QUIET: usize = 80;
+const ONSET_PURE: usize = 160;
+
 pub fn frequency_hz(tone: usize) -> f64 {
     400.0 + 25.0 * (tone % TONES) as f64
 }
@@ -34,6 +39,23 @@ pub fn lay_over(pcm: &mut [i16], part: Range<usize>, rate: SampleRate, tone: usi
     for (n, sample) in pcm[part].iter_mut().enumerate() {
         *sample = (amplitude * (step * n as f64).sin()) as i16;
     }
+}
+
+/// Where a tone begins: after quiet, at once, and alone for the next 20 ms.
+pub fn onsets(pcm: &[i16], tone: usize) -> Vec<usize> {
+    let mut found: Vec<usize> = Vec::new();
+    let loud = |s: &i16| s.unsigned_abs() >= ONSET_LOUD;
+    for at in ONSET_QUIET..pcm.len().saturating_sub(ONSET_PURE) {
+        let far = found.last().is_none_or(|last| at - last >= WINDOW);
+        let quiet = |part: &[i16]| part.iter().all(|s| s.unsigned_abs() < ONSET_LOUD);
+        if far && loud(&pcm[at]) && quiet(&pcm[at - ONSET_QUIET..at]) {
+            let window = &pcm[at..at + ONSET_PURE];
+            if goertzel(window, frequency_hz(tone)) >= PURITY * power(window) {
+                found.push(at);
+            }
+        }
+    }
+    found
 }
 
 /// Windows of one recording in which a tone stands alone, by tone.
@@ -71,7 +93,7 @@ impl Tones {
 }
 
 fn pure_tone(window: &[i16]) -> Option<usize> {
-    let power: f64 = window.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>() / window.len() as f64;
+    let power = power(window);
     if power < POWER_MIN {
         return None;
     }
@@ -79,6 +101,10 @@ fn pure_tone(window: &[i16]) -> Option<usize> {
         .map(|tone| (tone, goertzel(window, frequency_hz(tone)) / power))
         .max_by(|a, b| a.1.total_cmp(&b.1))?;
     (share >= PURITY).then_some(tone)
+}
+
+fn power(window: &[i16]) -> f64 {
+    window.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>() / window.len() as f64
 }
 
 /// Power of one frequency (Goertzel's recurrence): that of a sine of amplitude a is a²/2.
@@ -111,6 +137,19 @@ mod tests {
             let tones = Tones::of(&recording(&[(tone, 6_000.0)]));
             assert_eq!((tones.loudest(), tones.strangers()), ((tone, 19), 0));
         }
+    }
+
+    #[test]
+    fn a_tone_begins_where_it_does_and_another_one_is_not_taken_for_it() {
+        let mut pcm = vec![0; 1_000];
+        pcm.extend_from_slice(&recording(&[(7, 6_000.0)])[..2_000]);
+        pcm.extend([0; 1_000]);
+        pcm.extend_from_slice(&recording(&[(31, 6_000.0)])[..2_000]);
+        let [at] = onsets(&pcm, 7)[..] else { panic!("{:?}", onsets(&pcm, 7)) };
+        assert!((1_000..1_008).contains(&at), "{at}");
+        assert!(onsets(&pcm, 31).iter().all(|at| (4_000..4_008).contains(at)));
+        assert_eq!(onsets(&pcm, 31).len(), 1);
+        assert_eq!(onsets(&[], 7), [0; 0]);
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! Whether each party of calls whose payloads are made anew hears its peer and nobody else.
 
+use std::time::Duration;
+
 use tandem_codecs::{CodecError, CodecId, CodecSpec};
 
 use super::Kind;
+use super::histogram::Histogram;
 use super::pairing::Pairing;
 use super::payload::Payloads;
+use super::pump::Outcome;
 use super::speech::{self, Speech};
-use super::tally::Tally;
 use super::tone::{self, TONES, Tones};
 
 /// Frames of the speech that two neighbouring calls are apart: so that not all pause at once.
@@ -44,7 +47,7 @@ pub fn clock_step(codec: CodecId) -> u32 {
 }
 
 /// What was found of all parties.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Parties {
     /// Those who heard their peer and nobody else.
     pub right: usize,
@@ -54,12 +57,15 @@ pub struct Parties {
     pub missing: u64,
     /// Payload bytes on average, of what each side heard.
     pub mean_bytes: [f64; 2],
+    /// From a tone's first packet being sent until its first sample could be heard, of all tones.
+    pub delays: Histogram,
 }
 
 impl Parties {
     /// Listens to everything that both sides heard.
-    pub fn judge(kind: Kind, tallies: &[Tally; 2]) -> Self {
+    pub fn judge(kind: Kind, outcome: &Outcome) -> Self {
         let mut parties = Parties::default();
+        let tallies = &outcome.tallies;
         let calls = tallies[0].heard().count();
         let mut pairing = Pairing::default();
         pairing.grow(calls);
@@ -70,11 +76,19 @@ impl Parties {
                 parties.missing += heard.missing();
                 parties.mean_bytes[side] += heard.mean_bytes() / calls.max(1) as f64;
                 let verdict = match heard.sound(codec, payload_type) {
-                    Ok(pcm) => listen(side, call, calls, &pcm, &mut pairing),
+                    Ok(pcm) => listen(side, call, calls, &pcm, &mut pairing).map(|tone| (pcm, tone)),
                     Err(error) => Err(error.to_string()),
                 };
                 match verdict {
-                    Ok(()) => parties.right += 1,
+                    Ok((pcm, tone)) => {
+                        parties.right += 1;
+                        // With more calls than tones it is not known whose it is.
+                        if calls <= TONES / 2 {
+                            let sent = &outcome.onsets[tone % 2][tone / 2];
+                            let heard = tone::onsets(&pcm, tone).into_iter().filter_map(|at| heard.time_of(codec, at));
+                            record_delays(&mut parties.delays, sent, heard);
+                        }
+                    }
                     Err(why) => {
                         let name = ["caller", "callee"][side];
                         parties.wrong.push(format!("{name} {call} ({} packets): {why}", heard.len()));
@@ -86,7 +100,17 @@ impl Parties {
     }
 }
 
-fn listen(side: usize, call: usize, calls: usize, pcm: &[i16], pairing: &mut Pairing) -> Result<(), String> {
+/// Each tone heard belongs to the last one sent before: they are two seconds apart.
+fn record_delays(delays: &mut Histogram, sent: &[u64], heard: impl Iterator<Item = u64>) {
+    for at_ns in heard {
+        if let Some(sent_ns) = sent.iter().rev().find(|sent_ns| **sent_ns <= at_ns) {
+            delays.record(Duration::from_nanos(at_ns - sent_ns));
+        }
+    }
+}
+
+/// The tone of the peer.
+fn listen(side: usize, call: usize, calls: usize, pcm: &[i16], pairing: &mut Pairing) -> Result<usize, String> {
     let tones = Tones::of(pcm);
     let (tone, windows) = tones.loudest();
     let (sent, sent_samples) = speech::tones_sent(tone);
@@ -101,14 +125,18 @@ fn listen(side: usize, call: usize, calls: usize, pcm: &[i16], pairing: &mut Pai
     if their_side == side || !is_peer {
         return Err(format!("hears {} {them}, who is not its peer", ["caller", "callee"][their_side]));
     }
-    Ok(())
+    Ok(tone)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::pairing::Pairing;
-    use super::super::tally::Arrival;
+    use super::super::tally::{Arrival, Tally};
     use super::*;
+
+    const FRAME_NS: u64 = 20_000_000;
+    /// What the server of this test takes.
+    const DELAY_NS: u64 = 30_000_000;
 
     /// Two calls; `wiring` says for each party, callers first, whom it hears.
     fn judged(wiring: [(usize, usize); 4]) -> Parties {
@@ -124,7 +152,7 @@ mod tests {
             let pcm = {
                 let mut heard = super::super::Heard::default();
                 for (payload, n) in frames.iter().zip(0_u16..) {
-                    heard.keep(n, u32::from(n) * clock_step(codec), 0, payload);
+                    heard.keep(n, u32::from(n) * clock_step(codec), 0, payload, 0);
                 }
                 heard.sound(codec, 0).expect("our own")
             };
@@ -135,20 +163,26 @@ mod tests {
                 packet.extend_from_slice(&(n * clock_step(ear.id)).to_be_bytes());
                 packet.extend_from_slice(&[0; 4]);
                 packet.extend_from_slice(payload);
-                let arrival = Arrival { bytes: &mut packet, port, at_ns: 0 };
+                let arrival = Arrival { bytes: &mut packet, port, at_ns: u64::from(n) * FRAME_NS + DELAY_NS };
                 tally.arrived(arrival, false, &mut Pairing::default());
             }
         }
-        Parties::judge(Kind::Transcode, &tallies)
+        // Here all are sent from the first frame on.
+        let begins = (0..200).filter(|n| speech::is_onset(*n)).map(|n| n as u64 * FRAME_NS).collect::<Vec<u64>>();
+        let onsets = [vec![begins.clone(); 2], vec![begins; 2]];
+        Parties::judge(Kind::Transcode, &Outcome { onsets, tallies, ..Outcome::default() })
     }
 
     #[test]
     fn peers_are_told_from_crossed_lines() {
         let good = judged([(1, 0), (1, 1), (0, 0), (0, 1)]);
         assert_eq!((good.right, good.missing, &good.wrong[..]), (4, 0, &[][..]));
+        // Opus twice looks ahead by 6.5 ms each, and a tone takes a moment to be loud.
+        let delays = good.delays.percentiles().expect("tones");
+        assert!(delays.p50_ms >= 30.0 && delays.max_ms < 47.0, "{delays:?}");
         let crossed = judged([(1, 0), (1, 1), (0, 1), (0, 0)]);
-        assert_eq!((crossed.right, crossed.wrong.len()), (2, 2), "{crossed:?}");
+        assert_eq!((crossed.right, crossed.wrong.len()), (2, 2), "{:?}", crossed.wrong);
         let echo = judged([(0, 0), (1, 1), (0, 0), (0, 1)]);
-        assert_eq!((echo.right, echo.wrong.len()), (3, 1), "{echo:?}");
+        assert_eq!((echo.right, echo.wrong.len()), (3, 1), "{:?}", echo.wrong);
     }
 }

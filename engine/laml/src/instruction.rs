@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use tandem_model::Country;
+
 /// HTTP method of a webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Method {
@@ -100,6 +102,8 @@ pub struct Dial {
     pub timeout: Duration,
     pub time_limit: Duration,
     pub hangup_on_star: bool,
+    /// Whose ringback the caller hears while nobody has answered.
+    pub ring_tone: Option<Country>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -3,6 +3,7 @@
 //! Start at [`Timestamp`] and [`limits`].
 
 mod address;
+mod country;
 mod drop_reason;
 mod entropy;
 mod id;
@@ -12,6 +13,7 @@ mod time;
 mod units;
 
 pub use address::{Endpoint, Transport};
+pub use country::Country;
 pub use drop_reason::DropReason;
 pub use entropy::{Entropy, SeedEntropy, hex_token};
 pub use id::{CallSid, LegId, Sid};

@@ -292,3 +292,19 @@ fn an_application_that_fails_gives_way_to_its_fallback() {
     let fallback = app.wait("/fallback", |_| true);
     assert!(fallback.param("ErrorCode").starts_with("112"), "{fallback:?}");
 }
+
+#[test]
+fn digits_that_come_in_info_reach_a_gather_and_malformed_ones_are_refused() {
+    let tandem = Tandem::start();
+    let app = AppServer::start(|request| match request.path() {
+        "/answer" => Reply::laml("<Gather numDigits=\"2\" timeout=\"20\" action=\"/digits\"/><Hangup/>"),
+        "/digits" => Reply::laml("<Hangup/>"),
+        _ => Reply::status(404),
+    });
+    tandem.domain_app("info", &app, "/answer", json!({}));
+    let (target, server) = (tandem.app_uri("info"), tandem.sip.to_string());
+    let caller = Sipp::start("caller_sends_info", own_ip(), None, &["-key", "target", &target, &server]);
+    let digits = app.wait("/digits", |_| true);
+    assert_eq!(digits.param("Digits"), "57");
+    caller.succeeded();
+}

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use tandem_codecs::CodecId;
 use tandem_laml::instruction::{Dial, DialOutcome, DialSip, DialStatus, Input, Target, TargetAddress};
-use tandem_media::control::{Command, PlayId};
-use tandem_model::{LegId, Timestamp};
+use tandem_media::control::{Command, PlayId, Repeat};
+use tandem_media::tone::ringback;
+use tandem_model::{Country, LegId, Timestamp};
 use tandem_sip::message::{Uri, reason_phrase};
 
 use super::contract::{CallEffect, Party, RegisteredContact};
@@ -29,6 +30,8 @@ pub(super) struct Dialling {
     phase: Phase,
     worst: Option<Failure>,
     early: Option<LegId>,
+    /// The ringback that plays to the caller.
+    ringback: Option<PlayId>,
     last: Option<LegId>,
     /// Set when the dialling was ended by us rather than by the far side.
     cancelled: Option<DialStatus>,
@@ -128,6 +131,7 @@ impl Call {
             timeout: CONNECT_RING,
             time_limit: CONNECT_TIME_LIMIT,
             hangup_on_star: false,
+            ring_tone: None,
         };
         let caller = match caller {
             Party::Endpoint(e) => Caller::Endpoint(e.clone()),
@@ -167,6 +171,7 @@ impl Call {
             phase: Phase::Ringing { until },
             worst: None,
             early: None,
+            ringback: None,
             last: None,
             cancelled: None,
         });
@@ -271,13 +276,43 @@ impl Call {
             // The first to speak is heard; the others only ring.
             Some(codec) if d.early.is_none() => {
                 d.early = Some(id);
+                // The bridge ends it.
+                d.ringback = None;
                 if pending {
                     self.command(a, LegCommand::EarlyMedia { prefer: Some(codec) });
                 }
                 self.emit(CallEffect::Media(Command::Bridge { a, b: id }));
             }
-            _ if pending => self.command(a, LegCommand::Ring),
-            _ => {}
+            Some(_) => {}
+            None => self.ring_back(pending),
+        }
+    }
+
+    /// Lets the caller hear that it rings: one that is answered by a tone of ours, one that is not by its own telephone, or
+    /// by early media when the document asks for a country's tone.
+    fn ring_back(&mut self, pending: bool) {
+        let (a, Some(d)) = (self.primary, &mut self.dial) else { return };
+        if d.ringback.is_some() || d.early.is_some() {
+            return;
+        }
+        let country = match (pending, d.dial.ring_tone) {
+            (true, None) => return self.command(a, LegCommand::Ring),
+            (_, Some(country)) => country,
+            (false, None) => Country::Us,
+        };
+        self.plays += 1;
+        let play = PlayId(self.plays);
+        d.ringback = Some(play);
+        if pending {
+            self.command(a, LegCommand::EarlyMedia { prefer: None });
+        }
+        let clip = ringback(country);
+        self.emit(CallEffect::Media(Command::Play { leg: a, play, clip, repeat: Repeat::Forever }));
+    }
+
+    fn stop_ringback(&mut self, ringback: Option<PlayId>) {
+        if let Some(play) = ringback {
+            self.emit(CallEffect::Media(Command::StopPlay { leg: self.primary, play }));
         }
     }
 
@@ -403,7 +438,8 @@ impl Call {
     /// The caller is gone: nothing more is said of the run.
     pub(super) fn abandon_dial(&mut self) {
         self.hang_up_dialled();
-        self.dial = None;
+        let ringback = self.dial.take().and_then(|d| d.ringback);
+        self.stop_ringback(ringback);
     }
 
     fn hang_up_dialled(&mut self) {
@@ -422,6 +458,8 @@ impl Call {
         };
         if bridged.is_some() {
             self.emit(CallEffect::Media(Command::Unbridge { leg: self.primary }));
+        } else {
+            self.stop_ringback(d.ringback);
         }
         let status = match (&d.cancelled, d.connected()) {
             (_, Some(_)) => DialStatus::Completed,

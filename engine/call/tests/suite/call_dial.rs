@@ -264,3 +264,41 @@ fn a_leg_that_crashes_is_over_for_its_call() {
     let said = w.input(CallInput::LegCrashed { leg: w.call.primary() });
     assert_eq!(said, "notify 0 failed 500; finished");
 }
+
+#[test]
+fn an_answered_caller_hears_the_callees_telephone_ring_until_somebody_speaks() {
+    for (attributes, end) in [("", "2 200 sdp"), ("ringTone=\"fr\"", "2 183 sdp")] {
+        let mut w = World::app_playing(&dial(attributes, &sip("a")));
+        w.take();
+        w.run(&[("1 ACK", ""), ("2 180", "play L1 1"), ("2 180", "")]);
+        let bridged = w.step(end);
+        assert!(bridged.ends_with("bridge L1 L2"), "the bridge ends what plays: {bridged}");
+    }
+}
+
+#[test]
+fn a_ringback_stops_when_nobody_answers() {
+    let mut w = World::app_playing(&dial("", &sip("a")));
+    w.take();
+    w.run(&[
+        ("1 ACK", ""),
+        ("2 180", "play L1 1"),
+        ("2 486", "stop-play L1 1; fetch https://app.test/after DialCallStatus=busy DialSipResponseCode=486"),
+    ]);
+    let mut w = World::app_playing(&dial("", &format!("{}{}", sip("a"), sip("b"))));
+    w.take();
+    w.run(&[("1 ACK", ""), ("2 180", "play L1 1"), ("3 180", ""), ("2 486", "")]);
+    let update = CallUpdate::Document(ApiDocument::Inline("<Response><Pause length=\"10\"/></Response>".into()));
+    let taken_over = w.input(CallInput::Update(update));
+    assert!(taken_over.contains("L3 CANCEL") && taken_over.contains("stop-play L1 1"), "{taken_over}");
+}
+
+#[test]
+fn a_caller_who_is_not_answered_hears_a_countrys_tone_only_when_the_document_asks() {
+    let mut w = World::app_playing(&dial("answerOnBridge=\"true\"", &sip("a")));
+    w.take();
+    w.run(&[("2 180", "")]);
+    let mut w = World::app_playing(&dial("answerOnBridge=\"true\" ringTone=\"uk\"", &sip("a")));
+    w.take();
+    w.run(&[("2 180", "play L1 1; L1 183 sendrecv"), ("2 200 sdp", "L2 ACK 1; L1 200 sendrecv; bridge L1 L2")]);
+}

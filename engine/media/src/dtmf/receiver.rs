@@ -74,6 +74,11 @@ impl EventReceiver {
         }
     }
 
+    /// Whether a press has not come up.
+    pub fn is_down(&self) -> bool {
+        self.recent[0].as_ref().is_some_and(|event| !event.reported)
+    }
+
     /// Reports the end of a press of which nothing came for a quarter of a second.
     pub fn expire(&mut self, now: Timestamp, each: impl FnMut(Key)) {
         if let Some(event) = &mut self.recent[0]

@@ -100,9 +100,11 @@ impl Keys {
 
     /// Keys that are known to be up because nothing more comes.
     pub fn expire(&mut self, now: Timestamp, mut each: impl FnMut(Key)) {
-        let mut events = std::mem::take(&mut self.events);
-        events.expire(now, |key| self.take(now, Source::Event, key).into_iter().for_each(&mut each));
-        self.events = events;
+        if self.events.is_down() {
+            let mut events = std::mem::take(&mut self.events);
+            events.expire(now, |key| self.take(now, Source::Event, key).into_iter().for_each(&mut each));
+            self.events = events;
+        }
         if let Some(mut ear) = self.ear.take() {
             ear.expire(now, |key| self.take(now, Source::Tone, key).into_iter().for_each(&mut each));
             self.ear = Some(ear);

@@ -44,6 +44,17 @@ fn attributes_of_dial() {
 }
 
 #[test]
+fn a_ring_tone_is_a_countrys() {
+    check_dial(r#"<Dial ringTone="us-old">1</Dial>"#, &[], "30+14400s ring=us-old | 1");
+    check_dial(r#"<Dial ringTone=" FR ">1</Dial>"#, &[], "30+14400s ring=fr | 1");
+    check_dial(r#"<Dial ringTone="atlantis">1</Dial>"#, &[20422], "30+14400s | 1");
+    let listed = crate::verbs::dial::SPEC.attributes.iter().find(|a| a.name == "ringTone").expect("an attribute");
+    for country in tandem_model::Country::ALL {
+        assert!(listed.values.split([' ', ';']).any(|code| code == country.code()), "{country:?}");
+    }
+}
+
+#[test]
 fn every_attribute_that_does_nothing_yet_is_warned_about_once() {
     use crate::attributes::Support;
     for attribute in crate::verbs::dial::SPEC.attributes.iter().filter(|a| a.support == Support::NotYet) {

@@ -186,6 +186,7 @@ fn write_dial(dial: &Dial) -> String {
             out.push_str(&format!(" {name}={value:?}"));
         }
     }
+    out.extend(dial.ring_tone.iter().map(|country| format!(" ring={}", country.code())));
     for target in &dial.targets {
         match &target.to {
             TargetAddress::Number(number) => out.push_str(&format!(" | {number}")),

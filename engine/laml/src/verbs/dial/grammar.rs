@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use tandem_model::limits;
+use tandem_model::{Country, limits};
 
 use super::{DialVerb, State};
 use crate::attributes::{Attribute, Attributes};
@@ -34,7 +34,11 @@ pub(crate) static SPEC: Spec = Spec {
         Attribute::not_yet("recordingStorageUrl"),
         Attribute::not_yet("recordingStorageUrlMethod"),
         Attribute::not_yet("recordingConfigurationId"),
-        Attribute::not_yet("ringTone"),
+        Attribute::new(
+            "ringTone",
+            "",
+            "at au bg br be ch cl cn cz de dk ee es fi fr gr hu il in it lt jp mx my nl no nz ph pl pt ru se sg th uk us us-old tw ve za; left out: us where the caller is answered, else its own telephone's",
+        ),
         Attribute::not_yet_but("trim", "do-not-trim"),
         Attribute::not_yet_but("sequential", "false"),
         Attribute::not_yet("referUrl"),
@@ -63,6 +67,7 @@ fn parse(node: &Node, around: &Surroundings<'_>, fx: &mut Effects) -> Option<Dia
         timeout: Duration::from_secs(attributes.number("timeout", 5..=600, fx).into()),
         time_limit: Duration::from_secs(attributes.number("timeLimit", 1..=86_400, fx).into()),
         hangup_on_star,
+        ring_tone: ring_tone(&attributes, fx),
         targets: targets(node, around, fx),
     };
     let dial = (!dial.targets.is_empty()).then(|| Box::new(dial));
@@ -79,6 +84,15 @@ fn caller_id(attributes: &Attributes<'_>, fx: &mut Effects) -> Option<String> {
         return None;
     }
     Some(value.to_owned())
+}
+
+fn ring_tone(attributes: &Attributes<'_>, fx: &mut Effects) -> Option<Country> {
+    let value = attributes.given("ringTone").map(str::trim).filter(|v| !v.is_empty())?;
+    let country = Country::from_code(value);
+    if country.is_none() {
+        attributes.warn_value("ringTone", "none of the countries whose tones are known, it is passed over", fx);
+    }
+    country
 }
 
 fn caller_name(attributes: &Attributes<'_>, fx: &mut Effects) -> Option<String> {

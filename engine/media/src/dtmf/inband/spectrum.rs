@@ -23,6 +23,8 @@ const SHARE_MIN_ROUGH: f32 = 0.74;
 /// What the window hides: this much of (1 − cos θ), where the phase moves by θ too much in one step. (In bins, θ is π times
 /// what the tone is off, and the window's gain is sinc(δ)/(1 − δ²).)
 const HIDDEN: f32 = 0.271;
+/// What of all energy the high tone alone has at the least, being as soft as it may.
+const HIGH_SHARE_MIN: f32 = SHARE_MIN_ROUGH / (1.0 + LOW_OVER_HIGH) * 0.99;
 /// Both tones keep their level from block to block, by this factor of power.
 const STEADY: f32 = 2.0;
 /// Q.24: ±1.5 % must be taken, ±3.5 % must not.
@@ -71,32 +73,47 @@ impl Line {
 pub(super) fn analyse(block: &[f32; BLOCK]) -> Option<Hit> {
     let tables = &*TABLES;
     let mut windowed = [0.0; BLOCK];
-    let mut energy = 0.0;
     for ((out, x), w) in windowed.iter_mut().zip(block).zip(&tables.window) {
         *out = x * w;
     }
+    let mut squares = [0.0_f32; 8];
     for chunk in windowed.chunks_exact(8) {
-        energy += chunk.iter().map(|x| x * x).sum::<f32>();
+        squares.iter_mut().zip(chunk).for_each(|(sum, x)| *sum += x * x);
     }
+    let energy = squares.iter().sum::<f32>();
     if energy < tables.energy_min {
         return None;
     }
-    // Cosine and sine of all eight side by side: one pass that the compiler makes vectors of.
-    let mut sums = [0.0; 16];
-    for (x, waves) in windowed.iter().zip(&tables.waves) {
-        for (sum, wave) in sums.iter_mut().zip(waves) {
-            *sum += x * wave;
-        }
+    // The high tone first: voices have little there, so that most blocks of them end here.
+    let (column, high_line) = loudest(&windowed, &tables.high);
+    let high = high_line.square();
+    if high < tables.square_min || high * tables.share_of_square < HIGH_SHARE_MIN * energy {
+        return None;
     }
-    let line = |n: usize| Line { re: sums[n], im: sums[n + 8] };
-    let loudest = |from: usize| (from..from + 4).max_by(|a, b| line(*a).square().total_cmp(&line(*b).square()));
-    let (row, column) = (loudest(0)?, loudest(4)?);
-    let (low, high) = (line(row).square(), line(column).square());
+    let (row, low_line) = loudest(&windowed, &tables.low);
+    let low = low_line.square();
     let loud_enough = low.min(high) >= tables.square_min;
     let twist = high <= low * HIGH_OVER_LOW && low <= high * LOW_OVER_HIGH;
     let alone = (low + high) * tables.share_of_square >= SHARE_MIN_ROUGH * energy;
-    let (low, high, column) = (line(row), line(column), column - 4);
-    (loud_enough && twist && alone).then_some(Hit { row, column, low, high, energy, moved: None })
+    (loud_enough && twist && alone).then_some(Hit { row, column, low: low_line, high: high_line, energy, moved: None })
+}
+
+/// The loudest of four tones. Their cosines and sines are summed side by side, four samples at a time, which the compiler
+/// makes vectors of.
+fn loudest(windowed: &[f32; BLOCK], waves: &[[f32; 8]; BLOCK]) -> (usize, Line) {
+    let mut sums = [[0.0_f32; 8]; 4];
+    for (x, waves) in windowed.chunks_exact(4).zip(waves.chunks_exact(4)) {
+        for ((sums, x), waves) in sums.iter_mut().zip(x).zip(waves) {
+            for (sum, wave) in sums.iter_mut().zip(waves) {
+                *sum += x * wave;
+            }
+        }
+    }
+    let total = |k: usize| sums[0][k] + sums[1][k] + (sums[2][k] + sums[3][k]);
+    let lines: [Line; 4] = std::array::from_fn(|n| Line { re: total(n), im: total(n + 4) });
+    let louder = |best: usize, n: usize| if lines[n].square() > lines[best].square() { n } else { best };
+    let best = (1..4).fold(0, louder);
+    (best, lines[best])
 }
 
 impl Hit {
@@ -133,10 +150,20 @@ fn keeps_pace(before: Line, now: Line) -> bool {
     now.against(before).re >= TABLES.glide_cos * before.length() * now.length()
 }
 
+fn waves(tones: [f64; 4]) -> [[f32; 8]; BLOCK] {
+    std::array::from_fn(|n| {
+        std::array::from_fn(|k| {
+            let angle = TAU * tones[k % 4] * n as f64 / RATE_HZ;
+            (if k < 4 { angle.cos() } else { -angle.sin() }) as f32
+        })
+    })
+}
+
 struct Tables {
     window: [f32; BLOCK],
-    /// For each sample: the cosines of the eight tones, then their sines.
-    waves: [[f32; 16]; BLOCK],
+    /// For each sample: the cosines of the four tones of a group, then their sines.
+    low: [[f32; 8]; BLOCK],
+    high: [[f32; 8]; BLOCK],
     turns: [Turn; 8],
     glide_cos: f32,
     /// Below this windowed energy no two tones are loud enough.
@@ -160,12 +187,8 @@ static TABLES: LazyLock<Tables> = LazyLock::new(|| {
     let power_min = 32_767.0_f64.powi(2) / 2.0 * 10.0_f64.powf((LEVEL_MIN_DBM0 - FULL_SCALE_DBM0) / 10.0);
     Tables {
         window: window.map(|w| w as f32),
-        waves: std::array::from_fn(|n| {
-            std::array::from_fn(|k| {
-                let angle = TAU * tones[k % 8] * n as f64 / RATE_HZ;
-                (if k < 8 { angle.cos() } else { -angle.sin() }) as f32
-            })
-        }),
+        low: waves(LOW_HZ),
+        high: waves(HIGH_HZ),
         turns: tones.map(|hz| {
             let nominal = TAU * hz * HOP as f64 / RATE_HZ;
             let more = TAU * hz * TOLERANCE * HOP as f64 / RATE_HZ;

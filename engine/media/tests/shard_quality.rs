@@ -279,3 +279,18 @@ fn the_quality_through_the_call_is_a_series_that_shows_when_it_was_bad() {
     assert!(out.mos_in.is_none() && (2.5..4.2).contains(&out.mos_out.unwrap()), "{out:?}");
     assert!((out.loss_out.unwrap() - 25.0 / 256.0).abs() < 0.001);
 }
+
+/// RFC 5761 section 4: only where both share a port is such a packet RTCP.
+#[test]
+fn a_marked_packet_of_a_payload_type_that_looks_like_rtcp_is_heard_on_a_port_of_its_own() {
+    for shared in [false, true] {
+        let mut w = World::new();
+        let odd = LegSpec { rtcp_mux: shared, payload_type_receive: 72, ..spec(CodecId::Pcmu, addr(1)) };
+        let a = w.open(1, odd);
+        let mut phone = Phone::new(CodecId::Pcmu, addr(1), 440.0);
+        let packet = phone.packet(true, 72, &[0xFF; 160]);
+        w.packet(a, addr(1), &packet);
+        assert_eq!(w.shard.drops().of(DropReason::MalformedRtcp), u64::from(shared));
+        assert_eq!(stats(&mut w, a).packets_received, u64::from(!shared));
+    }
+}

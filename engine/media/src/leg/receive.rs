@@ -110,6 +110,7 @@ impl Leg {
         self.fail_point();
         let heard = match classify(packet) {
             PacketKind::Rtp => self.receive_rtp(turn, src, packet).map(Some),
+            PacketKind::Rtcp if self.is_marked_rtp(packet) => self.receive_rtp(turn, src, packet).map(Some),
             PacketKind::Rtcp => self.receive_rtcp(turn, src, packet).map(|()| None),
             PacketKind::Other => Err(DropReason::NotRtp),
         };
@@ -117,6 +118,13 @@ impl Leg {
             self.drop_packet(turn, reason);
             None
         })
+    }
+
+    /// An RTP packet with its marker set whose payload type, one of 64..=95, makes it look like RTCP. Where RTCP has a port of
+    /// its own such a type may be agreed; with rtcp-mux it is not (RFC 5761 section 4).
+    fn is_marked_rtp(&self, packet: &[u8]) -> bool {
+        let payload_type = packet.get(1).map(|second| second & 0x7f);
+        self.spec.as_deref().is_some_and(|spec| !spec.rtcp_mux && payload_type == Some(spec.payload_type_receive))
     }
 
     /// The receive spine for a packet on the RTCP port.

@@ -3,9 +3,9 @@ use std::time::Duration;
 use tandem_codecs::{CodecId, CodecSpec, Decoder};
 use tandem_model::{RtpTime, SampleRate, SeqNo, Timestamp};
 
-use super::turn::FRAME_SAMPLES_MAX;
 use crate::control::LegSpec;
 use crate::dtmf::{EventPacket, EventReceiver, InBandDetector, Key};
+use crate::playout::FRAME_SAMPLES_MAX;
 
 /// One press told in two ways is told within this time: some phones send events and INFO, some leave the tone in beside the
 /// event, and INFO often comes when the key is let go.

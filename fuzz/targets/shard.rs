@@ -10,6 +10,7 @@ use std::time::Duration;
 use libfuzzer_sys::fuzz_target;
 use tandem_codecs::CodecId;
 use tandem_media::control::{Command, DtmfFormat, LegSpec, SrtpPair};
+use tandem_media::jitter::JitterConfig;
 use tandem_media::shard::{Batch, Component, Shard, ShardConfig};
 use tandem_media::srtp::{Protector, TAIL_ROOM};
 use tandem_model::{LegId, SeedEntropy, SrtpKey, SrtpSuite, Timestamp, WallTime};
@@ -21,7 +22,11 @@ fn key(n: u8) -> SrtpKey {
 
 fuzz_target!(|input: &[u8]| {
     let mut now = Timestamp::from_secs(100);
-    let mut shard = Shard::new(ShardConfig { legs_max: 8, wall_at_zero: WallTime(1_700_000_000_000) });
+    let mut shard = Shard::new(ShardConfig {
+        legs_max: 8,
+        wall_at_zero: WallTime(1_700_000_000_000),
+        jitter: JitterConfig::default(),
+    });
     let mut batch = Batch::with_capacity(64);
     let mut entropy = SeedEntropy::new(1);
     let mut protector = Protector::new(&key(2));

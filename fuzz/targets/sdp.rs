@@ -4,9 +4,11 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use libfuzzer_sys::fuzz_target;
+use tandem_codecs::{CODECS, Tuning};
 use tandem_model::{SeedEntropy, SrtpSuite};
 use tandem_sdp::{
-    Capabilities, CodecOffer, Encryption, LocalMedia, Preference, RtcpXr, accept_answer, answer, offer, parse,
+    Capabilities, CodecOffer, ComfortNoise, Encryption, LocalMedia, Preference, RtcpXr, accept_answer, answer, offer,
+    parse,
 };
 
 fuzz_target!(|text: &[u8]| {
@@ -33,16 +35,20 @@ fuzz_target!(|text: &[u8]| {
 });
 
 fn capabilities(encryption: Encryption) -> Capabilities {
-    let codec = |name: &str, clock_hz, channels, payload_type| CodecOffer {
-        name: name.to_owned(),
-        clock_hz,
-        channels,
-        payload_type,
-        fmtp: String::new(),
-    };
+    let codecs = CODECS.iter().map(|spec| CodecOffer {
+        name: spec.name.to_owned(),
+        clock_hz: spec.clock_hz,
+        channels: spec.channels,
+        any_channels: spec.any_channels,
+        ptimes_ms: spec.ptimes_ms,
+        comfort_noise: spec.comfort_noise,
+        payload_type: spec.default_payload_type,
+        fmtp: (spec.fmtp)(&Tuning::default()),
+    });
     Capabilities {
-        codecs: vec![codec("opus", 48_000, 2, 96), codec("PCMU", 8_000, 1, 0), codec("PCMA", 8_000, 1, 8)],
+        codecs: codecs.collect(),
         dtmf: true,
+        comfort_noise: ComfortNoise::Offer,
         ptime_ms: 20,
         encryption,
         suites: SrtpSuite::ALL.to_vec(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use tandem_codecs::CodecId;
-use tandem_media::control::{Command, DtmfFormat, LegSpec, SrtpPair};
+use tandem_media::control::{Command, DtmfFormat, LegSpec, PayloadTypes, SrtpPair};
 use tandem_media::jitter::JitterConfig;
 use tandem_media::shard::{Batch, Component, Shard, ShardConfig};
 use tandem_media::srtp::{Protector, TAIL_ROOM};
@@ -31,11 +31,13 @@ fuzz_target!(|input: &[u8]| {
     let mut entropy = SeedEntropy::new(1);
     let mut protector = Protector::new(&key(2));
     let addr = |n: u64| SocketAddr::from(([192, 0, 2, n as u8], 4_000));
-    for (n, codec) in [(1, CodecId::Pcmu), (2, CodecId::Opus), (3, CodecId::Pcma), (4, CodecId::Pcmu)] {
+    for (n, codec) in [(1, CodecId::Pcmu), (2, CodecId::Opus), (3, CodecId::Pcma), (4, CodecId::G722)] {
         let leg = LegId(n);
         shard.open(now, leg, 10_000 + 2 * n as u16, &mut entropy).expect("room");
         let spec = LegSpec {
             dtmf: Some(DtmfFormat { payload_type_send: 101, payload_type_receive: 101, clock_hz: 8_000 }),
+            comfort_noise: (n == 1).then_some(PayloadTypes { send: 13, receive: 13 }),
+            suppress_silence: n == 1,
             rtcp_reduced_size: n > 2,
             xr_voip_metrics: true,
             xr_receiver_rtt: true,

@@ -68,6 +68,9 @@ pub struct Load {
     /// Microseconds between the turns of the generator, which sends what is due in each.
     #[arg(long, default_value_t = media::TURN.as_micros() as u64, value_parser = clap::value_parser!(u64).range(10..=20_000))]
     turn_us: u64,
+    /// Have a thread wait for what comes, so that waking it is charged to the server, as phones on the same machine would.
+    #[arg(long)]
+    wake: bool,
     /// First of the four ports of the two sides, even. Free ones from 30000 up when not given.
     #[arg(long)]
     ends: Option<u16>,

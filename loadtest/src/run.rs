@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::Load;
 use crate::cpu::{self, CpuTime, Spent};
-use crate::media::{Ends, Histogram, Kind, Outcome, Parties, PayloadMaker, Percentiles, Pump};
+use crate::media::{Ends, Histogram, Kind, Outcome, Parties, PayloadMaker, Percentiles, Pump, Waker};
 use crate::peer::Peer;
 
 const WARM_UP: Duration = Duration::from_secs(3);
@@ -25,6 +25,7 @@ pub fn run(load: &Load, kind: Kind) -> Result<bool, Failure> {
     let ends = Ends::open(server, kind, load.ends)?;
     let mut peer = Peer::connect(&load.peer, kind, ends.descriptions()?)?;
     let maker = PayloadMaker::new(kind);
+    let waker = load.wake.then(|| Waker::start(&ends)).transpose()?;
     let mut pump = Pump::start(ends, Duration::from_micros(load.turn_us))?;
 
     let join = |peer: &mut Peer, pump: &mut Pump, calls: std::ops::Range<usize>| -> Result<(), Failure> {
@@ -53,6 +54,9 @@ pub fn run(load: &Load, kind: Kind) -> Result<bool, Failure> {
     let (packets, secs) = (pump.sent() - sent_before, began.elapsed().as_secs_f64());
     let memory = cpu::memory_kib(load.pid);
     let outcome = pump.finish()?;
+    if let Some(waker) = waker {
+        println!("woken            {} times by what came", waker.finish());
+    }
     let ended = peer.end(load.rate);
 
     let measured = Measured {

@@ -18,6 +18,7 @@ mod speech;
 mod tally;
 mod tone;
 mod verdict;
+mod waker;
 
 pub use ends::Ends;
 pub use heard::{Heard, RATE};
@@ -29,6 +30,7 @@ pub use speech::encode;
 #[cfg(test)]
 pub use speech::spoken_with_tone;
 pub use verdict::{Parties, PayloadMaker, clock_step};
+pub use waker::Waker;
 
 /// What the two ends speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -244,6 +244,20 @@ fn without_the_new_key_the_old_one_is_given_up_after_ten_seconds() {
     assert_eq!(open(&mut inn, &sealed), Err(SrtpError::AuthFailed));
 }
 
+/// Found by fuzzing: such a packet was refused during a change of keys, and only then.
+#[test]
+fn a_packet_of_any_length_opens_under_the_new_key_during_a_change() {
+    for suite in SrtpSuite::ALL {
+        let (mut out, mut inn) = (Protector::new(&key(suite, 2)), Unprotector::new(&key(suite, 1)));
+        inn.rekey(Timestamp::ZERO, &key(suite, 2), &[]);
+        for (n, len) in [1_400, 1_490, 1_500, 1_600, 9_000].into_iter().enumerate() {
+            let packet = [rtp(1, n as u16), vec![7; len]].concat();
+            let sealed = seal(&mut out, &packet).unwrap();
+            assert_eq!(open(&mut inn, &sealed), Ok(packet), "{suite:?} {len}");
+        }
+    }
+}
+
 /// A forger during a change of keys costs us a second look 500 times, and moves nothing; then the old key is given up.
 #[test]
 fn a_forger_cannot_have_two_looks_for_long() {

@@ -129,7 +129,7 @@ impl BurstGap {
     /// The metrics so far; `packet_ms` is what a packet lasts.
     pub fn metrics(&self, packet_ms: u32) -> BurstMetrics {
         let counts = self.counts;
-        let share = |part: u64, of: u64| if of == 0 { 0 } else { (part * 256 / of).min(255) as u8 };
+        let share = |part: u64, of: u64| (part * 256).checked_div(of).unwrap_or(0).min(255) as u8;
         let ms = |packets: u64| (packets * u64::from(packet_ms)).min(u64::from(u16::MAX)) as u16;
         // Packets received since the last loss are a gap in the making.
         let c11 = self.c11 + self.received_in_row;

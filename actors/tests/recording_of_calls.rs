@@ -161,15 +161,15 @@ async fn each_channel_of_a_recorded_call_holds_the_right_party() {
         let quiet = &quiet;
         scope.spawn(move || caller.talk(a, quiet));
         scope.spawn(move || callee.talk(b, quiet));
-        let tap = |id: u64, layout| {
+        let tap = |id: u64, layout, pause: Option<Pause>| {
             let (handle, sink) = service.start(spec(id as u8, layout)).unwrap();
+            assert!(pause.is_none_or(|pause| handle.control().pause(pause)));
             call.send(Command::Tap { leg: LegId(1), tap: TapId(id), rate: SampleRate::HZ_8000, sink });
             handle
         };
-        let dual = tap(1, Layout::Dual);
-        let mixed = tap(2, Layout::Mono(Track::Both));
-        let paused = tap(3, Layout::Mono(Track::Inbound));
-        assert!(paused.control().pause(Pause::Skip));
+        let dual = tap(1, Layout::Dual, None);
+        let mixed = tap(2, Layout::Mono(Track::Both), None);
+        let paused = tap(3, Layout::Mono(Track::Inbound), Some(Pause::Skip));
         until("two seconds are recorded", || dual.control().duration() >= Duration::from_secs(2));
         // One ends by its control, one because its tap is taken off, one because the leg ends.
         dual.control().stop();

@@ -17,7 +17,7 @@ impl Default for OpusTuning {
     fn default() -> Self {
         OpusTuning {
             complexity: 5,
-            bitrate_narrowband: 16_000,
+            bitrate_narrowband: 20_000,
             bitrate_wideband: 24_000,
             bitrate_fullband: 32_000,
             playback_rate: 48_000,

@@ -146,7 +146,7 @@ pub const KEYS: &[Key] = &[
         "media",
         "opus_bitrate_narrowband",
         Kind::Integer(6_000, 510_000),
-        "16000",
+        "20000",
         "Bits a second of Opus towards a peer, for telephone audio. Redundancy, where the peer asks for it, takes 4000 more.",
     ),
     Key::new(

@@ -111,7 +111,7 @@ async fn a_full_disk_ends_that_recording_with_what_it_holds_and_no_other() {
     // What fits of the writer's rounds: whole ticks, and no more than there was room for.
     let held = samples(path);
     assert_eq!((held.len() * 2 + 44) as u64, report.bytes);
-    assert!(!held.is_empty() && held.len() <= 100 * 160 && held.len() % 160 == 0, "{}", held.len());
+    assert!(!held.is_empty() && held.len() <= 100 * 160 && held.len().is_multiple_of(160), "{}", held.len());
     assert!(held.chunks(160).enumerate().all(|(n, tick)| tick == [n as i16 + 1; 160]));
     large_sink.ended();
     let report = large.report().await;

@@ -62,6 +62,7 @@ struct Writer {
     messages: Receiver<Message>,
     folder: Folder,
     disk: Arc<dyn Disk>,
+    #[expect(clippy::vec_box, reason = "each round and the way to the disk thread move the box, not some 500 bytes")]
     jobs: Vec<Box<Job>>,
     disk_jobs: Sender<DiskJob>,
     keeper: Keeper,

@@ -216,7 +216,7 @@ struct Minimal {
 impl Minimal {
     fn start(way: &'static str, calls: u16, peers: [SocketAddr; 2]) -> Self {
         let running = Arc::new(AtomicBool::new(true));
-        let (ready, started) = std::sync::mpsc::channel();
+        let (ready, started) = crossbeam::channel::bounded(1);
         let on = Arc::clone(&running);
         let body = move || {
             pin(1);
@@ -372,7 +372,7 @@ struct MediaThread {
 
 impl MediaThread {
     fn start(way: &str, calls: u16, peers: [SocketAddr; 2]) -> Self {
-        let (sender, events) = std::sync::mpsc::channel::<Event>();
+        let (sender, events) = crossbeam::channel::bounded::<Event>(16_384);
         let ports = PORTS..=PORTS + calls * 4 + 3;
         let config = MediaConfig {
             busy_poll: Duration::from_micros(if way == "tandem-poll" { 200 } else { 0 }),
@@ -382,7 +382,7 @@ impl MediaThread {
         };
         let pool = media::start(&config, move |_| {
             let sender = sender.clone();
-            Box::new(move |event: Event| sender.send(event).is_ok()) as Box<dyn EventSink>
+            Box::new(move |event: Event| sender.try_send(event).is_ok()) as Box<dyn EventSink>
         })
         .expect("starts");
         let thread = pool.handle().threads()[0].clone();

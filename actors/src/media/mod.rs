@@ -6,6 +6,7 @@
 //!  actors ←─events (EventSink, never waits)── thread ←─────── sockets, timer
 //! ```
 
+mod datagrams;
 mod handle;
 mod kernel;
 mod load;

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -9,9 +9,10 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
 use tandem_media::control::{Command, Event};
 use tandem_media::shard::{Batch, Component, Shard, ShardConfig, Slot};
-use tandem_model::limits::{RTP_PACKET_BYTES_MAX, TICK};
+use tandem_model::limits::TICK;
 use tandem_model::{Entropy, LegId, Timestamp, WallTime};
 
+use super::datagrams::Datagrams;
 use super::handle::Message;
 use super::load::{LegLoad, Load};
 use super::metrics::{ShardCounts, ThreadMetrics};
@@ -48,7 +49,7 @@ pub(super) struct Worker {
     pub(super) load: Load,
     pub(super) batch: Batch,
     armed: Option<Timestamp>,
-    /// The timer is ready, and has to be set again for that to end.
+    /// The timer has rung since it was set.
     timer_rang: bool,
     /// Moving average of how late ticks come.
     pub(super) lateness: Duration,
@@ -115,6 +116,7 @@ impl Worker {
     /// # Errors
     /// When the kernel refuses to poll or to arm the timer; the supervisor takes it as a panic.
     pub fn run(&mut self, sink: &dyn EventSink) -> io::Result<()> {
+        let mut datagrams = Datagrams::new();
         let mut more_commands = true;
         // Until then the loop looks without sleeping.
         let mut awake_until = Timestamp::ZERO;
@@ -128,7 +130,7 @@ impl Worker {
             let began = self.now();
             for index in 0..ready {
                 match self.poller.ready(index) {
-                    Some(Ready::Readable(slot, which)) => self.read(slot, which),
+                    Some(Ready::Readable(slot, which)) => self.read(slot, which, &mut datagrams),
                     Some(Ready::Timer) => self.timer_rang = true,
                     Some(Ready::Woken) | None => {}
                 }
@@ -170,10 +172,8 @@ impl Worker {
         Timestamp::ZERO + self.origin.elapsed()
     }
 
-    /// Takes one datagram. What is left there is reported again by the next wait, after everybody else had a turn.
-    fn read(&mut self, slot: Slot, which: Socket) {
-        let mut buf = [0; 2_048];
-        const _: () = assert!(RTP_PACKET_BYTES_MAX < 2_048, "an oversized packet must be seen as such");
+    /// Takes what a socket has, up to so many that a flood on one port delays the others by microseconds only.
+    fn read(&mut self, slot: Slot, which: Socket, datagrams: &mut Datagrams) {
         let Some(open) = self.legs.get(slot.0).and_then(Option::as_ref) else { return };
         let (socket, component) = match which {
             Socket::Rtp => (&open.sockets.rtp, Component::Rtp),
@@ -183,18 +183,25 @@ impl Worker {
                 None => return,
             },
         };
-        match socket.recv_from(&mut buf) {
-            Ok((len, src)) => {
-                self.metrics.packet_in(len);
-                let (now, src) = (self.now(), canonical(src));
-                self.shard.handle_packet(now, slot, component, src, &mut buf[..len], &mut self.batch);
-                if !self.batch.has_room() {
-                    self.flush();
-                }
+        let count = match datagrams.receive(socket) {
+            Ok(count) => count,
+            Err(error) => {
+                // That nobody listens at the peer (RFC 1122 section 4.1.3.3): being told of it has cleared it, and the leg goes on.
+                tracing::trace!(leg = %open.leg, %error, "media socket");
+                return self.poller.has_more(slot, which);
             }
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
-            // That nobody listens at the peer (RFC 1122 section 4.1.3.3): being told of it has cleared it, and the leg goes on.
-            Err(error) => tracing::trace!(leg = %open.leg, %error, "media socket"),
+        };
+        for n in 0..count {
+            let now = self.now();
+            let Some((packet, src)) = datagrams.get(n) else { continue };
+            self.metrics.packet_in(packet.len());
+            self.shard.handle_packet(now, slot, component, src, packet, &mut self.batch);
+            if !self.batch.has_room() {
+                self.flush();
+            }
+        }
+        if count == Datagrams::ROOM {
+            self.poller.has_more(slot, which);
         }
     }
 
@@ -372,12 +379,4 @@ enum Taken {
     All,
     Capped,
     Stop,
-}
-
-/// One peer, one address: flow labels and scopes of IPv6 must not make it two.
-fn canonical(src: SocketAddr) -> SocketAddr {
-    match src {
-        SocketAddr::V4(_) => src,
-        SocketAddr::V6(v6) => SocketAddr::new(IpAddr::V6(*v6.ip()), v6.port()),
-    }
 }

@@ -1,30 +1,30 @@
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-use nix::errno::Errno;
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use nix::sys::eventfd::{EfdFlags, EventFd};
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use tandem_media::shard::Slot;
 
 const EVENTS_PER_WAIT: usize = 1_024;
 /// Not a socket's: those count up from zero.
-const WAKER: u64 = u64::MAX;
-const TIMER: u64 = u64::MAX - 1;
+const WAKER: Token = Token(usize::MAX);
+const TIMER: Token = Token(usize::MAX - 1);
 
 /// What a media thread waits for: its sockets, its timer, and whoever wakes it.
 ///
-/// Level-triggered: what is left in a socket is reported again at the next wait. So one read a report is enough, the read that would
-/// only say that the socket is empty is saved, and a flood on one port takes its turn like any other socket.
+/// mio reports a socket when something comes, not while something is there. Whoever reads one until it is empty needs no more;
+/// whoever leaves something in it says so by [`Poller::has_more`], and finds it among the next wait's, after everybody else.
 pub(super) struct Poller {
-    epoll: Epoll,
+    poll: Poll,
+    events: Events,
     timer: TimerFd,
     waker: Waker,
-    events: Vec<EpollEvent>,
-    reported: usize,
+    ready: Vec<Ready>,
+    unread: Vec<Ready>,
 }
 
 /// One of a leg's sockets.
@@ -46,17 +46,13 @@ pub(super) enum Ready {
 
 /// Ends the wait of a media thread, from another. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(super) struct Waker(Arc<EventFd>);
+pub(super) struct Waker(Arc<mio::Waker>);
 
 impl Waker {
     /// # Errors
     /// The kernel's.
     pub fn wake(&self) -> io::Result<()> {
-        match self.0.write(1) {
-            // A counter that is full wakes as well.
-            Ok(_) | Err(Errno::EAGAIN) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        self.0.wake()
     }
 }
 
@@ -64,13 +60,13 @@ impl Poller {
     /// # Errors
     /// The kernel's, when it gives no more files.
     pub fn new() -> io::Result<Self> {
-        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        let poll = Poll::new()?;
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK)?;
-        let waker = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
-        epoll.add(timer.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, TIMER))?;
-        epoll.add(waker.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, WAKER))?;
-        let events = vec![EpollEvent::empty(); EVENTS_PER_WAIT];
-        Ok(Poller { epoll, timer, waker: Waker(Arc::new(waker)), events, reported: 0 })
+        poll.registry().register(&mut SourceFd(&timer.as_fd().as_raw_fd()), TIMER, Interest::READABLE)?;
+        let waker = Waker(Arc::new(mio::Waker::new(poll.registry(), WAKER)?));
+        let events = Events::with_capacity(EVENTS_PER_WAIT);
+        let (ready, unread) = (Vec::with_capacity(EVENTS_PER_WAIT), Vec::with_capacity(EVENTS_PER_WAIT));
+        Ok(Poller { poll, events, timer, waker, ready, unread })
     }
 
     pub fn waker(&self) -> Waker {
@@ -82,7 +78,13 @@ impl Poller {
     /// # Errors
     /// The kernel's.
     pub fn watch(&self, slot: Slot, which: Socket, socket: impl AsFd) -> io::Result<()> {
-        Ok(self.epoll.add(socket, EpollEvent::new(EpollFlags::EPOLLIN, key(slot, which)))?)
+        let fd = socket.as_fd().as_raw_fd();
+        self.poll.registry().register(&mut SourceFd(&fd), key(slot, which), Interest::READABLE)
+    }
+
+    /// Something may be left in this socket.
+    pub fn has_more(&mut self, slot: Slot, which: Socket) {
+        self.unread.push(Ready::Readable(slot, which));
     }
 
     /// Waits until something is ready, or with `look_only` not at all. Returns how many things are: see [`Poller::ready`].
@@ -90,29 +92,23 @@ impl Poller {
     /// # Errors
     /// The kernel's; a signal is none.
     pub fn wait(&mut self, look_only: bool) -> io::Result<usize> {
-        let timeout = if look_only { EpollTimeout::ZERO } else { EpollTimeout::NONE };
-        self.reported = match self.epoll.wait(&mut self.events, timeout) {
-            Ok(n) => n,
-            Err(Errno::EINTR) => 0,
-            Err(error) => return Err(error.into()),
-        };
-        Ok(self.reported)
-    }
-
-    /// The `index`th thing the last wait found. A wake-up is taken by that; the timer stays ready until it is set again.
-    pub fn ready(&self, index: usize) -> Option<Ready> {
-        match self.events[..self.reported].get(index)?.data() {
-            WAKER => {
-                // Empty when somebody asks twice.
-                let _ = self.waker.0.read();
-                Some(Ready::Woken)
-            }
-            TIMER => Some(Ready::Timer),
-            key => from_key(key),
+        let at_once = look_only || !self.unread.is_empty();
+        self.ready.clear();
+        match self.poll.poll(&mut self.events, at_once.then_some(Duration::ZERO)) {
+            Ok(()) => self.ready.extend(self.events.iter().filter_map(|event| from_key(event.token()))),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
+        self.ready.append(&mut self.unread);
+        Ok(self.ready.len())
     }
 
-    /// Makes the timer ready after `wait`, or never. Setting it also takes back that it is ready.
+    /// The `index`th thing the last wait found.
+    pub fn ready(&self, index: usize) -> Option<Ready> {
+        self.ready.get(index).copied()
+    }
+
+    /// Makes the timer ready after `wait`, once, or never.
     ///
     /// # Errors
     /// The kernel's.
@@ -130,14 +126,16 @@ impl Poller {
 
 const SOCKETS: [Socket; 3] = [Socket::Rtp, Socket::Rtcp, Socket::RtpPeer];
 
-fn key(slot: Slot, which: Socket) -> u64 {
-    slot.0 as u64 * SOCKETS.len() as u64 + which as u64
+fn key(slot: Slot, which: Socket) -> Token {
+    Token(slot.0 * SOCKETS.len() + which as usize)
 }
 
-fn from_key(key: u64) -> Option<Ready> {
-    let n = SOCKETS.len() as u64;
-    let slot = Slot(usize::try_from(key / n).ok()?);
-    Some(Ready::Readable(slot, *SOCKETS.get((key % n) as usize)?))
+fn from_key(key: Token) -> Option<Ready> {
+    match key {
+        WAKER => Some(Ready::Woken),
+        TIMER => Some(Ready::Timer),
+        Token(key) => Some(Ready::Readable(Slot(key / SOCKETS.len()), *SOCKETS.get(key % SOCKETS.len())?)),
+    }
 }
 
 #[cfg(test)]
@@ -158,24 +156,23 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_in_a_socket_is_reported_again() {
+    fn what_is_said_to_be_left_in_a_socket_is_found_again_and_nothing_else_is() {
         let mut poller = Poller::new().unwrap();
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         poller.watch(Slot(7), Socket::Rtcp, &socket).unwrap();
-        for _ in 0..2 {
-            socket.send_to(b"x", socket.local_addr().unwrap()).unwrap();
-        }
-        for _ in 0..2 {
+        socket.send_to(b"x", socket.local_addr().unwrap()).unwrap();
+        for _ in 0..3 {
             assert_eq!(poller.wait(false).unwrap(), 1);
             assert_eq!(poller.ready(0), Some(Ready::Readable(Slot(7), Socket::Rtcp)));
-            socket.recv_from(&mut [0; 8]).unwrap();
+            poller.has_more(Slot(7), Socket::Rtcp);
         }
+        assert_eq!(poller.wait(true).unwrap(), 1);
         assert_eq!(poller.wait(true).unwrap(), 0);
         assert_eq!(poller.ready(0), None);
     }
 
     #[test]
-    fn a_wake_up_ends_one_wait_and_the_timer_is_ready_until_it_is_set() {
+    fn a_wake_up_ends_one_wait_and_so_does_the_timer() {
         let mut poller = Poller::new().unwrap();
         let waker = poller.waker();
         waker.wake().unwrap();
@@ -183,8 +180,8 @@ mod tests {
         assert_eq!(poller.wait(false).unwrap(), 1);
         assert_eq!(poller.ready(0), Some(Ready::Woken));
         assert_eq!(poller.wait(true).unwrap(), 0);
-        poller.set_timer(Some(Duration::ZERO)).unwrap();
         for _ in 0..2 {
+            poller.set_timer(Some(Duration::ZERO)).unwrap();
             assert_eq!(poller.wait(false).unwrap(), 1);
             assert_eq!(poller.ready(0), Some(Ready::Timer));
         }

@@ -17,6 +17,7 @@ mod poller;
 mod port_pool;
 mod socket;
 mod supervise;
+mod tap_queue;
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -29,6 +30,7 @@ pub use tandem_media::jitter::JitterConfig;
 pub use handle::{MediaHandle, MediaPool, MediaThread, SendError};
 pub use metrics::{Lateness, MediaSnapshot, ThreadMetrics};
 pub use socket::SocketOptions;
+pub use tap_queue::TapQueue;
 
 /// What the media threads work with.
 #[derive(Clone, Debug)]

@@ -11,7 +11,6 @@ mod disk;
 mod file;
 mod folder;
 mod mp3;
-mod queue;
 mod report;
 mod service;
 mod writer;

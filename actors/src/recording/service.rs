@@ -16,9 +16,12 @@ use tokio::sync::oneshot;
 use super::disk::{Disk, RealDisk};
 use super::folder::{Folder, Recovered};
 use super::mp3::{Lame, Mp3Config, Mp3Error};
-use super::queue::TapQueue;
 use super::report::{Outcome, RecordingReport, StopReason};
 use super::writer::{self, Job, Message};
+use crate::media::TapQueue;
+
+/// Three seconds: the writer comes fifteen times in it, and a disk that keeps it for longer is no disk to record on.
+pub(super) const QUEUE_FRAMES: usize = 150;
 
 /// Makes and keeps recordings. Clones are of one service.
 #[derive(Clone)]
@@ -170,7 +173,7 @@ impl RecordingService {
             return Err(StartError::Rate);
         }
         let active = Active::begin(&inner.counters, inner.recordings_max).ok_or(StartError::Full)?;
-        let queue = Arc::new(TapQueue::new(spec.rate));
+        let queue = Arc::new(TapQueue::new(spec.rate, QUEUE_FRAMES));
         let shared = Arc::new(Shared::new(spec.sid, Arc::clone(&queue)));
         let (tell, report) = oneshot::channel();
         let job = Box::new(Job::new(spec.recorder(), Arc::clone(&shared), active, tell));

@@ -11,9 +11,9 @@ use tandem_media::tap::{TapFrame, TapSink};
 use tandem_model::{SampleRate, Sid};
 
 use super::disk::{Disk, Medium, RealDisk};
-use super::queue::{QUEUE_FRAMES, TapQueue};
-use super::service::{Active, Counters, Shared};
+use super::service::{Active, Counters, QUEUE_FRAMES, Shared};
 use super::*;
+use crate::media::TapQueue;
 
 /// A file system with so many bytes left for the files whose names contain a word.
 struct SmallDisk {
@@ -141,7 +141,7 @@ async fn a_file_that_cannot_be_made_is_told_of_and_a_taken_name_is_not_written_o
 
 #[test]
 fn a_queue_that_nobody_empties_loses_its_oldest_frames_and_counts_them() {
-    let queue = TapQueue::new(SampleRate::HZ_8000);
+    let queue = TapQueue::new(SampleRate::HZ_8000, QUEUE_FRAMES);
     hear(&queue, 0..QUEUE_FRAMES as u64 + 7);
     assert_eq!((queue.lost(), queue.next_tick()), (7, QUEUE_FRAMES as u64 + 7));
     let mut ticks = Vec::new();
@@ -161,7 +161,7 @@ fn what_is_lost_on_the_way_is_silence_in_its_place_and_in_the_report() {
     let folder = folder("lost");
     let counters = Arc::new(Counters::default());
     let (messages, receiver) = crossbeam::channel::bounded(4);
-    let queue = Arc::new(TapQueue::new(SampleRate::HZ_8000));
+    let queue = Arc::new(TapQueue::new(SampleRate::HZ_8000, QUEUE_FRAMES));
     let (tell, report) = tokio::sync::oneshot::channel();
     let shared = Arc::new(Shared::new(spec(1).sid, Arc::clone(&queue)));
     let active = Active::begin(&counters, 1).unwrap();

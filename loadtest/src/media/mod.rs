@@ -44,10 +44,12 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The media line and its attributes, without the port, of the calling side and of the called one.
+    /// The media line and its attributes, without the port, of the calling side and of the called one. Like any phone's they name
+    /// telephone-event: without, a server may have to listen for digits in the audio.
     pub fn formats(self) -> [String; 2] {
-        const PCMU: &str = "RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=ptime:20\r\n";
-        const OPUS: &str = "RTP/AVP 96\r\na=rtpmap:96 opus/48000/2\r\na=fmtp:96 useinbandfec=1\r\na=ptime:20\r\n";
+        const PCMU: &str =
+            "RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=ptime:20\r\n";
+        const OPUS: &str = "RTP/AVP 96 110\r\na=rtpmap:96 opus/48000/2\r\na=fmtp:96 useinbandfec=1\r\na=rtpmap:110 telephone-event/48000\r\na=ptime:20\r\n";
         let caller = match self {
             Kind::Relay => PCMU.into(),
             Kind::Srtp => format!("{}{}", PCMU.replace("/AVP", "/SAVP"), own_crypto_line()),

@@ -38,7 +38,8 @@ pub struct Call {
     base: LegId,
     created_legs: u64,
     primary: LegId,
-    legs: BTreeMap<LegId, CallLeg>,
+    /// Boxed: a node of the map has room for eleven, and a call has two.
+    legs: BTreeMap<LegId, Box<CallLeg>>,
     script: Option<Box<Script>>,
     driver: Driver,
     dial: Option<Dialling>,
@@ -171,7 +172,12 @@ impl Call {
     }
 
     pub fn poll(&mut self) -> Option<CallEffect> {
-        self.effects.pop_front()
+        let effect = self.effects.pop_front();
+        if effect.is_none() {
+            // Between events a call holds no room for them.
+            self.effects.shrink_to_fit();
+        }
+        effect
     }
 
     pub fn deadline(&self) -> Option<Timestamp> {
@@ -255,7 +261,7 @@ impl Call {
         let id = LegId(self.base.0 + self.created_legs);
         self.created_legs += 1;
         let parent = (direction == Direction::OutboundDial).then(|| self.legs[&self.primary].sid);
-        self.legs.entry(id).or_insert(CallLeg {
+        let leg = CallLeg {
             id,
             sid,
             parent,
@@ -275,7 +281,8 @@ impl Call {
             canceled: false,
             spawned: direction != Direction::OutboundApi,
             callback: None,
-        })
+        };
+        self.legs.entry(id).or_insert(Box::new(leg))
     }
 
     fn new_sid(&mut self) -> CallSid {

@@ -199,7 +199,12 @@ impl Leg {
     }
 
     pub fn poll(&mut self) -> Option<LegEffect> {
-        self.effects.pop_front()
+        let effect = self.effects.pop_front();
+        if effect.is_none() {
+            // Between events a leg holds no room for them.
+            self.effects.shrink_to_fit();
+        }
+        effect
     }
 
     pub fn deadline(&self) -> Option<Timestamp> {

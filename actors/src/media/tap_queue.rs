@@ -6,9 +6,9 @@ use tandem_media::tap::{TapFrame, TapSink};
 use tandem_model::SampleRate;
 use tandem_model::limits::TICK;
 
-/// Frames on their way from a media thread to the writer: made once, filled, and given back. Nobody is woken for a frame; the
-/// writer comes by. When it is late the oldest frame is lost and counted.
-pub(super) struct TapQueue {
+/// Frames on their way from a media thread to whoever wants them, a recording's writer or a leg's actor: made once, filled, and given
+/// back. Nobody is woken for a frame; who drains it comes by. When it is late the oldest frame is lost and counted.
+pub struct TapQueue {
     full: ArrayQueue<Frame>,
     free: ArrayQueue<Frame>,
     lost: AtomicU64,
@@ -17,36 +17,35 @@ pub(super) struct TapQueue {
 }
 
 /// One tick, both directions.
-pub(super) struct Frame {
+struct Frame {
     tick: u64,
     /// Inbound, then outbound.
     samples: Box<[i16]>,
     lengths: [usize; 2],
 }
 
-/// Three seconds: the writer comes fifteen times in it, and a disk that keeps it for longer is no disk to record on.
-pub(super) const QUEUE_FRAMES: usize = 150;
-
 impl TapQueue {
-    pub fn new(rate: SampleRate) -> Self {
+    /// For a tap at `rate`; holds `frames` ticks.
+    pub fn new(rate: SampleRate, frames: usize) -> Self {
+        let frames = frames.max(1);
         let tick_samples = (rate.0 as u64 * TICK.as_millis() as u64 / 1_000) as usize;
         let queue = TapQueue {
-            full: ArrayQueue::new(QUEUE_FRAMES),
-            free: ArrayQueue::new(QUEUE_FRAMES),
+            full: ArrayQueue::new(frames),
+            free: ArrayQueue::new(frames),
             lost: AtomicU64::new(0),
             next_tick: AtomicU64::new(0),
             ended: AtomicBool::new(false),
         };
-        for _ in 0..QUEUE_FRAMES {
+        for _ in 0..frames {
             let samples = vec![0; tick_samples * 2].into_boxed_slice();
             let _ = queue.free.push(Frame { tick: 0, samples, lengths: [0; 2] });
         }
         queue
     }
 
-    /// Shows the frames that wait, at most a queue full of them, to the writer.
+    /// Shows the frames that wait, at most a queue full of them.
     pub fn drain(&self, mut each: impl FnMut(TapFrame<'_>)) {
-        for _ in 0..QUEUE_FRAMES {
+        for _ in 0..self.full.capacity() {
             let Some(frame) = self.full.pop() else { return };
             each(frame.view());
             // There are only as many frames as there is room for.
@@ -54,6 +53,7 @@ impl TapQueue {
         }
     }
 
+    /// Frames lost so far.
     pub fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
     }
@@ -75,7 +75,7 @@ impl TapSink for TapQueue {
             self.lost.fetch_add(1, Ordering::Relaxed);
             self.full.pop()
         });
-        // None only while the writer holds the last frame in its hand: then this one is the one counted.
+        // None only while who drains it holds the last frame in its hand: then this one is the one counted.
         let Some(mut frame) = frame else { return };
         frame.fill(&tap);
         let _ = self.full.push(frame);

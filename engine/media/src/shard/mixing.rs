@@ -59,18 +59,8 @@ impl Shard {
     /// Takes a leg out of its mix, which ends with its last member.
     pub(super) fn leave(&mut self, slot: Slot, at: usize, now: Timestamp, batch: &mut Batch) {
         self.set_link(slot, Link::Alone);
-        let Some(mix) = &mut self.mixes[at] else { return };
-        if let Some(seat) = mix.members.iter().position(|m| m.0 == slot) {
-            mix.members.swap_remove(seat);
-            mix.mixer.remove(seat);
-        }
-        if mix.members.is_empty() {
-            self.mixes[at] = None;
-            self.clockwork.remove(Due::Mix(at));
-        } else {
-            self.assign_roles(at);
-            self.tune(at, now, batch);
-        }
+        self.forget_member(at, slot);
+        self.tune(at, now, batch);
         self.wire(slot, now, batch);
     }
 
@@ -184,7 +174,7 @@ impl Shard {
         }
     }
 
-    /// A member that is gone already.
+    /// Gives up the seat of a member that is linked elsewhere or gone.
     fn forget_member(&mut self, at: usize, slot: Slot) {
         let Some(mix) = &mut self.mixes[at] else { return };
         let Some(seat) = mix.members.iter().position(|m| m.0 == slot) else { return };

@@ -2,8 +2,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tandem_media::dtmf::EventReceiver;
+use tandem_media::dtmf::{EventPacket, EventReceiver, Key};
 use tandem_media::rtp::{PacketKind, RTP_HEADER_BYTES, RtpHeader, RtpView, classify, write_header};
+use tandem_model::Timestamp;
 
 fuzz_target!(|packet: &[u8]| {
     let kind = classify(packet);
@@ -27,7 +28,13 @@ fuzz_target!(|packet: &[u8]| {
     assert_eq!(out[1..], packet[1..RTP_HEADER_BYTES]);
 
     let mut events = EventReceiver::new();
-    for payload in view.payload().chunks(4) {
-        let _ = events.packet(view.timestamp().0, view.marker(), payload);
+    let (mut down, mut up) = (0, 0);
+    for (n, payload) in view.payload().chunks(8).enumerate() {
+        let packet = EventPacket { ts: view.timestamp().0, marker: view.marker(), clock_hz: 8_000, payload };
+        events.packet(Timestamp::from_millis(20 * n as u64), packet, |key| match key {
+            Key::Down { .. } => down += 1,
+            Key::Up { .. } => up += 1,
+        });
     }
+    assert!(up <= down, "a key comes up after it went down");
 });

@@ -19,7 +19,8 @@ fn main() -> ExitCode {
     let (Some(what), Some(times)) = (what, times) else { return usage() };
     match what.as_str() {
         "sip-parse-invite" => parse_invite(times),
-        "rtp-pass-through" => pass_through(times),
+        "rtp-pass-through" => bridged(CodecId::Pcmu, times),
+        "rtp-transcode" => bridged(CodecId::Pcma, times),
         "mix-100-pcmu" => conference(times),
         other => {
             let Some((way, name)) = other.split_once('-') else { return usage() };
@@ -36,7 +37,7 @@ fn main() -> ExitCode {
 
 fn usage() -> ExitCode {
     eprintln!(
-        "instructions codecs, or sip-parse-invite|rtp-pass-through|mix-100-pcmu|encode-CODEC|decode-CODEC <times>"
+        "instructions codecs, or sip-parse-invite|rtp-pass-through|rtp-transcode|mix-100-pcmu|encode-CODEC|decode-CODEC <times>"
     );
     ExitCode::from(2)
 }
@@ -69,16 +70,16 @@ fn parse_invite(times: u32) {
     }
 }
 
-/// A PCMU packet through both legs of a bridge, with the tick of time that follows it.
-fn pass_through(times: u32) {
-    let mut path = MediaPath::new(CodecId::Pcmu, CodecId::Pcmu, None);
+/// A PCMU packet through both legs of a bridge to a leg that speaks `to`, with the tick of time that follows it.
+fn bridged(to: CodecId, times: u32) {
+    let mut path = MediaPath::new(CodecId::Pcmu, to, None);
     let mut wire = rtp_packet(0, 0, 160, &[0x55; 160]);
     for n in 0..times {
         let sequence = n as u16;
         wire[2..4].copy_from_slice(&sequence.to_be_bytes());
         wire[4..8].copy_from_slice(&n.wrapping_mul(160).to_be_bytes());
         let sent = path.frame(black_box(&mut wire));
-        assert!(sent >= 1, "packet {n} was relayed");
+        assert!(sent >= 1 || n < 20, "packet {n} went on");
     }
 }
 

@@ -185,6 +185,11 @@ impl Leg {
         self.taps.rate()
     }
 
+    /// Somebody wants what this leg hears as PCM.
+    pub fn is_heard(&self) -> bool {
+        self.player.is_some() || self.taps.rate().is_some()
+    }
+
     /// The play spine, for the listener and the taps: one tick of what this leg hears into `turn.scratch.tick`.
     pub fn hear_tick(&mut self, turn: &mut Turn<'_>) -> Option<(usize, SampleRate)> {
         let heard = match self.play_out(turn) {

@@ -345,8 +345,10 @@ impl Shard {
 
     fn tick_leg(&mut self, slot: Slot, now: Timestamp, batch: &mut Batch) {
         self.contained(slot, now, batch, |leg, turn| leg.tick(turn));
-        if matches!(self.link(slot), Link::Mix(_)) {
-            return; // heard when its mix ticks
+        // A member of a mix is heard when that ticks; a relayed leg is not heard at all.
+        let heard_here = |place: &Place| !matches!(place.link, Link::Mix(_)) && place.leg.is_heard();
+        if !self.place(slot).is_some_and(heard_here) {
+            return;
         }
         let heard = self.contained(slot, now, batch, |leg, turn| leg.hear_tick(turn)).flatten();
         let (Some((samples, rate)), Some(partner)) = (heard, self.partner(slot)) else { return };

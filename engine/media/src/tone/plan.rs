@@ -1,5 +1,5 @@
-//! What each country's networks play to callers: frequencies and cadences of ITU-T E.180 supplement 2 and, where networks have
-//! changed since, of the plans that their operators publish.
+//! What each country's networks play to callers: frequencies and cadences as public tone plans give them. Ringback of Israel, Japan
+//! and Thailand is in none of those and stands as commonly known; ITU-T E.180 supplement 2 is yet to be compared line by line.
 
 use tandem_model::Country;
 

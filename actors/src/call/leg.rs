@@ -97,7 +97,7 @@ impl LegActor {
             }
             LegEffect::Resolve { id, uri } => {
                 let look_up = async move { resolve(&uri).await }.into_actor(self);
-                ctx.spawn(look_up.map(move |hop, actor, ctx| actor.step(LegInput::Resolved { id, hop }, ctx)));
+                ctx.spawn(look_up.map(move |hops, actor, ctx| actor.step(LegInput::Resolved { id, hops }, ctx)));
                 return;
             }
             LegEffect::Media(command) => {

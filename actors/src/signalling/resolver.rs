@@ -8,7 +8,7 @@ use tandem_sip::message::{Scheme, Uri};
 ///
 /// # Errors
 /// Why it leads nowhere, for the call's record.
-pub async fn resolve(uri: &str) -> Result<Endpoint, String> {
+pub async fn resolve(uri: &str) -> Result<Vec<Endpoint>, String> {
     let parsed = Uri::parse(uri).map_err(|_| format!("{uri:?} is no URI"))?;
     if parsed.scheme() != Scheme::Sip && parsed.scheme() != Scheme::Sips {
         return Err("URI scheme is not sip".into());
@@ -24,9 +24,9 @@ pub async fn resolve(uri: &str) -> Result<Endpoint, String> {
     let port = parsed.port().unwrap_or(transport.default_port());
     let host = parsed.param("maddr").unwrap_or(parsed.host());
     if let Ok(ip) = host.parse() {
-        return Ok(Endpoint::new(transport, SocketAddr::new(ip, port)));
+        return Ok(vec![Endpoint::new(transport, SocketAddr::new(ip, port))]);
     }
-    let mut found =
-        tokio::net::lookup_host((host, port)).await.map_err(|_| format!("host {host:?} does not resolve"))?;
-    found.next().map(|addr| Endpoint::new(transport, addr)).ok_or_else(|| format!("host {host:?} has no address"))
+    let found = tokio::net::lookup_host((host, port)).await.map_err(|_| format!("host {host:?} does not resolve"))?;
+    let hops: Vec<_> = found.map(|addr| Endpoint::new(transport, addr)).collect();
+    if hops.is_empty() { Err(format!("host {host:?} has no address")) } else { Ok(hops) }
 }

@@ -63,11 +63,23 @@ impl FromStr for Transport {
 pub struct Endpoint {
     pub transport: Transport,
     pub addr: SocketAddr,
+    /// The name that a TLS peer at this address has to prove. Part of the flow: two names at one address never share a
+    /// connection (RFC 5922 section 7.2, RFC 5923 section 9).
+    pub host: HostId,
+}
+
+/// A host name, as the transports number it: [`HostId::NONE`] for a peer that connected to us, or that is known by its address alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HostId(pub u32);
+
+impl HostId {
+    pub const NONE: HostId = HostId(0);
 }
 
 impl Endpoint {
+    /// A flow that no host name is part of.
     pub fn new(transport: Transport, addr: SocketAddr) -> Self {
-        Endpoint { transport, addr }
+        Endpoint { transport, addr, host: HostId::NONE }
     }
 }
 

@@ -12,7 +12,7 @@ mod srtp;
 mod time;
 mod units;
 
-pub use address::{Endpoint, Transport};
+pub use address::{Endpoint, HostId, Transport};
 pub use country::Country;
 pub use drop_reason::DropReason;
 pub use entropy::{Entropy, SeedEntropy, hex_token};

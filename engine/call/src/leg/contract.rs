@@ -127,9 +127,10 @@ pub enum LegInput {
         id: RequestId,
         failure: RequestFailure,
     },
+    /// Answers [`LegEffect::Resolve`]: where to try, in order (RFC 3263 section 4.3); never an empty list.
     Resolved {
         id: RequestId,
-        hop: Result<Endpoint, String>,
+        hops: Result<Vec<Endpoint>, String>,
     },
     Media(Event),
     Command(LegCommand),

@@ -61,9 +61,9 @@ impl Leg {
             LegInput::Media(Event::OpenFailed { .. } | Event::Failed { .. } | Event::Closed { .. }) => {
                 return self.give_up(now, s, 503, "No media port");
             }
-            LegInput::Resolved { id, hop } if s.resolving == Some(id) => match hop {
-                Ok(hop) => {
-                    s.hop = Some(hop);
+            LegInput::Resolved { id, hops } if s.resolving == Some(id) => match hops {
+                Ok(hops) => {
+                    s.hop = hops.first().copied();
                     return self.send_invite(s);
                 }
                 Err(why) => {

@@ -164,9 +164,9 @@ impl Peer {
             "unreachable" => LegInput::RequestFailed { id: last(&self.invites), failure: RequestFailure::Transport },
             "info-timeout" => LegInput::RequestFailed { id: last(&self.infos), failure: RequestFailure::Timeout },
             "bye-timeout" => LegInput::RequestFailed { id: last(&self.byes), failure: RequestFailure::Timeout },
-            "resolved" => LegInput::Resolved { id: self.resolving.expect("a lookup"), hop: Ok(address()) },
+            "resolved" => LegInput::Resolved { id: self.resolving.expect("a lookup"), hops: Ok(vec![address()]) },
             "unresolved" => {
-                LegInput::Resolved { id: self.resolving.expect("a lookup"), hop: Err("no such host".into()) }
+                LegInput::Resolved { id: self.resolving.expect("a lookup"), hops: Err("no such host".into()) }
             }
             "ring" => LegInput::Command(LegCommand::Ring),
             "early" => LegInput::Command(LegCommand::EarlyMedia { prefer: None }),

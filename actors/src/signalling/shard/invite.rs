@@ -1,0 +1,85 @@
+//! An INVITE outside any dialog: whose it is, whether it may come in, and the call it becomes.
+
+use std::time::Duration;
+
+use tandem_model::Endpoint;
+use tandem_sip::auth::Role;
+use tandem_sip::message::{Message as SipMessage, Scheme};
+use tandem_sip::transaction::ServerKey;
+
+use super::super::admission::{self, Refusal, Sender};
+use super::super::message::OfferCall;
+use super::auth::Verdict;
+use super::{InviteOwner, SipShard};
+
+impl SipShard {
+    pub(super) fn invite(&mut self, key: ServerKey, message: SipMessage, source: Endpoint) {
+        if message.max_forwards() == Some(0) {
+            return self.reply(key, &message, source, 483, &[]);
+        }
+        let (admitted, username) = match self.admit(&message, source) {
+            Ok(admitted) => admitted,
+            Err(Verdict::Challenge { stale }) => return self.challenge(Role::Proxy, key, &message, source, stale),
+            Err(Verdict::Refuse(refusal)) => {
+                tracing::info!(%source, call_id = message.call_id(), status = refusal.status, why = refusal.why, "INVITE refused");
+                let retry: &[(&str, &str)] = if refusal.status == 503 { &[("Retry-After", "5")] } else { &[] };
+                return self.reply(key, &message, source, refusal.status, retry);
+            }
+        };
+        let Some(own) = self.own.clone() else { return };
+        let offer = OfferCall {
+            key,
+            source,
+            plan: admitted.plan,
+            media: admitted.media,
+            inbound: admission::inbound_leg(&message, source, username),
+            shard: own.recipient(),
+            message: message.clone(),
+        };
+        self.invites.insert(key, InviteOwner::Pending { cancelled: false });
+        if self.config.switchboard.try_send(offer).is_err() {
+            self.invites.remove(&key);
+            self.reply(key, &message, source, 503, &[("Retry-After", "5")]);
+        }
+    }
+
+    pub(super) fn admit(
+        &mut self,
+        message: &SipMessage,
+        source: Endpoint,
+    ) -> Result<(admission::Admitted, Option<String>), Verdict> {
+        let scheme = message.request_uri().map(|u| u.scheme());
+        if !matches!(scheme, Some(Scheme::Sip | Scheme::Sips | Scheme::Tel)) {
+            let status = if scheme.is_none() { 400 } else { 416 };
+            return Err(Verdict::Refuse(Refusal { status, why: "Request-URI is not sip, sips or tel" }));
+        }
+        let directory = self.config.directory.borrow().clone();
+        let listening = self.config.transports.listening().to_vec();
+        let sender = admission::classify(&directory, message, source.addr)?;
+        let (admitted, username) = match sender {
+            Sender::ToApp(app) => (admission::to_app(app)?, None),
+            Sender::Carrier(carrier) => (admission::from_carrier(&directory, carrier, message, &listening)?, None),
+            Sender::Unknown => {
+                let username = self.authenticate(Role::Proxy, message, &directory, source)?;
+                let endpoint = directory.endpoint(&username).cloned();
+                let endpoint = endpoint.ok_or(Refusal { status: 403, why: "endpoint is gone" })?;
+                (admission::from_endpoint(&directory, endpoint, message, &listening)?, Some(username))
+            }
+        };
+        admission::admit(&self.config.gate, self.config.calls_max, self.config.media.has_room())?;
+        self.within_rate()?;
+        Ok((admitted, username))
+    }
+
+    pub(super) fn within_rate(&mut self) -> Result<(), Refusal> {
+        let now = self.now();
+        if now.since(self.rate.0) >= Duration::from_secs(1) {
+            self.rate = (now, 0);
+        }
+        if self.rate.1 >= self.config.calls_per_second {
+            return Err(Refusal { status: 503, why: "too many calls a second" });
+        }
+        self.rate.1 += 1;
+        Ok(())
+    }
+}

@@ -1,0 +1,271 @@
+//! One signalling shard: a transaction layer, who owns which dialog, and the first answer to what starts something.
+
+mod auth;
+mod invite;
+mod legs;
+mod register;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use actix::prelude::*;
+use tandem_call::directory::Directory;
+use tandem_call::leg::{ALLOW, LegInput, RequestFailure, RequestId};
+use tandem_model::{Endpoint, LegId, Timestamp, hex_token, limits};
+use tandem_sip::auth::Challenger;
+use tandem_sip::message::{Message as SipMessage, Method};
+use tandem_sip::transaction::{ClientKey, Config, Event, ServerKey, TransactionKey, TransactionLayer};
+use tokio::sync::watch;
+
+use super::admission::{self, Gate};
+use super::counts;
+use super::message::{FromLeg, OfferCall, SipInbound, ToLeg};
+use super::registration::RegistrarActor;
+use crate::api::Metrics;
+use crate::media::MediaHandle;
+use crate::supervision::{Mailbox, Overflow};
+use crate::transport::Transports;
+use crate::world::{Clock, SystemEntropy};
+
+/// What every shard is given.
+#[derive(Clone)]
+pub struct ShardConfig {
+    pub clock: Clock,
+    pub directory: watch::Receiver<Arc<Directory>>,
+    pub transports: Transports,
+    pub registrar: Addr<RegistrarActor>,
+    pub switchboard: Recipient<OfferCall>,
+    pub gate: Arc<Gate>,
+    /// Asked whether there is room for another call.
+    pub media: MediaHandle,
+    pub calls_max: usize,
+    /// New calls a second that this shard lets in.
+    pub calls_per_second: u32,
+    pub metrics: Metrics,
+    pub user_agent: String,
+    /// Challenge for SHA-256 too. Clients that know MD5 alone should pass over it (RFC 8760 section 2.4); some in
+    /// wide use give up instead.
+    pub digest_sha256: bool,
+}
+
+pub struct SipShard {
+    /// Set when the actor starts; calls answer to it.
+    own: Option<Addr<SipShard>>,
+    config: ShardConfig,
+    layer: TransactionLayer,
+    entropy: SystemEntropy,
+    challenger: Challenger,
+    realm: String,
+    /// By local tag.
+    legs: HashMap<String, Recipient<ToLeg>>,
+    clients: HashMap<ClientKey, (LegId, RequestId, Option<Recipient<ToLeg>>)>,
+    requests: HashMap<(LegId, RequestId), ClientKey>,
+    invites: HashMap<ServerKey, InviteOwner>,
+    timer: Option<(Timestamp, SpawnHandle)>,
+    /// REGISTERs that wait for the store.
+    registering: usize,
+    /// New calls let in during the running second.
+    rate: (Timestamp, u32),
+}
+
+/// Who is told what becomes of an INVITE's server transaction.
+enum InviteOwner {
+    /// Its leg is being made.
+    Pending {
+        cancelled: bool,
+    },
+    Leg(Recipient<ToLeg>),
+}
+
+impl SipShard {
+    pub fn new(config: ShardConfig) -> Self {
+        let mut entropy = SystemEntropy::new();
+        let mut tag_secret = [0; 16];
+        tandem_model::Entropy::fill(&mut entropy, &mut tag_secret);
+        let realm = config.directory.borrow().project.realm.clone();
+        SipShard {
+            own: None,
+            layer: TransactionLayer::new(Config::new(tag_secret)),
+            challenger: Challenger::new(&realm, &mut entropy).accept_own_address({
+                let listening = config.transports.listening().to_vec();
+                move |host, port| admission::is_ours(&listening, host, port)
+            }),
+            realm,
+            entropy,
+            legs: HashMap::new(),
+            clients: HashMap::new(),
+            requests: HashMap::new(),
+            invites: HashMap::new(),
+            timer: None,
+            registering: 0,
+            rate: (Timestamp::ZERO, 0),
+            config,
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.config.clock.now()
+    }
+
+    /// Sends and tells whatever the last step brought, then waits for the next deadline.
+    fn settle(&mut self, ctx: &mut Context<Self>) {
+        loop {
+            while let Some(t) = self.layer.poll_transmit() {
+                if !self.config.transports.send(t.to, t.local, t.bytes) && t.to.transport.is_reliable() {
+                    let now = self.now();
+                    self.layer.handle_transport_error(now, t.to);
+                }
+            }
+            let Some(event) = self.layer.poll_event() else { break };
+            self.event(event, ctx);
+        }
+        self.arm(ctx);
+    }
+
+    fn arm(&mut self, ctx: &mut Context<Self>) {
+        let Some(at) = self.layer.deadline() else { return };
+        if let Some((armed, handle)) = self.timer {
+            if armed <= at {
+                return;
+            }
+            ctx.cancel_future(handle);
+        }
+        let handle = ctx.run_later(self.config.clock.until(at), |shard, ctx| {
+            shard.timer = None;
+            let now = shard.now();
+            shard.layer.expire(now);
+            shard.settle(ctx);
+        });
+        self.timer = Some((at, handle));
+    }
+
+    fn event(&mut self, event: Event, ctx: &mut Context<Self>) {
+        match event {
+            Event::Request { key, message, source, .. } => {
+                counts::received(&self.config.metrics, &message);
+                self.request(key, message, source, ctx);
+            }
+            Event::Ack { message, .. } => {
+                if let Some(leg) = message.to_tag().and_then(|t| self.legs.get(t)) {
+                    leg.offer(ToLeg(LegInput::Ack(message)), Overflow::Warn);
+                }
+            }
+            Event::Response { key, message, source } => {
+                if let Some((_, id, Some(owner))) = self.clients.get(&key) {
+                    owner.offer(ToLeg(LegInput::Response { id: *id, message, source }), Overflow::Warn);
+                }
+            }
+            Event::Timeout { key } => self.request_failed(key, RequestFailure::Timeout),
+            Event::TransportFailed { key: TransactionKey::Client(key) } => {
+                self.request_failed(key, RequestFailure::Transport);
+            }
+            Event::Cancelled { key, .. } => match self.invites.get_mut(&key) {
+                Some(InviteOwner::Leg(leg)) => {
+                    leg.offer(ToLeg(LegInput::Cancelled), Overflow::Warn);
+                }
+                Some(InviteOwner::Pending { cancelled }) => *cancelled = true,
+                None => {}
+            },
+            Event::AckTimeout { .. } | Event::TransportFailed { key: TransactionKey::Server(_) } => {}
+            Event::Terminated { key: TransactionKey::Client(key) } => {
+                if let Some((leg, id, _)) = self.clients.remove(&key) {
+                    self.requests.remove(&(leg, id));
+                }
+            }
+            Event::Terminated { key: TransactionKey::Server(key) } => {
+                self.invites.remove(&key);
+            }
+        }
+    }
+
+    fn request_failed(&mut self, key: ClientKey, failure: RequestFailure) {
+        if let Some((_, id, Some(owner))) = self.clients.get(&key) {
+            owner.offer(ToLeg(LegInput::RequestFailed { id: *id, failure }), Overflow::Warn);
+        }
+    }
+
+    /// A request that makes a server transaction: in a dialog it is its leg's, outside it starts something.
+    fn request(&mut self, key: ServerKey, message: SipMessage, source: Endpoint, ctx: &mut Context<Self>) {
+        if let Some(tag) = message.to_tag() {
+            let Some(leg) = self.legs.get(tag) else {
+                return self.reply(key, &message, source, 481, &[]);
+            };
+            let (status, headers) =
+                match leg.try_send(ToLeg(LegInput::Request { key, message: message.clone(), source })) {
+                    Ok(()) => return,
+                    Err(SendError::Full(_)) => (500, [("Retry-After", "1")]),
+                    Err(SendError::Closed(_)) => (481, [("Retry-After", "0")]),
+                };
+            return self.reply(key, &message, source, status, if status == 500 { &headers } else { &[] });
+        }
+        if let Some(refused) = unsupported_extension(&message) {
+            return self.reply(key, &message, source, 420, &[("Unsupported", &refused)]);
+        }
+        match message.method() {
+            Method::Invite => self.invite(key, message, source),
+            Method::Register => self.register(key, message, source, ctx),
+            Method::Options => {
+                let status =
+                    if self.config.gate.draining.load(std::sync::atomic::Ordering::Relaxed) { 503 } else { 200 };
+                self.reply(key, &message, source, status, &[("Allow", ALLOW), ("Accept", "application/sdp")]);
+            }
+            // Of a dialog that never was (RFC 3261 section 15.1.2, RFC 6086 section 4.2.2).
+            Method::Bye | Method::Info => self.reply(key, &message, source, 481, &[]),
+            _ => self.reply(key, &message, source, 405, &[("Allow", ALLOW)]),
+        }
+    }
+
+    fn reply(&mut self, key: ServerKey, request: &SipMessage, source: Endpoint, status: u16, headers: &[(&str, &str)]) {
+        let mut response = SipMessage::response(request, source.addr, status, None)
+            .to_tag(&hex_token(&mut self.entropy, 8))
+            .header("Server", &self.config.user_agent);
+        for (name, value) in headers {
+            response = response.header(name, value);
+        }
+        self.respond(key, response.build());
+    }
+
+    fn respond(&mut self, key: ServerKey, response: SipMessage) {
+        counts::answered(&self.config.metrics, &response);
+        let now = self.now();
+        self.layer.respond(now, key, &response);
+    }
+}
+
+impl Actor for SipShard {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(limits::SHARD_MAILBOX);
+        self.own = Some(ctx.address());
+        tracing::debug!(realm = self.realm, "signalling shard started");
+    }
+}
+
+impl Handler<SipInbound> for SipShard {
+    type Result = ();
+
+    fn handle(&mut self, msg: SipInbound, ctx: &mut Self::Context) {
+        let now = self.now();
+        match msg {
+            SipInbound::Message { message, source, local } => self.layer.handle_message(now, message, source, local),
+            SipInbound::Unreachable { peer } => self.layer.handle_transport_error(now, peer),
+        }
+        self.settle(ctx);
+    }
+}
+
+impl Handler<FromLeg> for SipShard {
+    type Result = ();
+
+    fn handle(&mut self, msg: FromLeg, ctx: &mut Self::Context) {
+        self.handle_leg(msg);
+        self.settle(ctx);
+    }
+}
+
+/// The option tags in Require that this server does not have (RFC 3261 section 8.2.2.3): all of them.
+fn unsupported_extension(message: &SipMessage) -> Option<String> {
+    let tags: Vec<_> = message.token_list("Require").collect();
+    (!tags.is_empty()).then(|| tags.join(", "))
+}

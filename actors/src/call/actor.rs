@@ -1,6 +1,7 @@
 //! The actor of one call: hands its machine what happens; what the machine wants is carried out in `effects/`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use actix::prelude::*;
 use tandem_call::call::{Call, CallInput, LegRow};
@@ -109,7 +110,7 @@ impl CallActor {
     }
 
     /// Keeps what the switchboard would need to close this call's rows.
-    pub(super) fn keep_row(&mut self, row: &LegRow) {
+    pub(super) fn keep_row(&mut self, row: &Arc<LegRow>) {
         if let Some(died) = self.watch.get_mut() {
             match died.rows.iter_mut().find(|r| r.sid == row.sid) {
                 Some(kept) => *kept = row.clone(),

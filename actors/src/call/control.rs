@@ -15,10 +15,10 @@ use crate::signalling::Gate;
 
 /// A copy of the live rows for readers; the switchboard alone writes it (I2).
 #[derive(Clone, Default)]
-pub struct LiveCalls(Arc<RwLock<HashMap<CallSid, CallView>>>);
+pub struct LiveCalls(Arc<RwLock<HashMap<CallSid, Arc<CallView>>>>);
 
 impl LiveCalls {
-    pub(super) fn put(&self, view: CallView) {
+    pub(super) fn put(&self, view: Arc<CallView>) {
         if let Ok(mut all) = self.0.write() {
             all.insert(view.sid, view);
         }
@@ -34,12 +34,12 @@ impl LiveCalls {
         self.0.read().is_ok_and(|all| all.contains_key(&sid))
     }
 
-    pub(super) fn get(&self, sid: CallSid) -> Option<CallView> {
+    pub(super) fn get(&self, sid: CallSid) -> Option<Arc<CallView>> {
         self.0.read().ok()?.get(&sid).cloned()
     }
 
     fn all(&self) -> Vec<CallView> {
-        self.0.read().map(|all| all.values().cloned().collect()).unwrap_or_default()
+        self.0.read().map(|all| all.values().map(|view| CallView::clone(view)).collect()).unwrap_or_default()
     }
 }
 
@@ -69,7 +69,7 @@ impl CallControl for SwitchboardControl {
     }
 
     fn live(&self, sid: Sid) -> Option<CallView> {
-        self.live.get(sid)
+        self.live.get(sid).map(Arc::unwrap_or_clone)
     }
 
     fn live_all(&self) -> Vec<CallView> {

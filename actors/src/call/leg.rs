@@ -151,8 +151,8 @@ impl LegActor {
 
 fn trace_report(report: &LegReport) {
     match report {
-        LegReport::Progress { status, .. } => tracing::info!(status, "leg progresses"),
-        LegReport::Answered { codec, encrypted } => tracing::info!(?codec, encrypted, "leg answered"),
+        LegReport::Progress { status, .. } => tracing::debug!(status, "leg progresses"),
+        LegReport::Answered { codec, encrypted } => tracing::debug!(?codec, encrypted, "leg answered"),
         LegReport::Ended(end) => tracing::info!(status = end.status, reason = end.reason, by = ?end.by, "leg ended"),
         LegReport::Renegotiated { .. }
         | LegReport::Digit(_)

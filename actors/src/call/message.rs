@@ -1,5 +1,7 @@
 //! What calls, legs and the switchboard say to each other.
 
+use std::sync::Arc;
+
 use actix::prelude::*;
 use tandem_call::call::{CallInput, LegRow};
 use tandem_call::leg::{LegCommand, LegRecord, LegReport};
@@ -36,7 +38,7 @@ pub struct LegDied {
 pub struct CallDied {
     pub number: u64,
     pub legs: Vec<(LegId, Recipient<ToLeg>)>,
-    pub rows: Vec<LegRow>,
+    pub rows: Vec<Arc<LegRow>>,
 }
 
 /// A leg's row has changed.
@@ -44,7 +46,7 @@ pub struct CallDied {
 #[rtype(result = "()")]
 pub struct RowChanged {
     pub number: u64,
-    pub row: Box<LegRow>,
+    pub row: Arc<LegRow>,
 }
 
 #[derive(Message)]

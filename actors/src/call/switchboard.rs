@@ -107,7 +107,7 @@ impl Switchboard {
     }
 
     fn keep(&mut self, number: u64, row: &LegRow) {
-        let record = record_of(row, self.services.clock.wall());
+        let record = Arc::new(record_of(row, self.services.clock.wall()));
         let known = self.live.contains(row.sid);
         if !known && !row.closed {
             self.services.metrics.call_started(row.direction.as_str());
@@ -153,7 +153,7 @@ impl Handler<OfferCall> for Switchboard {
         let OfferCall { key, message, source, plan, media, mut inbound, shard } = msg;
         let number = self.take_number();
         let base = base_leg(number);
-        let sid = Sid::random(&mut self.entropy);
+        let sid = Sid::ordered(self.services.clock.wall(), &mut self.entropy);
         let invite = IncomingInvite { key, message: message.clone(), source };
         let env = self.services.env.clone();
         let leg = match Leg::new_incoming(base, sid, env, media, invite, SystemEntropy::boxed()) {
@@ -189,7 +189,7 @@ impl Handler<Create> for Switchboard {
         }
         let create = msg.0;
         let number = self.take_number();
-        let sid = Sid::random(&mut self.entropy);
+        let sid = Sid::ordered(self.services.clock.wall(), &mut self.entropy);
         let api = ApiCall {
             sid,
             to: create.to,
@@ -253,7 +253,7 @@ impl Handler<Change> for Switchboard {
                 return Err(CallControlError::new(503, 20_504, "The call takes no messages now"));
             }
         }
-        Ok(view)
+        Ok(Arc::unwrap_or_clone(view))
     }
 }
 
@@ -276,7 +276,7 @@ impl Handler<CallFinished> for Switchboard {
     type Result = ();
 
     fn handle(&mut self, msg: CallFinished, _: &mut Self::Context) {
-        tracing::info!(call = msg.number, "call is over");
+        tracing::debug!(call = msg.number, "call is over");
         self.close(msg.number);
     }
 }
@@ -301,7 +301,8 @@ impl Handler<CallDied> for Switchboard {
             leg.offer(command(LegCommand::Hangup { reason }), Overflow::Count);
         }
         let wall = self.services.clock.wall();
-        for mut row in died.rows.into_iter().filter(|r| !r.closed) {
+        for row in died.rows.into_iter().filter(|r| !r.closed) {
+            let mut row = Arc::unwrap_or_clone(row);
             row.closed = true;
             row.ended_at.get_or_insert(wall);
             if !row.status.is_final() {

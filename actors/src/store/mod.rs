@@ -138,8 +138,8 @@ impl Store {
 
     /// Hands over a call record and returns at once. A later record of the same call replaces one not yet written.
     /// Returns false, and counts, when too many calls wait for a disk that does not write.
-    pub fn upsert_call(&self, record: CallRecord) -> bool {
-        self.inner.pending.put_call(record)
+    pub fn upsert_call(&self, record: impl Into<Arc<CallRecord>>) -> bool {
+        self.inner.pending.put_call(record.into())
     }
 
     /// Hands over a line for a call's log and returns at once; false as for [`Store::upsert_call`].
@@ -164,7 +164,7 @@ impl Store {
 
     pub async fn call(&self, sid: Sid) -> Result<Option<CallRecord>, StoreError> {
         if let Some(waiting) = self.inner.pending.call(sid) {
-            return Ok(Some(waiting));
+            return Ok(Some(CallRecord::clone(&waiting)));
         }
         self.inner.db.call(sid).await
     }

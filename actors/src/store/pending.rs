@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tandem_model::Sid;
 use tokio::sync::Notify;
@@ -23,14 +23,14 @@ pub(super) struct Pending {
 
 #[derive(Default)]
 struct Waiting {
-    calls: BTreeMap<Sid, CallRecord>,
+    calls: BTreeMap<Sid, Arc<CallRecord>>,
     events: VecDeque<CallEvent>,
     /// Being written now: still the truth for readers.
-    writing: BTreeMap<Sid, CallRecord>,
+    writing: BTreeMap<Sid, Arc<CallRecord>>,
 }
 
 impl Pending {
-    pub fn put_call(&self, record: CallRecord) -> bool {
+    pub fn put_call(&self, record: Arc<CallRecord>) -> bool {
         let mut w = self.lock();
         if w.calls.len() >= CALLS_WAITING_MAX && !w.calls.contains_key(&record.sid) {
             drop(w);
@@ -58,10 +58,10 @@ impl Pending {
     }
 
     /// Up to `limit` of each, now being written. End it with [`Pending::written`] or [`Pending::give_back`].
-    pub fn take(&self, limit: usize) -> (Vec<CallRecord>, Vec<CallEvent>) {
+    pub fn take(&self, limit: usize) -> (Vec<Arc<CallRecord>>, Vec<CallEvent>) {
         let mut w = self.lock();
         let sids: Vec<Sid> = w.calls.keys().take(limit).copied().collect();
-        let calls: Vec<CallRecord> = sids.iter().filter_map(|sid| w.calls.remove(sid)).collect();
+        let calls: Vec<Arc<CallRecord>> = sids.iter().filter_map(|sid| w.calls.remove(sid)).collect();
         w.writing = calls.iter().map(|c| (c.sid, c.clone())).collect();
         let count = w.events.len().min(limit);
         let events = w.events.drain(..count).collect();
@@ -83,7 +83,7 @@ impl Pending {
         }
     }
 
-    pub fn call(&self, sid: Sid) -> Option<CallRecord> {
+    pub fn call(&self, sid: Sid) -> Option<Arc<CallRecord>> {
         let w = self.lock();
         w.calls.get(&sid).or_else(|| w.writing.get(&sid)).cloned()
     }
@@ -92,11 +92,6 @@ impl Pending {
         let mut w = self.lock();
         w.calls.remove(&sid);
         w.events.retain(|e| e.call_sid != sid);
-    }
-
-    pub fn is_empty(&self) -> bool {
-        let w = self.lock();
-        w.calls.is_empty() && w.events.is_empty()
     }
 
     pub fn len(&self) -> usize {

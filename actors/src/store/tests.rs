@@ -416,10 +416,10 @@ fn a_full_waiting_room_refuses_new_calls_and_counts_them_but_takes_news_of_known
         Sid::from_bytes(bytes)
     };
     for n in 0..super::pending::CALLS_WAITING_MAX {
-        assert!(pending.put_call(CallRecord { sid: sid(n), ..call(0, CallStatus::Queued, 0) }));
+        assert!(pending.put_call(Arc::new(CallRecord { sid: sid(n), ..call(0, CallStatus::Queued, 0) })));
     }
-    assert!(!pending.put_call(CallRecord { sid: sid(usize::MAX), ..call(0, CallStatus::Queued, 0) }));
-    assert!(pending.put_call(CallRecord { sid: sid(3), ..call(0, CallStatus::Completed, 0) }));
+    assert!(!pending.put_call(Arc::new(CallRecord { sid: sid(usize::MAX), ..call(0, CallStatus::Queued, 0) })));
+    assert!(pending.put_call(Arc::new(CallRecord { sid: sid(3), ..call(0, CallStatus::Completed, 0) })));
     assert_eq!(pending.lost(), 1);
     assert_eq!(pending.call(sid(3)).unwrap().status, CallStatus::Completed);
 }

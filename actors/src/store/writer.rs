@@ -12,6 +12,7 @@ use std::time::Duration;
 use tandem_call::directory::Directory;
 use tandem_model::{Sid, limits};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep_until};
 
 use super::pending::Pending;
 use super::secrets::Sealer;
@@ -24,8 +25,9 @@ const BATCH_CHANGES_MAX: usize = 1_024;
 const BATCH_CALLS_MAX: usize = 2_048;
 /// Wait after a failed commit before call records are tried again.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
-/// Call records may wait this long for company: nobody waits for them.
-const CALLS_LINGER: Duration = Duration::from_millis(20);
+/// Call records may wait this long for company: nobody waits for them. Most of what a call tells of its beginning is told in this time,
+/// and is one write.
+const CALLS_LINGER: Duration = Duration::from_millis(100);
 
 pub(super) enum Change {
     PutProfile(Box<SipProfileRecord>),
@@ -72,6 +74,13 @@ pub(super) fn start(db: Sqlite, sealer: Sealer, catalog: Catalog) -> Started {
     (Writer { queue }, catalog_in, directory_in, pending)
 }
 
+/// Whether call records that waited when a commit began still wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Left {
+    Nothing,
+    More,
+}
+
 struct Task {
     db: Sqlite,
     sealer: Sealer,
@@ -86,15 +95,19 @@ impl Task {
         let pending = self.pending.clone();
         let mut changes = Vec::new();
         let mut failed = false;
+        // When call records that nobody waits for are written at the latest.
+        let mut due: Option<Instant> = None;
         loop {
             let open = tokio::select! {
                 n = self.incoming.recv_many(&mut changes, BATCH_CHANGES_MAX) => n > 0,
-                () = pending.arrived.notified(), if !failed => {
-                    tokio::time::sleep(CALLS_LINGER).await;
-                    true
+                () = pending.arrived.notified(), if due.is_none() && !failed => {
+                    due = Some(Instant::now() + CALLS_LINGER);
+                    continue;
                 }
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => true,
                 () = tokio::time::sleep(RETRY_AFTER), if failed => true,
             };
+            due = None;
             while let Ok(more) = self.incoming.try_recv() {
                 changes.push(more);
                 if changes.len() >= BATCH_CHANGES_MAX {
@@ -108,32 +121,33 @@ impl Task {
         }
     }
 
-    /// One commit, and as many more as pending call records need. False when the store does not write.
+    /// One commit, and as many more as the call records need that waited when it began. False when the store does not write.
     async fn settle(&mut self, changes: Vec<(Change, Answer)>) -> bool {
         let (flushes, changes): (Vec<_>, Vec<_>) = changes.into_iter().partition(|(c, _)| matches!(c, Change::Flush));
         let (changes, answers): (Vec<_>, Vec<_>) = changes.into_iter().unzip();
         let mut outcome = self.commit(&changes, answers).await;
-        while outcome.is_ok() && !self.pending.is_empty() {
+        while let Ok(Left::More) = outcome {
             outcome = self.commit(&[], Vec::new()).await;
         }
+        let outcome = outcome.map(|_| ());
         for (_, answer) in flushes {
             let _ = answer.send(outcome.clone());
         }
         outcome.is_ok()
     }
 
-    async fn commit(&mut self, changes: &[Change], answers: Vec<Answer>) -> Result<(), StoreError> {
+    async fn commit(&mut self, changes: &[Change], answers: Vec<Answer>) -> Result<Left, StoreError> {
         let (calls, events) = self.pending.take(BATCH_CALLS_MAX);
         if calls.is_empty() && events.is_empty() && changes.is_empty() {
-            return Ok(());
+            return Ok(Left::Nothing);
         }
+        let left =
+            if calls.len() < BATCH_CALLS_MAX && events.len() < BATCH_CALLS_MAX { Left::Nothing } else { Left::More };
         let mut staged = Staged { catalog: None, results: Vec::with_capacity(changes.len()) };
         let outcome = async {
             let mut batch = self.db.begin().await?;
             let work = async {
-                for call in &calls {
-                    batch.put_call(call).await?;
-                }
+                batch.put_calls(&calls).await?;
                 for event in &events {
                     batch.put_event(event).await?;
                 }
@@ -164,7 +178,7 @@ impl Task {
         for (answer, result) in answers.into_iter().zip(results(&outcome, staged.results, changes.len())) {
             let _ = answer.send(result);
         }
-        outcome
+        outcome.map(|()| left)
     }
 
     fn publish(&self, catalog: Catalog) {

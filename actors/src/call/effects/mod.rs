@@ -4,6 +4,8 @@ mod legs;
 mod prompts;
 mod webhooks;
 
+use std::sync::Arc;
+
 use actix::prelude::*;
 use tandem_call::call::{CallEffect, CallInput};
 use tandem_model::WallTime;
@@ -33,6 +35,7 @@ impl CallActor {
                 }));
             }
             CallEffect::Record(row) => {
+                let row = Arc::from(row);
                 self.keep_row(&row);
                 self.reports.rows.offer(RowChanged { number: self.number, row }, Overflow::Warn);
             }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use sqlx::pool::PoolConnection;
 use sqlx::{Executor, Row};
 use tandem_model::Sid;
@@ -12,6 +14,23 @@ use crate::store::{
 /// An open transaction of the writer. Without [`Batch::commit`] nothing of it stays.
 pub(in crate::store) struct Batch {
     conn: PoolConnection<sqlx::Sqlite>,
+}
+
+/// Rows that one statement writes, for the most of them first.
+const CALL_ROWS: [usize; 3] = [64, 8, 1];
+
+/// The statement that writes so many calls. A row that was deleted stays so.
+fn put_calls_statement(rows: usize) -> sqlx::AssertSqlSafe<String> {
+    let values = vec!["(?,?,?,?,?,?,?,?,?,?)"; rows].join(",");
+    sqlx::AssertSqlSafe(format!(
+        "INSERT INTO calls (sid, parent_sid, status, is_final, to_addr, from_addr, created, started, ended, record)
+         VALUES {values}
+         ON CONFLICT (sid) DO UPDATE SET parent_sid = excluded.parent_sid, status = excluded.status,
+             is_final = excluded.is_final, to_addr = excluded.to_addr, from_addr = excluded.from_addr,
+             created = excluded.created, started = excluded.started, ended = excluded.ended,
+             record = excluded.record
+         WHERE calls.deleted = 0"
+    ))
 }
 
 /// What a carrier's password is sealed for.
@@ -153,28 +172,29 @@ impl Batch {
         Ok(())
     }
 
-    pub async fn put_call(&mut self, r: &CallRecord) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO calls (sid, parent_sid, status, is_final, to_addr, from_addr, created, started, ended, record)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
-             ON CONFLICT (sid) DO UPDATE SET parent_sid = excluded.parent_sid, status = excluded.status,
-                 is_final = excluded.is_final, to_addr = excluded.to_addr, from_addr = excluded.from_addr,
-                 created = excluded.created, started = excluded.started, ended = excluded.ended,
-                 record = excluded.record
-             WHERE calls.deleted = 0",
-        )
-        .bind(r.sid.to_string())
-        .bind(r.parent_sid.map(|p| p.to_string()))
-        .bind(r.status.as_str())
-        .bind(i64::from(r.status.is_final()))
-        .bind(&r.to)
-        .bind(&r.from)
-        .bind(r.created.0)
-        .bind(r.started.map(|t| t.0))
-        .bind(r.ended.map(|t| t.0))
-        .bind(serde_json::to_string(r)?)
-        .execute(&mut *self.conn)
-        .await?;
+    pub async fn put_calls(&mut self, records: &[Arc<CallRecord>]) -> Result<(), StoreError> {
+        let mut rest = records;
+        while !rest.is_empty() {
+            // A statement costs a hand-over to the thread of its connection and back, so one takes many rows.
+            let rows = CALL_ROWS.into_iter().find(|rows| *rows <= rest.len()).unwrap_or(1);
+            let (now, later) = rest.split_at(rows);
+            let mut query = sqlx::query(put_calls_statement(rows));
+            for r in now {
+                query = query
+                    .bind(r.sid.to_string())
+                    .bind(r.parent_sid.map(|p| p.to_string()))
+                    .bind(r.status.as_str())
+                    .bind(i64::from(r.status.is_final()))
+                    .bind(&r.to)
+                    .bind(&r.from)
+                    .bind(r.created.0)
+                    .bind(r.started.map(|t| t.0))
+                    .bind(r.ended.map(|t| t.0))
+                    .bind(serde_json::to_string(r.as_ref())?);
+            }
+            query.execute(&mut *self.conn).await?;
+            rest = later;
+        }
         Ok(())
     }
 

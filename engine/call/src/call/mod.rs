@@ -286,7 +286,7 @@ impl Call {
     }
 
     fn new_sid(&mut self) -> CallSid {
-        Sid::random(&mut *self.entropy)
+        Sid::ordered(self.clock.1, &mut *self.entropy)
     }
 
     fn leg_report(&mut self, id: LegId, report: LegReport) {

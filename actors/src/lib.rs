@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod call;
+mod datagrams;
 pub mod media;
 pub mod prompt;
 pub mod recording;

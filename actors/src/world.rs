@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rand::{RngCore, SeedableRng};
-use rand_chacha::ChaCha12Rng;
+use rand::RngCore;
 use tandem_model::{Entropy, Timestamp, WallTime};
 
 /// Monotonic time since the process took its origin, and civil time beside it. Copies share the origin.
@@ -34,27 +33,23 @@ impl Clock {
     }
 }
 
-/// A cryptographic generator, seeded by the operating system.
-pub struct SystemEntropy(ChaCha12Rng);
+/// The thread's cryptographic generator: seeded by the operating system, and anew from time to time.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemEntropy;
 
 impl SystemEntropy {
     pub fn new() -> Self {
-        SystemEntropy(ChaCha12Rng::from_os_rng())
+        SystemEntropy
     }
 
     pub fn boxed() -> Box<dyn Entropy + Send> {
-        Box::new(Self::new())
-    }
-}
-
-impl Default for SystemEntropy {
-    fn default() -> Self {
-        Self::new()
+        Box::new(SystemEntropy)
     }
 }
 
 impl Entropy for SystemEntropy {
     fn fill(&mut self, out: &mut [u8]) {
-        self.0.fill_bytes(out);
+        // ChaCha with 12 rounds; one a thread, so that a call which begins asks the kernel for nothing.
+        rand::rng().fill_bytes(out);
     }
 }

@@ -6,7 +6,6 @@
 //!  actors ←─events (EventSink, never waits)── thread ←─────── sockets, timer
 //! ```
 
-mod datagrams;
 mod handle;
 mod kernel;
 mod load;

@@ -9,10 +9,9 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
 use tandem_media::control::{Command, Event};
 use tandem_media::shard::{Batch, Component, Shard, ShardConfig, Slot};
-use tandem_model::limits::TICK;
+use tandem_model::limits::{RTP_PACKET_BYTES_MAX, TICK};
 use tandem_model::{Entropy, LegId, Timestamp, WallTime};
 
-use super::datagrams::Datagrams;
 use super::handle::Message;
 use super::load::{LegLoad, Load};
 use super::metrics::{ShardCounts, ThreadMetrics};
@@ -25,6 +24,13 @@ use super::{EventSink, MediaConfig};
 const COMMANDS_PER_TURN: usize = 256;
 /// Packets between two flushes.
 const BATCH_PACKETS: usize = 128;
+/// Taken from one socket at a time: a leg gets a packet in 20 ms, so more than one are a burst or a flood, which takes its turn like
+/// everybody.
+const DATAGRAMS: usize = 4;
+/// Bytes of one datagram that are read: an oversized packet is seen as such.
+const DATAGRAM_BYTES: usize = 2_048;
+const _: () = assert!(RTP_PACKET_BYTES_MAX < DATAGRAM_BYTES);
+type Datagrams = crate::datagrams::Datagrams<DATAGRAMS, DATAGRAM_BYTES>;
 /// Ticks over which lateness is averaged.
 const LATENESS_TICKS: u32 = 64;
 /// One leg's sockets are asked for their losses this often: each of 500 once in ten seconds.
@@ -135,6 +141,7 @@ impl Worker {
                     Some(Ready::Woken) | None => {}
                 }
             }
+            self.poller.looking();
             more_commands = match self.take_commands(sink) {
                 Taken::Stop => return Ok(()),
                 Taken::All => false,
@@ -143,6 +150,7 @@ impl Worker {
             self.tick();
             self.finish_turn(sink);
             self.arm()?;
+            more_commands |= !self.commands.is_empty();
             let ended = self.now();
             self.load.worked(began, ended);
             awake_until = ended + self.config.busy_poll;
@@ -200,7 +208,7 @@ impl Worker {
                 self.flush();
             }
         }
-        if count == Datagrams::ROOM {
+        if count == DATAGRAMS {
             self.poller.has_more(slot, which);
         }
     }
@@ -335,7 +343,9 @@ impl Worker {
         if deadline == self.armed && !self.timer_rang {
             return Ok(());
         }
-        self.poller.set_timer(deadline.map(|at| at.since(self.now())))?;
+        let wait = deadline.map(|at| at.since(self.now()));
+        self.poller.set_timer(wait)?;
+        self.poller.rests_until(wait);
         (self.armed, self.timer_rang) = (deadline, false);
         Ok(())
     }

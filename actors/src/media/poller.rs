@@ -1,7 +1,8 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::time::{Duration, Instant};
 
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
@@ -46,13 +47,33 @@ pub(super) enum Ready {
 
 /// Ends the wait of a media thread, from another. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(super) struct Waker(Arc<mio::Waker>);
+pub(super) struct Waker {
+    kernel: Arc<mio::Waker>,
+    /// Woken, and not looked since: waking it again would only cost.
+    woken: Arc<AtomicBool>,
+    /// When the thread's own timer ends its wait, in nanoseconds since `origin`; the greatest number is never.
+    looks_at: Arc<AtomicU64>,
+    origin: Instant,
+}
+
+/// A thread that wakes by itself within this time is not woken. Threads with calls tick every two milliseconds, so what they are told
+/// waits a millisecond on average, and a busy machine is spared most of its changes of thread.
+const SOON: Duration = Duration::from_millis(2);
 
 impl Waker {
+    /// To be called after what it is woken for has been put in its place.
+    ///
     /// # Errors
     /// The kernel's.
     pub fn wake(&self) -> io::Result<()> {
-        self.0.wake()
+        // Pairs with the fence of `Poller::rests_until`: either the thread's new plan is seen here, or what was put there is seen by it.
+        fence(Ordering::SeqCst);
+        let soon = self.origin.elapsed() + SOON;
+        if u128::from(self.looks_at.load(Ordering::Relaxed)) <= soon.as_nanos() {
+            return Ok(());
+        }
+        // Whoever finds it woken already put theirs there before the thread looks: `Poller::looking` comes before the look.
+        if self.woken.swap(true, Ordering::AcqRel) { Ok(()) } else { self.kernel.wake() }
     }
 }
 
@@ -63,7 +84,9 @@ impl Poller {
         let poll = Poll::new()?;
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK)?;
         poll.registry().register(&mut SourceFd(&timer.as_fd().as_raw_fd()), TIMER, Interest::READABLE)?;
-        let waker = Waker(Arc::new(mio::Waker::new(poll.registry(), WAKER)?));
+        let kernel = Arc::new(mio::Waker::new(poll.registry(), WAKER)?);
+        let looks_at = Arc::new(AtomicU64::new(u64::MAX));
+        let waker = Waker { kernel, woken: Arc::default(), looks_at, origin: Instant::now() };
         let events = Events::with_capacity(EVENTS_PER_WAIT);
         let (ready, unread) = (Vec::with_capacity(EVENTS_PER_WAIT), Vec::with_capacity(EVENTS_PER_WAIT));
         Ok(Poller { poll, events, timer, waker, ready, unread })
@@ -71,6 +94,21 @@ impl Poller {
 
     pub fn waker(&self) -> Waker {
         self.waker.clone()
+    }
+
+    /// The thread looks at what it may be woken for, from now on: a wake-up after this ends the next wait.
+    pub fn looking(&self) {
+        self.waker.woken.swap(false, Ordering::AcqRel);
+    }
+
+    /// The thread is about to wait, and its timer rings after `wait`, or never. Whatever it can be woken for is to be looked at once
+    /// more after this: whoever saw an earlier plan may have left it asleep.
+    pub fn rests_until(&self, wait: Option<Duration>) {
+        let at = wait.map_or(u64::MAX, |wait| {
+            u64::try_from((self.waker.origin.elapsed() + wait).as_nanos()).unwrap_or(u64::MAX)
+        });
+        self.waker.looks_at.store(at, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
     }
 
     /// Watches a socket until it is closed.
@@ -180,6 +218,20 @@ mod tests {
         assert_eq!(poller.wait(false).unwrap(), 1);
         assert_eq!(poller.ready(0), Some(Ready::Woken));
         assert_eq!(poller.wait(true).unwrap(), 0);
+        // Until the thread has looked, it counts as woken.
+        waker.wake().unwrap();
+        assert_eq!(poller.wait(true).unwrap(), 0);
+        poller.looking();
+        waker.wake().unwrap();
+        assert_eq!(poller.wait(false).unwrap(), 1);
+        // Nor is it woken shortly before it wakes by itself.
+        poller.looking();
+        poller.rests_until(Some(SOON / 2));
+        waker.wake().unwrap();
+        assert_eq!(poller.wait(true).unwrap(), 0);
+        poller.rests_until(Some(Duration::from_secs(3600)));
+        waker.wake().unwrap();
+        assert_eq!(poller.wait(false).unwrap(), 1);
         for _ in 0..2 {
             poller.set_timer(Some(Duration::ZERO)).unwrap();
             assert_eq!(poller.wait(false).unwrap(), 1);

@@ -7,6 +7,7 @@ mod udp;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tandem_model::{Endpoint, Transport};
@@ -31,6 +32,8 @@ pub struct TransportCounters {
     pub refused: AtomicU64,
     pub send_failed: AtomicU64,
     pub connections: AtomicU64,
+    /// How long the last datagram read had waited in its socket, in microseconds: what overload shows first.
+    pub lag_us: AtomicU64,
 }
 
 /// All listening transports; cheap to clone.
@@ -75,6 +78,11 @@ impl Transports {
 
     pub fn counters(&self) -> &TransportCounters {
         &self.counters
+    }
+
+    /// How far signalling is behind the network.
+    pub fn lag(&self) -> Duration {
+        Duration::from_micros(self.counters.lag_us.load(Ordering::Relaxed))
     }
 
     /// Queues or sends at once; never waits. False when nothing can be sent there.

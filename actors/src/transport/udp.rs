@@ -3,18 +3,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use socket2::{Domain, Protocol, Socket, Type};
 use tandem_model::{Endpoint, Transport, limits};
 use tandem_sip::message::{Message, reject};
+use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
 use super::{Inbound, TransportCounters};
+use crate::datagrams::{Datagrams, tell_arrival};
 
 /// The kernel holds bursts of this size: at 200 KiB a registration storm after a restart overflows in milliseconds.
 const SOCKET_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 /// Datagrams taken before other tasks get their turn.
-const BATCH: usize = 64;
+const BATCH: usize = 16;
 
 pub(super) struct UdpSender {
     socket: Arc<UdpSocket>,
@@ -45,9 +47,13 @@ pub(super) fn listen(
     socket.set_send_buffer_size(SOCKET_BUFFER_BYTES)?;
     socket.set_nonblocking(true)?;
     socket.bind(&addr.into())?;
+    if let Err(error) = tell_arrival(&socket) {
+        tracing::warn!(%addr, %error, "overload is not seen here: the system does not tell when datagrams come");
+    }
     let socket = Arc::new(UdpSocket::from_std(socket.into())?);
     let local = socket.local_addr()?;
-    tokio::spawn(receive(socket.clone(), local, inbound, counters));
+    // Beside signalling, on the thread that listens: what it hands up wakes nobody.
+    actix::spawn(receive(socket.clone(), local, inbound, counters));
     Ok(UdpSender { socket, local })
 }
 
@@ -57,24 +63,28 @@ async fn receive(
     inbound: Arc<dyn Inbound>,
     counters: Arc<TransportCounters>,
 ) {
-    let mut buffer = BytesMut::zeroed(limits::SIP_MESSAGE_BYTES_MAX);
+    let mut datagrams = Datagrams::<BATCH, { limits::SIP_MESSAGE_BYTES_MAX }>::new();
     loop {
         // An error here is an ICMP answer to something we sent; the socket itself goes on.
-        if socket.readable().await.is_err() {
+        let Ok(count) = socket.async_io(Interest::READABLE, || taken(datagrams.receive(&*socket))).await else {
             continue;
+        };
+        if let Some(lag) = datagrams.first_arrived().and_then(|at| at.elapsed().ok()) {
+            counters.lag_us.store(u64::try_from(lag.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
         }
-        for _ in 0..BATCH {
-            match socket.try_recv_from(&mut buffer) {
-                Ok((len, source)) => {
-                    counters.received.fetch_add(1, Ordering::Relaxed);
-                    datagram(&buffer[..len], source, local, &socket, &*inbound, &counters);
-                }
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
-                Err(_) => continue,
-            }
+        for n in 0..count {
+            let Some((bytes, source)) = datagrams.get(n) else { continue };
+            counters.received.fetch_add(1, Ordering::Relaxed);
+            datagram(bytes, source, local, &socket, &*inbound, &counters);
         }
+        // What came is worked on before more is taken: what waits, waits in the socket, where its age is known.
         tokio::task::yield_now().await;
     }
+}
+
+/// None taken is what the runtime knows as: would block.
+fn taken(received: io::Result<usize>) -> io::Result<usize> {
+    received.and_then(|count| if count == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(count) })
 }
 
 fn datagram(

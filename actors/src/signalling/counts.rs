@@ -13,3 +13,9 @@ pub(super) fn answered(metrics: &Metrics, message: &Message) {
         metrics.sip_response(code);
     }
 }
+
+pub(super) fn shed(metrics: &Metrics, message: &Message) {
+    received(metrics, message);
+    metrics.sip_response(503);
+    metrics.sip_shed();
+}

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use prometheus_client::collector::Collector;
@@ -27,6 +27,7 @@ struct Numbers {
     registrations: Gauge,
     sip_requests: Family<Label, Counter>,
     sip_responses: Family<Label, Counter>,
+    sip_shed: Counter,
     webhook_seconds: Histogram,
     webhooks: Family<Label, Counter>,
     drops: Family<Label, Counter>,
@@ -36,7 +37,7 @@ struct Numbers {
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Label {
-    kind: String,
+    kind: &'static str,
 }
 
 /// A number that some other part knows and is asked for at each scrape, e.g. of a media thread's snapshot.
@@ -76,6 +77,7 @@ impl Metrics {
             registrations: Gauge::default(),
             sip_requests: Family::default(),
             sip_responses: Family::default(),
+            sip_shed: Counter::default(),
             webhook_seconds: Histogram::new([0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0]),
             webhooks: Family::default(),
             drops: Family::default(),
@@ -94,6 +96,7 @@ impl Metrics {
         registry.register("registrations", "Registered contacts now", numbers.registrations.clone());
         registry.register("sip_requests", "SIP requests received, by method", numbers.sip_requests.clone());
         registry.register("sip_responses", "SIP responses sent, by status code", numbers.sip_responses.clone());
+        registry.register("sip_requests_shed", "SIP requests refused for overload", numbers.sip_shed.clone());
         registry.register("webhook_seconds", "Time a webhook took to answer", numbers.webhook_seconds.clone());
         registry.register("webhooks", "Webhooks sent, by result", numbers.webhooks.clone());
         registry.register("drops", "Packets and messages dropped, by reason", numbers.drops.clone());
@@ -104,7 +107,7 @@ impl Metrics {
     }
 
     /// `direction`: `inbound`, `outbound-api`, `outbound-dial`.
-    pub fn call_started(&self, direction: &str) {
+    pub fn call_started(&self, direction: &'static str) {
         self.numbers.calls_started.get_or_create(&label(direction)).inc();
         self.numbers.legs_live.inc();
     }
@@ -151,8 +154,12 @@ impl Metrics {
     }
 
     pub fn sip_response(&self, code: u16) {
-        let kind = if (100..700).contains(&code) { code.to_string() } else { "other".into() };
-        self.numbers.sip_responses.get_or_create(&Label { kind }).inc();
+        self.numbers.sip_responses.get_or_create(&label(status_label(code))).inc();
+    }
+
+    /// Refused for overload, before they were looked at.
+    pub fn sip_shed(&self) {
+        self.numbers.sip_shed.inc();
     }
 
     /// `result`: `ok`, or a short fixed word for the failure.
@@ -170,7 +177,7 @@ impl Metrics {
     }
 
     pub fn api_request(&self, status: u16) {
-        self.numbers.api_requests.get_or_create(&label(&status.to_string())).inc();
+        self.numbers.api_requests.get_or_create(&label(status_label(status))).inc();
     }
 
     /// The exposition text of all of it.
@@ -189,8 +196,15 @@ fn mos_histogram() -> Histogram {
     Histogram::new([1.5, 2.0, 2.58, 3.1, 3.6, 4.03, 4.34])
 }
 
-fn label(kind: &str) -> Label {
-    Label { kind: kind.to_owned() }
+fn label(kind: &'static str) -> Label {
+    Label { kind }
+}
+
+/// Status codes are counted for every message: their labels are made once.
+fn status_label(code: u16) -> &'static str {
+    static CODES: LazyLock<Vec<&'static str>> =
+        LazyLock::new(|| (100..700).map(|code: u16| &*Box::leak(code.to_string().into_boxed_str())).collect());
+    code.checked_sub(100).and_then(|at| CODES.get(usize::from(at)).copied()).unwrap_or("other")
 }
 
 struct Sources(Vec<SampleSource>);

@@ -10,6 +10,7 @@ use tandem_sip::transaction::ServerKey;
 use super::super::admission::{self, Refusal, Sender};
 use super::super::message::OfferCall;
 use super::auth::Verdict;
+use super::overload;
 use super::{InviteOwner, SipShard};
 
 impl SipShard {
@@ -22,8 +23,9 @@ impl SipShard {
             Err(Verdict::Challenge { stale }) => return self.challenge(Role::Proxy, key, &message, source, stale),
             Err(Verdict::Refuse(refusal)) => {
                 tracing::info!(%source, call_id = message.call_id(), status = refusal.status, why = refusal.why, "INVITE refused");
-                let retry: &[(&str, &str)] = if refusal.status == 503 { &[("Retry-After", "5")] } else { &[] };
-                return self.reply(key, &message, source, refusal.status, retry);
+                let retry: &[(&str, &str)] =
+                    if refusal.status == 503 { &[("Retry-After", overload::RETRY_AFTER)] } else { &[] };
+                return self.refuse(key, &message, source, refusal.status, retry);
             }
         };
         let Some(own) = self.own.clone() else { return };

@@ -3,6 +3,7 @@
 mod auth;
 mod invite;
 mod legs;
+mod overload;
 mod register;
 
 use std::collections::HashMap;
@@ -66,6 +67,7 @@ pub struct SipShard {
     registering: usize,
     /// New calls let in during the running second.
     rate: (Timestamp, u32),
+    overload: overload::Overload,
 }
 
 /// Who is told what becomes of an INVITE's server transaction.
@@ -99,6 +101,7 @@ impl SipShard {
             timer: None,
             registering: 0,
             rate: (Timestamp::ZERO, 0),
+            overload: overload::Overload::default(),
             config,
         }
     }
@@ -225,6 +228,26 @@ impl SipShard {
         self.respond(key, response.build());
     }
 
+    /// A final answer to a request that starts nothing here: sent once, and not remembered (RFC 3261 section 8.2.7).
+    fn refuse(
+        &mut self,
+        key: ServerKey,
+        request: &SipMessage,
+        source: Endpoint,
+        status: u16,
+        headers: &[(&str, &str)],
+    ) {
+        let mut response = SipMessage::response(request, source.addr, status, None)
+            .to_tag(&hex_token(&mut self.entropy, 8))
+            .header("Server", &self.config.user_agent);
+        for (name, value) in headers {
+            response = response.header(name, value);
+        }
+        let response = response.build();
+        counts::answered(&self.config.metrics, &response);
+        self.layer.respond_stateless(key, &response);
+    }
+
     fn respond(&mut self, key: ServerKey, response: SipMessage) {
         counts::answered(&self.config.metrics, &response);
         let now = self.now();
@@ -248,7 +271,11 @@ impl Handler<SipInbound> for SipShard {
     fn handle(&mut self, msg: SipInbound, ctx: &mut Self::Context) {
         let now = self.now();
         match msg {
-            SipInbound::Message { message, source, local } => self.layer.handle_message(now, message, source, local),
+            SipInbound::Message { message, source, local } => {
+                if !self.sheds(&message, source, local) {
+                    self.layer.handle_message(now, message, source, local);
+                }
+            }
             SipInbound::Unreachable { peer } => self.layer.handle_transport_error(now, peer),
         }
         self.settle(ctx);

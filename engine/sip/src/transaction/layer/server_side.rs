@@ -51,6 +51,24 @@ impl TransactionLayer {
         true
     }
 
+    /// Whether a request repeats one that has a transaction.
+    pub fn is_repeated(&self, request: &Message) -> bool {
+        self.server_index.contains_key(&ServerMatch::of_request(request))
+    }
+
+    /// Answers a request that was never handed to the layer, without a transaction: what a server in overload can still afford. A
+    /// repeated request gets the same answer (RFC 3261 section 8.2.7).
+    pub fn refuse(
+        &mut self,
+        request: &Message,
+        source: Endpoint,
+        local: Endpoint,
+        status: u16,
+        headers: &[(&str, &str)],
+    ) {
+        self.answer(request, source, local, status, headers);
+    }
+
     pub(super) fn handle_request(&mut self, now: Timestamp, request: Message, source: Endpoint, local: Endpoint) {
         let matching = ServerMatch::of_request(&request);
         if let Some(id) = self.server_index.get(&matching).copied() {

@@ -50,8 +50,8 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
     };
     orphans(&store).await?;
 
-    let arbiters: Vec<Arbiter> = (0..2).map(|_| Arbiter::new()).collect();
-    let floors = floors(&arbiters).await?;
+    let arbiters: Vec<Arbiter> = (0..config.limits.call_threads).map(|_| Arbiter::new()).collect();
+    let floors = floors(&arbiters);
     let router = MediaRouter::new(floors.iter().map(|f| f.inbox.clone()).collect());
     let media_pool = start_media(&config, router)?;
 
@@ -190,13 +190,17 @@ async fn orphans(store: &Store) -> Result<(), String> {
     Ok(())
 }
 
-async fn floors(arbiters: &[Arbiter]) -> Result<Vec<Floor>, String> {
+/// Where calls live: beside signalling, where no message between them has to wake a thread; or on threads of their own.
+fn floors(arbiters: &[Arbiter]) -> Vec<Floor> {
+    if arbiters.is_empty() {
+        return vec![Floor { arbiter: Arbiter::current(), inbox: MediaInbox::default().start() }];
+    }
     let floors = arbiters.iter().map(|arbiter| {
         let arbiter = arbiter.handle();
         let inbox = MediaInbox::start_in_arbiter(&arbiter, |_| MediaInbox::default());
         Floor { arbiter, inbox }
     });
-    Ok(floors.collect())
+    floors.collect()
 }
 
 fn start_media(config: &Config, router: MediaRouter) -> Result<media::MediaPool, String> {

@@ -272,6 +272,13 @@ pub const KEYS: &[Key] = &[
         "Private networks webhooks may reach, as CIDR ranges. All other private addresses are refused.",
     ),
     Key::new("limits", "calls_max", Kind::Integer(1, 1_000_000), "4000", "Calls at a time; more get 503."),
+    Key::new(
+        "limits",
+        "call_threads",
+        Kind::Integer(0, 256),
+        "0",
+        "Threads that calls live on. 0: that of signalling, least CPU a call and enough for thousands of new ones a second.",
+    ),
     Key::new("limits", "calls_per_second", Kind::Integer(1, 100_000), "500", "New calls a second; more get 503."),
     Key::new(
         "limits",

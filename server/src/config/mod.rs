@@ -117,6 +117,8 @@ pub struct Webhook {
 pub struct Limits {
     /// Calls at a time; above it new ones get 503.
     pub calls_max: usize,
+    /// 0: the one of signalling.
+    pub call_threads: usize,
     /// New calls a second; above it 503.
     pub calls_per_second: u32,
     /// How long calls may go on after SIGTERM.
@@ -164,7 +166,13 @@ impl Default for Config {
             store: Store { url: "sqlite:tandem.db".into() },
             recording: Recording { folder: "recordings".into(), recordings_max: 1_000 },
             webhook: Webhook { allow: Vec::new() },
-            limits: Limits { calls_max: 4_000, calls_per_second: 500, drain_secs: 300, call_secs_max: 14_400 },
+            limits: Limits {
+                calls_max: 4_000,
+                call_threads: 0,
+                calls_per_second: 500,
+                drain_secs: 300,
+                call_secs_max: 14_400,
+            },
             log: Log { level: "info".into(), format: LogFormat::Text },
         }
     }

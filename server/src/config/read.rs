@@ -152,6 +152,7 @@ impl Reader<'_> {
         self.integer("recording.recordings_max", &mut c.recording.recordings_max);
         self.set_all("webhook.allow", &mut c.webhook.allow);
         self.integer("limits.calls_max", &mut c.limits.calls_max);
+        self.integer("limits.call_threads", &mut c.limits.call_threads);
         self.integer("limits.calls_per_second", &mut c.limits.calls_per_second);
         self.integer("limits.drain_secs", &mut c.limits.drain_secs);
         self.integer("limits.call_secs_max", &mut c.limits.call_secs_max);

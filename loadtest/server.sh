@@ -47,7 +47,7 @@ udp = ["127.0.0.1:$SIP_PORT"]
 tcp = ["127.0.0.1:$SIP_PORT"]
 [media]
 address = "127.0.0.1"
-ports = [18200, 27999]
+ports = [${MEDIA_PORTS:-18200, 27999}]
 cpus = [${MEDIA_CPU:-1}]
 load_max_percent = 100
 [http]

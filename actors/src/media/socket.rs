@@ -55,15 +55,15 @@ impl LegSockets {
     /// The kernel's; `AddrInUse` when another process holds one of the two.
     pub fn bind(address: IpAddr, port: u16, options: &SocketOptions) -> io::Result<Self> {
         let above = port.checked_add(1).ok_or(io::ErrorKind::InvalidInput)?;
-        let open = |port| {
+        let open = |port, role| {
             let address = SocketAddr::new(address, port);
-            let socket = socket(address, options)?;
+            let socket = socket(address, options, role)?;
             socket.bind(&address.into())?;
             Ok::<_, io::Error>(UdpSocket::from(socket))
         };
         Ok(LegSockets {
-            rtp: open(port)?,
-            rtcp: open(above)?,
+            rtp: open(port, Role::Rtp)?,
+            rtcp: open(above, Role::Rtcp)?,
             rtp_peer: None,
             peer: None,
             to: None,
@@ -133,7 +133,7 @@ impl LegSockets {
 /// A second socket on the port of `open`, connected. Only for the moment of binding may anybody else share the port.
 fn connected_beside(open: &UdpSocket, peer: SocketAddr, options: &SocketOptions) -> io::Result<UdpSocket> {
     let address = open.local_addr()?;
-    let beside = socket(address, options)?;
+    let beside = socket(address, options, Role::Rtp)?;
     SockRef::from(open).set_reuse_address(true)?;
     let connected = (|| {
         beside.set_reuse_address(true)?;
@@ -146,7 +146,15 @@ fn connected_beside(open: &UdpSocket, peer: SocketAddr, options: &SocketOptions)
     Ok(UdpSocket::from(beside))
 }
 
-fn socket(address: SocketAddr, options: &SocketOptions) -> io::Result<Socket> {
+/// What a socket is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    Rtp,
+    /// A packet in seconds: the system's buffers are large enough.
+    Rtcp,
+}
+
+fn socket(address: SocketAddr, options: &SocketOptions, role: Role) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
     let class = u32::from(options.dscp) << 2;
     // Marking and sizes are wishes: a host that refuses them still carries the call.
@@ -157,8 +165,12 @@ fn socket(address: SocketAddr, options: &SocketOptions) -> io::Result<Socket> {
             socket.set_tclass_v6(class)
         }
     };
-    let (receive, send) =
-        (socket.set_recv_buffer_size(options.buffer_bytes), socket.set_send_buffer_size(options.buffer_bytes));
+    let (receive, send) = match role {
+        Role::Rtp => {
+            (socket.set_recv_buffer_size(options.buffer_bytes), socket.set_send_buffer_size(options.buffer_bytes))
+        }
+        Role::Rtcp => (Ok(()), Ok(())),
+    };
     let polled = if options.busy_poll_us == 0 { Ok(()) } else { socket.set_busy_poll(options.busy_poll_us) };
     for wish in [marked, receive, send, polled] {
         if let Err(error) = wish {
@@ -291,9 +303,9 @@ mod tests {
     fn packets_are_marked_as_told_and_never_as_ecn_capable() {
         for (dscp, class) in [(46, 0xb8), (0, 0), (34, 0x88)] {
             let options = SocketOptions { dscp, ..SocketOptions::default() };
-            let v4 = socket((Ipv4Addr::LOCALHOST, 0).into(), &options).unwrap();
+            let v4 = socket((Ipv4Addr::LOCALHOST, 0).into(), &options, Role::Rtp).unwrap();
             assert_eq!(v4.tos_v4().unwrap(), class);
-            let v6 = socket((Ipv6Addr::LOCALHOST, 0).into(), &options).unwrap();
+            let v6 = socket((Ipv6Addr::LOCALHOST, 0).into(), &options, Role::Rtp).unwrap();
             assert_eq!(v6.tclass_v6().unwrap(), class);
             assert_eq!(class & 3, 0);
         }

@@ -8,12 +8,14 @@ use super::serial;
 pub struct CallRecord {
     #[serde(with = "serial::sid")]
     pub sid: Sid,
-    #[serde(with = "serial::sid_option")]
+    #[serde(with = "serial::sid_option", default, skip_serializing_if = "Option::is_none")]
     pub parent_sid: Option<Sid>,
     /// E.164, or `sip:user@host` for SIP legs.
     pub to: String,
     pub from: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caller_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forwarded_from: Option<String>,
     pub direction: CallDirection,
     pub status: CallStatus,
@@ -23,30 +25,40 @@ pub struct CallRecord {
     #[serde(with = "serial::wall")]
     pub updated: WallTime,
     /// When the INVITE was received or first sent.
-    #[serde(with = "serial::wall_option")]
+    #[serde(with = "serial::wall_option", default, skip_serializing_if = "Option::is_none")]
     pub started: Option<WallTime>,
-    #[serde(with = "serial::wall_option")]
+    #[serde(with = "serial::wall_option", default, skip_serializing_if = "Option::is_none")]
     pub answered: Option<WallTime>,
-    #[serde(with = "serial::wall_option")]
+    #[serde(with = "serial::wall_option", default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<WallTime>,
     /// From answer to end, in seconds by the monotonic clock; 0 for a call not answered.
     pub duration_secs: u64,
     /// `human`, `machine`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered_by: Option<String>,
     /// Call-ID of the SIP dialog.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sip_call_id: Option<String>,
     /// The final status code and phrase of the INVITE.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sip_code: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sip_reason: Option<String>,
     /// Address of the party that hung up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hangup_by: Option<String>,
     /// `inbound` or `outbound`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hangup_direction: Option<String>,
     /// Why the leg ended where no party hung up: `server restart`, `internal error`, `media timeout`, …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub codec: Option<String>,
     /// SRTP suite; None is plain RTP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encryption: Option<String>,
+    #[serde(default, skip_serializing_if = "CallMedia::is_empty")]
     pub media: CallMedia,
 }
 
@@ -108,6 +120,13 @@ pub struct CallQuality {
 
 /// `at, mos_in, mos_out, loss_in, loss_out, jitter, rtt, buffer`
 type QualityRow = (u32, Option<f32>, Option<f32>, f32, Option<f32>, f32, Option<f32>, f32);
+
+impl CallMedia {
+    /// Nothing is known of the media, as before a call is over.
+    fn is_empty(&self) -> bool {
+        *self == CallMedia::default()
+    }
+}
 
 impl From<QualityRow> for CallQuality {
     fn from((at_secs, mos_in, mos_out, loss_in, loss_out, jitter_ms, rtt_ms, buffer_ms): QualityRow) -> Self {

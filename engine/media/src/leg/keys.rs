@@ -105,7 +105,8 @@ impl Keys {
             events.expire(now, |key| self.take(now, Source::Event, key).into_iter().for_each(&mut each));
             self.events = events;
         }
-        if let Some(mut ear) = self.ear.take() {
+        // Moved out only when there is something to say: it is large, and every tick asks.
+        if let Some(mut ear) = self.ear.take_if(|ear| ear.broke_off(now)) {
             ear.expire(now, |key| self.take(now, Source::Tone, key).into_iter().for_each(&mut each));
             self.ear = Some(ear);
         }
@@ -203,8 +204,13 @@ impl Ear {
         self.detector.hear(&frame[..samples.min(FRAME_SAMPLES_MAX)], each);
     }
 
+    /// A tone was heard, and nothing since.
+    fn broke_off(&self, now: Timestamp) -> bool {
+        self.detector.is_down() && self.last.is_some_and(|l| now.since(l.at) >= TWINS_WITHIN)
+    }
+
     fn expire(&mut self, now: Timestamp, each: impl FnMut(Key)) {
-        if self.detector.is_down() && self.last.is_some_and(|l| now.since(l.at) >= TWINS_WITHIN) {
+        if self.broke_off(now) {
             self.detector.broke_off(each);
         }
     }

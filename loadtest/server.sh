@@ -56,6 +56,8 @@ listen = "127.0.0.1:$HTTP_PORT"
 url = "sqlite:$work/tandem.db"
 [recording]
 folder = "$work/recordings"
+[webhook]
+allow = ["127.0.0.0/8"]
 [limits]
 calls_max = 10000
 calls_per_second = 10000

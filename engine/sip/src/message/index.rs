@@ -2,13 +2,14 @@ use std::str;
 
 use tandem_model::limits::{SIP_HEADERS_MAX, SIP_MESSAGE_BYTES_MAX};
 
-use super::chars::{is_blank, is_token, is_uri_byte, number};
+use super::chars::{find_byte, is_blank, is_token, number, trim};
 use super::error::ParseErrorKind::{self, *};
 use super::header_kind::HeaderKind;
-use super::line::{Field, field_of, line_at, narrow};
+use super::line::{Field, Lines, field_of, narrow};
 use super::list::List;
 use super::method::Method;
 use super::name_addr::NameAddr;
+use super::spans::{AddressSpans, Span, ViaSpans};
 use super::uri::{Scheme, Uri};
 use super::via::Via;
 
@@ -33,7 +34,12 @@ pub(super) struct Index {
     pub(super) to: Field,
     pub(super) call_id: Field,
     pub(super) cseq: Field,
+    /// What they say. Everybody behind us asks for it, so that it is kept.
+    pub(super) top_via: ViaSpans,
+    pub(super) from_parts: AddressSpans,
+    pub(super) to_parts: AddressSpans,
     pub(super) cseq_number: u32,
+    pub(super) cseq_method: Span,
     /// Of the request, or of the CSeq.
     pub(super) method: Method,
     pub(super) max_forwards: Option<u8>,
@@ -81,7 +87,11 @@ impl Index {
             to: Field::default(),
             call_id: Field::default(),
             cseq: Field::default(),
+            top_via: ViaSpans::default(),
+            from_parts: AddressSpans::default(),
+            to_parts: AddressSpans::default(),
             cseq_number: 0,
+            cseq_method: Span::default(),
             method: Method::Other,
             max_forwards: None,
         }
@@ -94,15 +104,16 @@ impl Index {
             return Err(Stop::Error(TooLarge, SIP_MESSAGE_BYTES_MAX));
         }
         let mut first = FirstError(None);
-        let Some(line) = line_at(bytes, 0) else { return Err(Stop::Error(NoEndOfHeaders, bytes.len())) };
+        let mut lines = Lines::new(bytes, 0);
+        let Some(line) = lines.next() else { return Err(Stop::Error(NoEndOfHeaders, bytes.len())) };
         first.note(self.read_start(&bytes[..line.end], line.control));
-        let ended = self.read_fields(bytes, line.next(), &mut first)?;
+        let ended = self.read_fields(bytes, lines, line.next(), &mut first)?;
         let head = &bytes[..self.headers_end as usize];
         let Ok(head) = str::from_utf8(head) else { return Err(Stop::NotUtf8) };
         if !ended {
             first.note(Err((NoEndOfHeaders, bytes.len())));
         }
-        self.check(bytes, head, &mut first);
+        self.check(head, &mut first);
         match first.0 {
             None => Ok(()),
             Some((kind, at)) => Err(Stop::Error(kind, at)),
@@ -117,7 +128,7 @@ impl Index {
         if line.len() >= 4 && line[..4].eq_ignore_ascii_case(b"SIP/") {
             return self.read_status_line(line);
         }
-        let blank = line.iter().position(|&b| b == b' ').ok_or((StartLine, 0))?;
+        let blank = find_byte(line, b' ').ok_or((StartLine, 0))?;
         let last = line.iter().rposition(|&b| b == b' ').unwrap_or(blank);
         if !is_token(&line[..blank]) {
             return Err((StartLine, 0));
@@ -151,13 +162,19 @@ impl Index {
     }
 
     /// Reads header lines up to the empty one; false if there is none.
-    fn read_fields(&mut self, bytes: &[u8], start: usize, first: &mut FirstError) -> Result<bool, Stop> {
+    fn read_fields(
+        &mut self,
+        bytes: &[u8],
+        mut lines: Lines<'_>,
+        start: usize,
+        first: &mut FirstError,
+    ) -> Result<bool, Stop> {
         let mut at = start;
         let mut count = 0;
         self.tail = narrow(start);
         loop {
             self.headers_end = narrow(at);
-            let Some(line) = line_at(bytes, at) else {
+            let Some(line) = lines.read_line() else {
                 (self.body, self.body_end) = (narrow(bytes.len()), narrow(bytes.len()));
                 return Ok(false);
             };
@@ -209,7 +226,7 @@ impl Index {
     }
 
     /// Checks what the accessors rely on.
-    fn check(&mut self, bytes: &[u8], head: &str, first: &mut FirstError) {
+    fn check(&mut self, head: &str, first: &mut FirstError) {
         let end = head.len();
         for (field, name) in
             [(self.via, "Via"), (self.from, "From"), (self.to, "To"), (self.call_id, "Call-ID"), (self.cseq, "CSeq")]
@@ -220,52 +237,88 @@ impl Index {
         }
         let mut seen = Seen::default();
         let mut length = None;
-        let mut max_forwards = None;
-        let mut cseq = None;
-        for field in self.fields(bytes) {
-            let value = text(head, field.value, field.value_end);
-            let at = field.value as usize;
-            first.note(match field.kind {
-                HeaderKind::Other => Ok(()),
-                HeaderKind::Via => all(value, at, "Via", |v| Via::parse(v).is_ok()),
-                HeaderKind::Route => all(value, at, "Route", |v| NameAddr::parse(v).is_ok()),
-                HeaderKind::RecordRoute => all(value, at, "Record-Route", |v| NameAddr::parse(v).is_ok()),
-                HeaderKind::From => must(is_dialog_end(value), at, "From"),
-                HeaderKind::To => must(is_dialog_end(value), at, "To"),
-                HeaderKind::CallId => must(is_call_id(value), at, "Call-ID"),
-                HeaderKind::CSeq => {
-                    cseq = split_cseq(value);
-                    must(cseq.is_some(), at, "CSeq")
-                }
-                HeaderKind::ContentLength => match (number::<u32>(value), length) {
-                    (None, _) => Err((Malformed("Content-Length"), at)),
-                    (Some(now), Some(before)) if now != before => Err((ContentLengths, at)),
-                    (now, _) => {
-                        length = now;
-                        Ok(())
-                    }
-                },
-                HeaderKind::MaxForwards => {
-                    max_forwards = number::<u8>(value);
-                    seen.once(&field).and(must(max_forwards.is_some(), at, "Max-Forwards"))
-                }
-                _ => seen.once(&field),
-            });
-        }
-        self.max_forwards = max_forwards;
-        if let Some((number, method)) = cseq {
-            self.cseq_number = number;
-            match self.start {
-                Start::Request { method_end, .. }
-                    if head.as_bytes().get(..method_end as usize) != Some(method.as_bytes()) =>
-                {
-                    first.note(Err((CSeqMethod, self.cseq.value as usize)));
-                }
-                Start::Request { .. } => {}
-                _ => self.method = Method::parse(method),
+        for n in 0..self.indexed as usize {
+            let field = self.fields[n];
+            if field.kind != HeaderKind::Other {
+                first.note(self.check_field(&field, head, &mut seen, &mut length));
             }
         }
+        if self.tail < self.headers_end {
+            for line in Lines::new(head.as_bytes(), self.tail as usize) {
+                if let Ok(field) = field_of(head.as_bytes(), &line) {
+                    first.note(self.check_field(&field, head, &mut seen, &mut length));
+                }
+            }
+        }
+        let method = text(head, self.cseq_method.start, self.cseq_method.end);
+        match self.start {
+            _ if method.is_empty() => {}
+            Start::Request { method_end, .. } => {
+                if head.as_bytes().get(..method_end as usize) != Some(method.as_bytes()) {
+                    first.note(Err((CSeqMethod, self.cseq.value as usize)));
+                }
+            }
+            _ => self.method = Method::parse(method),
+        }
         first.note(self.cut_body(length));
+    }
+
+    fn check_field(&mut self, field: &Field, head: &str, seen: &mut Seen, length: &mut Option<u32>) -> Checked {
+        let value = text(head, field.value, field.value_end);
+        let at = field.value as usize;
+        match field.kind {
+            HeaderKind::Via => self.check_via(field, value, head),
+            HeaderKind::Route => all(value, at, "Route", |v| NameAddr::parse(v).is_ok()),
+            HeaderKind::RecordRoute => all(value, at, "Record-Route", |v| NameAddr::parse(v).is_ok()),
+            HeaderKind::From => {
+                let (parts, is_sound) = AddressSpans::read(value, head);
+                if field.name == self.from.name {
+                    self.from_parts = parts;
+                }
+                must(is_sound, at, "From")
+            }
+            HeaderKind::To => {
+                let (parts, is_sound) = AddressSpans::read(value, head);
+                if field.name == self.to.name {
+                    self.to_parts = parts;
+                }
+                must(is_sound, at, "To")
+            }
+            HeaderKind::CallId => must(is_call_id(value), at, "Call-ID"),
+            HeaderKind::CSeq => {
+                let Some((number, method)) = split_cseq(value) else { return Err((Malformed("CSeq"), at)) };
+                if field.name == self.cseq.name {
+                    (self.cseq_number, self.cseq_method) = (number, Span::of(method, head));
+                }
+                Ok(())
+            }
+            HeaderKind::ContentLength => match (number::<u32>(value), *length) {
+                (None, _) => Err((Malformed("Content-Length"), at)),
+                (Some(now), Some(before)) if now != before => Err((ContentLengths, at)),
+                (now, _) => {
+                    *length = now;
+                    Ok(())
+                }
+            },
+            HeaderKind::MaxForwards => {
+                self.max_forwards = number(value);
+                seen.once(field).and(must(self.max_forwards.is_some(), at, "Max-Forwards"))
+            }
+            // Of the rest some may be there once only.
+            _ => seen.once(field),
+        }
+    }
+
+    /// Every element must be one; the first of all is kept.
+    fn check_via(&mut self, field: &Field, value: &str, head: &str) -> Checked {
+        let is_first = field.name == self.via.name;
+        all(value, field.value as usize, "Via", |element| {
+            let Ok(via) = Via::parse(element) else { return false };
+            if is_first && self.top_via.is_empty() {
+                self.top_via = ViaSpans::of(&via, head);
+            }
+            true
+        })
     }
 
     /// A longer claim than there are bytes is an error, a shorter one leaves the rest out (RFC 3261 section 18.3).
@@ -281,10 +334,11 @@ impl Index {
 
     /// All header fields in order; lines that are none are left out.
     pub(super) fn fields<'a>(&'a self, bytes: &'a [u8]) -> Fields<'a> {
+        let bytes = bytes.get(..self.headers_end as usize).unwrap_or_default();
         Fields {
             known: self.fields[..self.indexed as usize].iter(),
-            bytes: bytes.get(..self.headers_end as usize).unwrap_or_default(),
-            at: self.tail as usize,
+            bytes,
+            behind: Lines::new(bytes, self.tail as usize),
         }
     }
 
@@ -298,7 +352,7 @@ impl Index {
 pub(super) struct Fields<'a> {
     known: std::slice::Iter<'a, Field>,
     bytes: &'a [u8],
-    at: usize,
+    behind: Lines<'a>,
 }
 
 impl Iterator for Fields<'_> {
@@ -308,13 +362,8 @@ impl Iterator for Fields<'_> {
         if let Some(field) = self.known.next() {
             return Some(*field);
         }
-        loop {
-            let line = line_at(self.bytes, self.at)?;
-            self.at = line.next();
-            if let Ok(field) = field_of(self.bytes, &line) {
-                return Some(field);
-            }
-        }
+        let bytes = self.bytes;
+        self.behind.find_map(|line| field_of(bytes, &line).ok())
     }
 }
 
@@ -355,14 +404,9 @@ fn must(holds: bool, at: usize, name: &'static str) -> Checked {
     if holds { Ok(()) } else { Err((Malformed(name), at)) }
 }
 
-fn all(value: &str, at: usize, name: &'static str, mut sound: impl FnMut(&str) -> bool) -> Checked {
-    must(List::new(value).all(&mut sound), at, name)
-}
-
-/// From or To: an address whose SIP URI, if it is one, has its parts.
-fn is_dialog_end(value: &str) -> bool {
-    let Ok(address) = NameAddr::parse(value) else { return false };
-    address.has_one_tag_at_most() && address.uri().is_ok()
+/// Most lists have one element, which is the value itself: no element has a comma that would separate it.
+fn all<'a>(value: &'a str, at: usize, name: &'static str, mut sound: impl FnMut(&'a str) -> bool) -> Checked {
+    must(sound(value) || List::new(value).all(&mut sound), at, name)
 }
 
 /// Looser than `word [ "@" word ]`: a Call-ID is compared, never taken apart.
@@ -371,19 +415,16 @@ fn is_call_id(value: &str) -> bool {
 }
 
 /// Number (below 2^31, RFC 3261 section 8.1.1.5) and method.
-pub(super) fn split_cseq(value: &str) -> Option<(u32, &str)> {
-    let (number_text, method) = value.split_once([' ', '\t'])?;
-    let method = method.trim_start_matches([' ', '\t']);
-    let sequence: u32 = number(number_text)?;
+fn split_cseq(value: &str) -> Option<(u32, &str)> {
+    let number_end = value.bytes().position(is_blank)?;
+    let method = trim(&value[number_end..]);
+    let sequence: u32 = number(&value[..number_end])?;
     (sequence < 1 << 31 && is_token(method.as_bytes())).then_some((sequence, method))
 }
 
 /// A request URI has no headers (RFC 3261 section 19.1.1, table 1); one of a foreign scheme is for the caller to
 /// refuse with 416.
 fn check_request_uri(uri: &[u8]) -> Result<(), ParseErrorKind> {
-    if !uri.iter().all(|&b| is_uri_byte(b)) {
-        return Err(RequestUri);
-    }
     let uri = str::from_utf8(uri).ok().and_then(|text| Uri::parse(text).ok()).ok_or(RequestUri)?;
     let has_headers = matches!(uri.scheme(), Scheme::Sip | Scheme::Sips) && uri.headers().next().is_some();
     if has_headers { Err(RequestUri) } else { Ok(()) }

@@ -61,8 +61,7 @@ fn received_is_read_with_brackets_and_without() {
 fn both_families_may_be_in_one_list_of_vias() {
     let message = read("mult-ip-in-header");
     let vias: Vec<_> = message.vias().map(|via| (via.transport_str(), via.host(), via.port())).collect();
-    let expected =
-        [("UDP", "2001:db8::9:1", Some(6050)), ("UDP", "192.0.2.1", None), ("TCP", "2001:db8::9:255", None)];
+    let expected = [("UDP", "2001:db8::9:1", Some(6050)), ("UDP", "192.0.2.1", None), ("TCP", "2001:db8::9:255", None)];
     assert_eq!(vias, expected);
     assert_eq!(message.vias().last().unwrap().received(), Some("192.0.2.200"));
 }

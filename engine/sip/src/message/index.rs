@@ -169,42 +169,50 @@ impl Index {
         start: usize,
         first: &mut FirstError,
     ) -> Result<bool, Stop> {
-        let mut at = start;
-        let mut count = 0;
-        self.tail = narrow(start);
-        loop {
-            self.headers_end = narrow(at);
-            let Some(line) = lines.read_line() else {
-                (self.body, self.body_end) = (narrow(bytes.len()), narrow(bytes.len()));
-                return Ok(false);
-            };
+        // In registers while the loop runs.
+        let (mut at, mut tail) = (start, start);
+        let (mut count, mut indexed) = (0, 0);
+        let ended = loop {
+            let Some(line) = lines.read_line() else { break false };
             if line.end == at {
-                (self.body, self.body_end) = (narrow(line.next()), narrow(bytes.len()));
-                return Ok(true);
+                break true;
             }
-            if bytes.get(line.next()).copied().is_some_and(is_blank) {
+            let next = line.next();
+            if bytes.get(next).copied().is_some_and(is_blank) {
                 return Err(Stop::Folded);
             }
-            at = line.next();
+            at = next;
             count += 1;
             if count > SIP_HEADERS_MAX {
                 first.note(Err((TooManyHeaders, line.start)));
                 continue;
             }
-            match field_of(bytes, &line) {
-                Ok(field) => {
-                    first.note(self.note_core(&field));
-                    if (self.indexed as usize) < INDEXED && self.tail as usize == line.start {
-                        self.fields[self.indexed as usize] = field;
-                        self.indexed += 1;
-                        self.tail = narrow(at);
-                    }
+            let field = match field_of(bytes, &line) {
+                Ok(field) => field,
+                Err(error) => {
+                    first.note(Err(error));
+                    continue;
                 }
-                Err(error) => first.note(Err(error)),
+            };
+            if let Err(error) = self.note_core(&field) {
+                first.note(Err(error));
             }
-        }
+            if tail == line.start
+                && let Some(slot) = self.fields.get_mut(indexed)
+            {
+                *slot = field;
+                indexed += 1;
+                tail = next;
+            }
+        };
+        self.indexed = indexed as u8;
+        (self.tail, self.headers_end) = (narrow(tail), narrow(at));
+        self.body = narrow(if ended { at + 2 } else { bytes.len() });
+        self.body_end = narrow(bytes.len());
+        Ok(ended)
     }
 
+    #[inline]
     fn note_core(&mut self, field: &Field) -> Checked {
         let slot = match field.kind {
             HeaderKind::Via => &mut self.via,

@@ -3,7 +3,7 @@
 CARGO ?= cargo
 SHELL := /bin/bash
 
-.PHONY: help run test e2e load compare bench fuzz clean
+.PHONY: help run test e2e load compare bench fuzz rfc-coverage clean
 
 help: ## Show the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ bench: ## Micro-benchmarks
 fuzz: ## Each fuzz target for SECS seconds (60); findings fail it
 	@tools/setup.sh run
 	@tools/fuzz.sh
+
+rfc-coverage: ## Write docs/rfc-coverage.md anew from the citations in code and tests
+	TANDEM_BLESS=1 $(CARGO) test --locked --quiet -p tandem-model --test rfc_coverage
 
 clean: ## Remove what was built and the demo's data
 	$(CARGO) clean

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Counts the instructions of one INVITE parse, of one packet passed through a bridge and of one transcoded, of a conference's tick, and of 20 ms of each
+# Counts the instructions of one INVITE parse, of the writing of a 200 and of an INVITE, of one packet passed through a bridge and of one transcoded, of a conference's tick, and of 20 ms of each
 # codec either way, and compares them with benches/instructions.baseline. Needs valgrind.
 #
 #   benches/instructions.sh           compare; fails when a count grew by more than the tolerance
@@ -39,7 +39,7 @@ count() {
 mode=${1:-compare}
 [ "$mode" = --write ] && : >"$baseline"
 failed=0
-for what in sip-parse-invite rtp-pass-through rtp-transcode mix-100-pcmu $("$program" codecs); do
+for what in sip-parse-invite sip-write-response sip-write-request rtp-pass-through rtp-transcode mix-100-pcmu $("$program" codecs); do
     now=$(count "$what")
     if [ "$mode" = --write ]; then
         echo "$what $now" | tee -a "$baseline"

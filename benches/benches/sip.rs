@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use tandem_benches::{addr, fixtures};
+use tandem_benches::fixtures;
 use tandem_codecs::{CodecId, CodecSpec, Tuning};
 use tandem_laml::{Script, ScriptConfig};
 use tandem_model::{SeedEntropy, SrtpSuite, Timestamp};
@@ -41,31 +41,10 @@ fn messages(c: &mut Criterion) {
     });
     let invite = Message::parse(bytes).expect("well-formed");
     c.bench_function("sip/write 200 response", |b| {
-        b.iter(|| {
-            Message::response(black_box(&invite), addr(10), 200, None)
-                .to_tag("8d41f2a09b3c7e65")
-                .header("Contact", "<sip:192.0.2.1:5060>")
-                .header("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO")
-                .header("Server", "Tandem/0.1.0")
-                .body("application/sdp", fixtures::OFFER)
-                .build()
-        });
+        b.iter(|| fixtures::write_response(black_box(&invite)));
     });
     c.bench_function("sip/write INVITE request", |b| {
-        b.iter(|| {
-            Message::request("INVITE", black_box("sip:bob@192.0.2.20:5060;transport=udp"))
-                .header("Via", "SIP/2.0/UDP 192.0.2.1:5060;rport;branch=z9hG4bK8d41f2a09b3c7e65")
-                .header("Max-Forwards", "69")
-                .name_addr("From", Some("Alice"), "sip:alice@example-main.sip.example.org", ";tag=77ab01cd92ef4410")
-                .name_addr("To", None, "sip:bob@example-main.sip.example.org", "")
-                .header("Call-ID", "5f1e6a1c-8a4e-4b0f-9f43-0d5ce2e0a2b7")
-                .header("CSeq", "1 INVITE")
-                .header("Contact", "<sip:192.0.2.1:5060>")
-                .header("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO")
-                .header("User-Agent", "Tandem/0.1.0")
-                .body("application/sdp", fixtures::OFFER)
-                .build()
-        });
+        b.iter(|| fixtures::write_request(black_box("sip:bob@192.0.2.20:5060;transport=udp")));
     });
 }
 

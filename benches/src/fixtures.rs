@@ -1,6 +1,7 @@
 //! Messages as they come from a network, written for this purpose.
 
 use bytes::Bytes;
+use tandem_sip::message::Message;
 
 /// An audio offer of an ordinary phone.
 pub const OFFER: &str = "\
@@ -50,6 +51,33 @@ const _: () = assert!(INVITE_HEAD.len() + OFFER.len() == INVITE_BYTES);
 /// An INVITE with [`OFFER`] for its body.
 pub fn invite() -> Bytes {
     Bytes::from([INVITE_HEAD.as_bytes(), OFFER.as_bytes()].concat())
+}
+
+/// The 200 to [`invite`], as the switch writes it.
+pub fn write_response(invite: &Message) -> Message {
+    Message::response(invite, crate::addr(10), 200, None)
+        .to_tag("8d41f2a09b3c7e65")
+        .header("Contact", "<sip:192.0.2.1:5060>")
+        .header("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO")
+        .header("Server", "Tandem/0.1.0")
+        .body("application/sdp", OFFER)
+        .build()
+}
+
+/// An INVITE to `uri`, as the switch writes it.
+pub fn write_request(uri: &str) -> Message {
+    Message::request("INVITE", uri)
+        .header("Via", "SIP/2.0/UDP 192.0.2.1:5060;rport;branch=z9hG4bK8d41f2a09b3c7e65")
+        .header("Max-Forwards", "69")
+        .name_addr("From", Some("Alice"), "sip:alice@example-main.sip.example.org", ";tag=77ab01cd92ef4410")
+        .name_addr("To", None, "sip:bob@example-main.sip.example.org", "")
+        .header("Call-ID", "5f1e6a1c-8a4e-4b0f-9f43-0d5ce2e0a2b7")
+        .header("CSeq", "1 INVITE")
+        .header("Contact", "<sip:192.0.2.1:5060>")
+        .header("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO")
+        .header("User-Agent", "Tandem/0.1.0")
+        .body("application/sdp", OFFER)
+        .build()
 }
 
 /// A menu as applications write it.

@@ -10,7 +10,8 @@ use tandem_model::{Mki, SrtpKey, SrtpSuite, Timestamp};
 
 fn key(suite: SrtpSuite, seed: u8) -> SrtpKey {
     let len = suite.key_len() + suite.salt_len();
-    SrtpKey::new(suite, (0..len).map(|n| seed.wrapping_add(n as u8).wrapping_mul(37)).collect()).expect("fits its suite")
+    SrtpKey::new(suite, (0..len).map(|n| seed.wrapping_add(n as u8).wrapping_mul(37)).collect())
+        .expect("fits its suite")
 }
 
 fuzz_target!(|input: &[u8]| {
@@ -28,7 +29,8 @@ fuzz_target!(|input: &[u8]| {
     }
     let open = |inn: &mut Unprotector, packet: &[u8]| {
         let mut buf = packet.to_vec();
-        let len = if rtcp { inn.unprotect_rtcp(&mut buf, packet.len()) } else { inn.unprotect_rtp(&mut buf, packet.len()) };
+        let len =
+            if rtcp { inn.unprotect_rtcp(&mut buf, packet.len()) } else { inn.unprotect_rtp(&mut buf, packet.len()) };
         len.map(|len| buf[..len].to_vec())
     };
 

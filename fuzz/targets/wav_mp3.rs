@@ -22,7 +22,12 @@ fuzz_target!(|input: &[u8]| {
     if let Ok(clip) = &decoded {
         assert!((8_000..=48_000).contains(&clip.rate.0) && !clip.samples.is_empty());
         // The most that a byte can hold: MPEG-2 at 8 kbit/s and 24 kHz gives 576 samples of 24 bytes, and a frame cut off one more.
-        assert!(clip.samples.len() <= file.len() * 48 + 2_304, "{} samples of {} bytes", clip.samples.len(), file.len());
+        assert!(
+            clip.samples.len() <= file.len() * 48 + 2_304,
+            "{} samples of {} bytes",
+            clip.samples.len(),
+            file.len()
+        );
     }
     // Our own files, as the next start finds them.
     let _ = WavFormat::of_header(file);

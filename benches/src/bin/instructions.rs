@@ -19,6 +19,8 @@ fn main() -> ExitCode {
     let (Some(what), Some(times)) = (what, times) else { return usage() };
     match what.as_str() {
         "sip-parse-invite" => parse_invite(times),
+        "sip-write-response" => write_response(times),
+        "sip-write-request" => write_request(times),
         "rtp-pass-through" => bridged(CodecId::Pcmu, times),
         "rtp-transcode" => bridged(CodecId::Pcma, times),
         "mix-100-pcmu" => conference(times),
@@ -37,7 +39,7 @@ fn main() -> ExitCode {
 
 fn usage() -> ExitCode {
     eprintln!(
-        "instructions codecs, or sip-parse-invite|rtp-pass-through|rtp-transcode|mix-100-pcmu|encode-CODEC|decode-CODEC <times>"
+        "instructions codecs, or sip-parse-invite|sip-write-response|sip-write-request|rtp-pass-through|rtp-transcode|mix-100-pcmu|encode-CODEC|decode-CODEC <times>"
     );
     ExitCode::from(2)
 }
@@ -67,6 +69,21 @@ fn parse_invite(times: u32) {
     for _ in 0..times {
         let message = Message::parse(black_box(bytes.clone()));
         assert!(black_box(message).is_ok(), "the INVITE is well-formed");
+    }
+}
+
+/// A 200 with SDP, read again as the writer does.
+fn write_response(times: u32) {
+    let invite = Message::parse(fixtures::invite()).expect("the INVITE is well-formed");
+    for _ in 0..times {
+        assert_eq!(black_box(fixtures::write_response(black_box(&invite))).status(), Some(200));
+    }
+}
+
+fn write_request(times: u32) {
+    for _ in 0..times {
+        let request = fixtures::write_request(black_box("sip:bob@192.0.2.20:5060;transport=udp"));
+        assert!(black_box(request).is_request());
     }
 }
 

@@ -23,6 +23,8 @@ pub const NONCE_LIFETIME: Duration = Duration::from_secs(300);
 
 /// SDP bytes read from one body. Real offers stay below 8 KiB.
 pub const SDP_BYTES_MAX: usize = 16 * 1024;
+/// Lines of a session description. Browsers with all their candidates write some hundreds.
+pub const SDP_LINES_MAX: usize = 1_024;
 /// m= lines read from one description.
 pub const SDP_MEDIA_MAX: usize = 16;
 /// Codecs read from one m= line.

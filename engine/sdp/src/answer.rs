@@ -51,7 +51,9 @@ pub fn answer(
         layout: Layout { lines: remote.media.iter().map(shape).collect(), audio: media_index },
     };
     let tag = srtp.map(|(tag, _)| tag);
-    Ok((write(capabilities, local, media, &agreement, tag), agreement))
+    // The offer's times hold (RFC 3264 section 6).
+    let writer = Writer::new(local, remote.timing.unwrap_or_default());
+    Ok((write(writer, capabilities, local.rtp_port, media, &agreement, tag), agreement))
 }
 
 /// What one audio line would come to.
@@ -128,8 +130,9 @@ fn shape(media: &Media) -> LineShape {
 }
 
 fn write(
+    mut writer: Writer,
     capabilities: &Capabilities,
-    local: &LocalMedia,
+    rtp_port: u16,
     media: &Media,
     agreement: &Agreement,
     tag: Option<u32>,
@@ -158,9 +161,8 @@ fn write(
         rtcp_rsize: agreement.rtcp_rsize,
         rtcp_xr: agreement.rtcp_xr,
     };
-    let mut writer = Writer::new(local);
     for (i, line) in agreement.layout.lines.iter().enumerate() {
-        if i == agreement.media_index { writer.audio(local.rtp_port, &audio) } else { writer.declined(line) }
+        if i == agreement.media_index { writer.audio(rtp_port, &audio) } else { writer.declined(line) }
     }
     writer.finish()
 }

@@ -11,6 +11,8 @@ pub struct Description {
     pub origin: Option<Origin>,
     /// Session-level `c=`; a media line's own goes before it: see [`Description::connection_of`].
     pub connection: Option<Connection>,
+    /// The first `t=`, start and stop in NTP seconds (RFC 8866 section 5.9); None when the peer left it out.
+    pub timing: Option<(u64, u64)>,
     /// Session-level direction; `sendrecv` when unsaid. Media lines without one have it already.
     pub direction: Direction,
     pub media: Vec<Media>,

@@ -38,7 +38,8 @@ pub fn offer(capabilities: &Capabilities, local: &LocalMedia, entropy: &mut dyn 
     let written = written(&payloads);
     let layout = layout(local, proto, &written);
 
-    let mut writer = Writer::new(local);
+    // A session without bounds, as RFC 3264 section 5 wants it of an offer.
+    let mut writer = Writer::new(local, (0, 0));
     for (i, line) in layout.lines.iter().enumerate() {
         if i != layout.audio {
             writer.declined(line);

@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use tandem_model::limits::{SDP_BYTES_MAX, SDP_FORMATS_MAX, SDP_MEDIA_MAX};
+use tandem_model::limits::{SDP_BYTES_MAX, SDP_FORMATS_MAX, SDP_LINES_MAX, SDP_MEDIA_MAX};
 
 use crate::crypto;
 use crate::static_types;
@@ -47,6 +47,9 @@ struct MediaReader {
 
 impl Reader {
     fn line(&mut self, line: &str) -> Result<(), &'static str> {
+        if self.lines == SDP_LINES_MAX {
+            return Err("more lines than we read");
+        }
         self.lines += 1;
         let (kind, value) = line.split_once('=').ok_or("not a type=value line")?;
         if kind == "m" {
@@ -60,6 +63,10 @@ impl Reader {
             ("v", _) if value.trim() != "0" => Err("a version other than 0"),
             ("o", _) => {
                 self.description.origin = Some(origin(value).ok_or("origin lacks a field")?);
+                Ok(())
+            }
+            ("t", _) => {
+                self.description.timing = self.description.timing.or(timing(value));
                 Ok(())
             }
             ("c", None) => {
@@ -146,6 +153,13 @@ fn origin(value: &str) -> Option<Origin> {
     let session_version = fields.next()?.to_owned();
     let address = fields.nth(2)?.to_owned();
     Some(Origin { username, session_id, session_version, address })
+}
+
+/// `0 0`: start and stop in NTP seconds. None for what is no pair of numbers.
+fn timing(value: &str) -> Option<(u64, u64)> {
+    let mut fields = value.split_ascii_whitespace();
+    let times = (number(fields.next()?)?, number(fields.next()?)?);
+    fields.next().is_none().then_some(times)
 }
 
 /// `IN IP4 192.0.2.1`; a multicast `/ttl` is cut off.

@@ -46,12 +46,13 @@ impl WrittenFormat<'_> {
 }
 
 impl Writer {
-    /// `v=` to `t=` (RFC 8866 section 5); `s=-` and `t=0 0` as RFC 3264 section 5 has them.
-    pub(crate) fn new(local: &LocalMedia) -> Self {
+    /// `v=` to `t=` (RFC 8866 section 5); `s=-` as RFC 3264 section 5 has it.
+    pub(crate) fn new(local: &LocalMedia, (start, stop): (u64, u64)) -> Self {
         let family = if matches!(local.address, IpAddr::V4(_)) { "IP4" } else { "IP6" };
         let (id, version, address) = (local.session_id, local.session_version, local.address);
-        let text =
-            format!("v=0\r\no=- {id} {version} IN {family} {address}\r\ns=-\r\nc=IN {family} {address}\r\nt=0 0\r\n");
+        let text = format!(
+            "v=0\r\no=- {id} {version} IN {family} {address}\r\ns=-\r\nc=IN {family} {address}\r\nt={start} {stop}\r\n"
+        );
         Writer { text }
     }
 

@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-use super::chars::{is_blank, is_token, is_token_byte, is_uri_byte};
+use super::chars::{are_uri_bytes, are_value_bytes, is_token, is_token_byte, is_uri_byte, push_decimal, trim};
 use super::error::ParseError;
 use super::header_kind::HeaderKind;
 use super::list::List;
@@ -13,8 +13,9 @@ use super::name_addr::NameAddr;
 use super::reason::reason_phrase;
 use super::via::Via;
 
-/// Room for a usual request without body, so that most messages are written into one allocation.
-const CAPACITY: usize = 1_024;
+/// Room for a usual request with its body, so that most messages are written into one allocation. What is left of it
+/// is given back at the end.
+const CAPACITY: usize = 2_048;
 
 /// Writes a message. Whatever it is given, it writes one message: control characters in values become blanks,
 /// characters that a URI cannot hold are escaped, and a field whose name is no token is left out.
@@ -52,21 +53,25 @@ impl Builder {
     pub(super) fn response(request: &Message, source: SocketAddr, status: u16, reason: Option<&str>) -> Builder {
         let mut builder = Builder::new(CAPACITY.max(request.bytes().len() - request.body().len() + CAPACITY / 4));
         let out = &mut builder.out;
-        // Writing to a Vec cannot fail.
-        let _ = write!(out, "SIP/2.0 {:03} ", status.clamp(100, 699));
+        out.extend_from_slice(b"SIP/2.0 ");
+        push_decimal(out, status.clamp(100, 699).into(), 3);
+        out.push(b' ');
         push_value(out, reason.unwrap_or_else(|| reason_phrase(status)));
         out.extend_from_slice(b"\r\n");
         push_vias(out, request, source);
         if (101..300).contains(&status) && request.method().forms_dialog() {
             push_all(out, "Record-Route", request.kind_values(HeaderKind::RecordRoute));
         }
-        push_all(out, "From", request.kind_values(HeaderKind::From).take(1));
-        if let Some(to) = request.kind_values(HeaderKind::To).next() {
+        push_all(out, "From", request.first_value(HeaderKind::From).into_iter());
+        if let Some(to) = request.first_value(HeaderKind::To) {
             push_all(out, "To", [to].into_iter());
-            builder.to_end = tag_place(to, out.len() - 2);
+            let place = out.len() - 2;
+            let can_be_tagged = request.to_tag().is_none() && !request.to().uri_str().is_empty();
+            builder.to_end = can_be_tagged.then_some(place);
         }
-        push_all(out, "Call-ID", request.kind_values(HeaderKind::CallId).take(1));
-        push_all(out, "CSeq", request.kind_values(HeaderKind::CSeq).take(1));
+        let out = &mut builder.out;
+        push_all(out, "Call-ID", request.first_value(HeaderKind::CallId).into_iter());
+        push_all(out, "CSeq", request.first_value(HeaderKind::CSeq).into_iter());
         if status == 100 {
             // RFC 3261 section 8.2.6.1.
             push_all(out, "Timestamp", request.headers("Timestamp").take(1));
@@ -77,15 +82,17 @@ impl Builder {
 
     /// Adds the tag to To, unless To has one. May come before the To field does.
     pub fn to_tag(mut self, tag: &str) -> Self {
-        let tag: Vec<u8> = tag.bytes().filter(|&b| is_token_byte(b)).collect();
-        if tag.is_empty() {
+        if !tag.bytes().any(is_token_byte) {
             return self;
         }
         match self.to_end.take() {
             Some(at) => {
-                self.insert(at, &[b";tag=", tag.as_slice()].concat());
+                let before = self.out.len();
+                self.out.extend_from_slice(b";tag=");
+                self.out.extend(tag.bytes().filter(|&b| is_token_byte(b)));
+                self.move_back(at, self.out.len() - before);
             }
-            None if !self.has_to() => self.pending_tag = String::from_utf8(tag).ok(),
+            None if !self.has_to() => self.pending_tag = Some(tag.to_owned()),
             None => {}
         }
         self
@@ -97,50 +104,39 @@ impl Builder {
     }
 
     /// Adds a field after those there are. Content-Length is the builder's own and is ignored here.
-    pub fn header(mut self, name: &str, value: &str) -> Self {
+    pub fn header(self, name: &str, value: &str) -> Self {
         let kind = HeaderKind::of(name.as_bytes());
         if !is_token(name.as_bytes()) || kind == HeaderKind::ContentLength {
             return self;
         }
-        let field_len = self.push_field(name, value);
-        if kind == HeaderKind::To && self.to_end.is_none() {
-            self.to_end = tag_place(value, self.body_start - 2).filter(|_| field_len > 0);
-            if let Some(tag) = self.pending_tag.take() {
-                return self.to_tag(&tag);
-            }
-        }
-        self
+        self.push_field(name, kind, |out| push_value(out, value))
     }
 
     /// Adds a field such as From: `"display" <uri>` and parameters such as `;tag=abc` (or none). The display name is
     /// quoted as needed, and the URI cannot leave its brackets.
     pub fn name_addr(self, name: &str, display: Option<&str>, uri: &str, params: &str) -> Self {
-        let mut value = Vec::with_capacity(uri.len() + params.len() + display.map_or(0, str::len) + 8);
-        if let Some(display) = display {
-            value.push(b'"');
-            for byte in display.bytes() {
-                match byte {
-                    b'"' | b'\\' => value.extend_from_slice(&[b'\\', byte]),
-                    0..0x20 | 0x7F => value.push(b' '),
-                    _ => value.push(byte),
-                }
-            }
-            value.extend_from_slice(b"\" ");
+        let kind = HeaderKind::of(name.as_bytes());
+        if !is_token(name.as_bytes()) || kind == HeaderKind::ContentLength {
+            return self;
         }
-        value.push(b'<');
-        push_uri(&mut value, uri);
-        value.push(b'>');
-        value.extend_from_slice(params.as_bytes());
-        let value = String::from_utf8(value).unwrap_or_default();
-        self.header(name, &value)
+        self.push_field(name, kind, |out| {
+            if let Some(display) = display {
+                push_quoted(out, display);
+                out.push(b' ');
+            }
+            out.push(b'<');
+            push_uri(out, uri);
+            out.push(b'>');
+            push_value(out, params);
+        })
     }
 
     /// Adds the body with its Content-Type, in place of any body before.
     pub fn body(mut self, content_type: &str, body: impl AsRef<[u8]>) -> Self {
         self.out.truncate(self.body_start);
-        self.push_field("Content-Type", content_type);
-        self.out.extend_from_slice(body.as_ref());
-        self
+        let mut builder = self.header("Content-Type", content_type);
+        builder.out.extend_from_slice(body.as_ref());
+        builder
     }
 
     /// The message, or what our own reader finds wrong with it. For messages with parts that were not read from a
@@ -156,33 +152,44 @@ impl Builder {
 
     /// The message's bytes, with Content-Length.
     pub(super) fn into_bytes(mut self) -> Bytes {
-        let length = self.out.len() - self.body_start;
-        let mut end = [0u8; 48];
-        let mut cursor = &mut end[..];
-        let _ = write!(cursor, "Content-Length: {length}\r\n\r\n");
-        let unused = cursor.len();
-        let used = end.len() - unused;
-        self.insert(self.body_start, &end[..used]);
-        self.out.into()
+        let (at, length) = (self.body_start, self.out.len() - self.body_start);
+        self.out.extend_from_slice(b"Content-Length: ");
+        push_decimal(&mut self.out, length, 1);
+        self.out.extend_from_slice(b"\r\n\r\n");
+        self.move_back(at, self.out.len() - at - length);
+        // A message may be kept for long: not with the room that it did not need.
+        self.out.into_boxed_slice().into()
     }
 
-    fn push_field(&mut self, name: &str, value: &str) -> usize {
-        let body_len = self.out.len() - self.body_start;
-        let before = self.out.len();
+    fn push_field(mut self, name: &str, kind: HeaderKind, write_value: impl FnOnce(&mut Vec<u8>)) -> Self {
+        let (at, before) = (self.body_start, self.out.len());
         self.out.extend_from_slice(name.as_bytes());
         self.out.extend_from_slice(b": ");
-        push_value(&mut self.out, value);
+        let value = self.out.len();
+        write_value(&mut self.out);
+        let tag_place = match kind {
+            HeaderKind::To if self.to_end.is_none() => {
+                str::from_utf8(&self.out[value..]).ok().and_then(|text| tag_place(text, at + self.out.len() - before))
+            }
+            _ => None,
+        };
         self.out.extend_from_slice(b"\r\n");
-        let added = self.out.len() - before;
-        self.out[self.body_start..].rotate_left(body_len);
-        self.body_start += added;
-        added
+        self.move_back(at, self.out.len() - before);
+        if kind == HeaderKind::To && self.to_end.is_none() {
+            self.to_end = tag_place;
+            if let Some(tag) = self.pending_tag.take() {
+                return self.to_tag(&tag);
+            }
+        }
+        self
     }
 
-    fn insert(&mut self, at: usize, text: &[u8]) {
-        self.out.extend_from_slice(text);
-        self.out[at..].rotate_right(text.len());
-        self.body_start += text.len();
+    /// Moves the last `len` bytes, which belong to the header, to `at`.
+    fn move_back(&mut self, at: usize, len: usize) {
+        if at + len < self.out.len() {
+            self.out[at..].rotate_right(len);
+        }
+        self.body_start += len;
     }
 }
 
@@ -223,15 +230,35 @@ fn push_vias(out: &mut Vec<u8>, request: &Message, source: SocketAddr) {
 
 /// A value cannot end its field: control characters become blanks.
 fn push_value(out: &mut Vec<u8>, value: &str) {
-    let value = value.trim_matches(|c: char| c.is_ascii() && is_blank(c as u8));
-    out.extend(value.bytes().map(|b| if (b < 0x20 && b != b'\t') || b == 0x7F { b' ' } else { b }));
+    let value = trim(value).as_bytes();
+    match are_value_bytes(value) {
+        true => out.extend_from_slice(value),
+        false => out.extend(value.iter().map(|&b| if are_value_bytes(&[b]) { b } else { b' ' })),
+    }
+}
+
+fn push_quoted(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    for byte in text.bytes() {
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+            0..0x20 | 0x7F => out.push(b' '),
+            _ => out.push(byte),
+        }
+    }
+    out.push(b'"');
 }
 
 fn push_uri(out: &mut Vec<u8>, uri: &str) {
+    if are_uri_bytes(uri.as_bytes()) {
+        out.extend_from_slice(uri.as_bytes());
+        return;
+    }
     for byte in uri.bytes() {
         if is_uri_byte(byte) {
             out.push(byte);
         } else {
+            // Writing to a Vec cannot fail.
             let _ = write!(out, "%{byte:02X}");
         }
     }

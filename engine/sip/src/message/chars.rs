@@ -5,6 +5,9 @@ const URI: u8 = 2;
 const HOST: u8 = 4;
 const LIST_MARK: u8 = 8;
 const VALUE_END: u8 = 16;
+/// Of a URI, and separates none of its parts.
+const URI_PLAIN: u8 = 32;
+const VALUE: u8 = 64;
 
 const fn class(byte: u8) -> u8 {
     let mut bits = 0;
@@ -22,6 +25,12 @@ const fn class(byte: u8) -> u8 {
     }
     if in_set(byte, b" \t;\"<>,") {
         bits |= VALUE_END;
+    }
+    if bits & URI != 0 && !in_set(byte, b":@;?") {
+        bits |= URI_PLAIN;
+    }
+    if (byte >= b' ' || byte == b'\t') && byte != 0x7F {
+        bits |= VALUE;
     }
     bits
 }
@@ -59,10 +68,17 @@ pub(super) fn is_uri_byte(byte: u8) -> bool {
     CLASSES[byte as usize] & URI != 0
 }
 
-/// A character of a host name. Looser than `hostname`: underscores occur in real networks.
+/// How many characters of a URI `text` starts with that separate none of its parts. Eight are looked at at once.
 #[inline]
-pub(super) fn is_host_byte(byte: u8) -> bool {
-    CLASSES[byte as usize] & HOST != 0
+pub(super) fn plain_uri_len(text: &[u8]) -> usize {
+    let mut rest = text;
+    while let Some((chunk, after)) = rest.split_first_chunk::<8>()
+        && all_in(chunk, URI_PLAIN)
+    {
+        rest = after;
+    }
+    let plain = rest.iter().position(|&b| CLASSES[b as usize] & URI_PLAIN == 0).unwrap_or(rest.len());
+    text.len() - rest.len() + plain
 }
 
 /// A character that ends, or hides the end of, an element of a comma-separated list.
@@ -79,7 +95,28 @@ pub(super) fn ends_value(byte: u8) -> bool {
 
 /// A non-empty `token`.
 pub(super) fn is_token(text: &[u8]) -> bool {
-    !text.is_empty() && text.iter().all(|&b| is_token_byte(b))
+    !text.is_empty() && all_in(text, TOKEN)
+}
+
+/// Whether a URI may hold all of `text` unescaped.
+pub(super) fn are_uri_bytes(text: &[u8]) -> bool {
+    all_in(text, URI)
+}
+
+/// Whether a host name may hold all of `text`. Looser than `hostname`: underscores occur in real networks.
+pub(super) fn are_host_bytes(text: &[u8]) -> bool {
+    all_in(text, HOST)
+}
+
+/// Whether `text` can be a field's value, or part of one, as it is: no control characters but HTAB.
+pub(super) fn are_value_bytes(text: &[u8]) -> bool {
+    all_in(text, VALUE)
+}
+
+/// Looks at every byte: for the short texts here that costs less than a branch for each.
+#[inline]
+fn all_in(text: &[u8], class: u8) -> bool {
+    text.iter().fold(class, |bits, &b| bits & CLASSES[b as usize]) != 0
 }
 
 /// Linear white space within one line.
@@ -88,34 +125,28 @@ pub(super) fn is_blank(byte: u8) -> bool {
     byte == b' ' || byte == b'\t'
 }
 
-/// Position of the first control character (but HTAB counts too) or non-ASCII byte at or after `from`, or the end.
-/// Eight bytes at a time: this is where reading a message spends its time.
+const HIGH: u64 = 0x8080_8080_8080_8080;
+const LOW: u64 = 0x0101_0101_0101_0101;
+
+/// Where `byte` first is, eight bytes at a time.
 #[inline]
-pub(super) fn next_odd(bytes: &[u8], from: usize) -> usize {
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    const LOW: u64 = 0x0101_0101_0101_0101;
-    let mut at = from;
-    while let Some(chunk) = bytes.get(at..at + 8) {
-        let mut word = [0; 8];
-        word.copy_from_slice(chunk);
-        let word = u64::from_le_bytes(word);
-        // Below 0x20: the subtraction borrows. 0x7F: equals DEL. At or above 0x80: the top bit itself.
-        let del = word ^ (LOW * 0x7F);
-        let odd = (word.wrapping_sub(LOW * 0x20) | del.wrapping_sub(LOW) | word) & HIGH;
-        if odd != 0 {
-            let hit = at + (odd.trailing_zeros() / 8) as usize;
-            // A borrow can only mark a byte above the one that caused it, so the lowest mark is exact.
-            return hit;
+pub(super) fn find_byte(bytes: &[u8], byte: u8) -> Option<usize> {
+    let wanted = LOW * u64::from(byte);
+    let mut rest = bytes;
+    while let Some((chunk, after)) = rest.split_first_chunk::<8>() {
+        let word = u64::from_le_bytes(*chunk) ^ wanted;
+        let hits = word.wrapping_sub(LOW) & !word & HIGH;
+        if hits != 0 {
+            return Some(bytes.len() - rest.len() + (hits.trailing_zeros() / 8) as usize);
         }
-        at += 8;
+        rest = after;
     }
-    while at < bytes.len() && (0x20..0x7F).contains(&bytes[at]) {
-        at += 1;
-    }
-    at
+    let at = rest.iter().position(|&b| b == byte)?;
+    Some(bytes.len() - rest.len() + at)
 }
 
 /// `text` without surrounding blanks.
+#[inline]
 pub(super) fn trim(text: &str) -> &str {
     let bytes = text.as_bytes();
     let (mut start, mut end) = (0, bytes.len());
@@ -128,9 +159,9 @@ pub(super) fn trim(text: &str) -> &str {
     &text[start..end]
 }
 
-/// Where the ASCII character `byte` first is. For the short texts here a plain loop beats the general search.
+/// Where the ASCII character `byte` first is.
 pub(super) fn find(text: &str, byte: u8) -> Option<usize> {
-    text.as_bytes().iter().position(|&b| b == byte)
+    find_byte(text.as_bytes(), byte)
 }
 
 /// The text before and after the first ASCII character `byte`.
@@ -150,6 +181,18 @@ pub(super) fn quoted_len(text: &[u8]) -> Option<usize> {
         }
     }
     None
+}
+
+/// Appends `value` in decimal, with zeros before it up to `digits_min`.
+pub(super) fn push_decimal(out: &mut Vec<u8>, mut value: usize, digits_min: usize) {
+    let mut digits = [b'0'; 20];
+    let mut start = digits.len();
+    while value > 0 {
+        start -= 1;
+        digits[start] = b'0' + (value % 10) as u8;
+        value /= 10;
+    }
+    out.extend_from_slice(&digits[start.min(digits.len() - digits_min.min(digits.len()))..]);
 }
 
 /// A decimal number that fits, digits only.
@@ -172,15 +215,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_wide_scanner_agrees_with_a_byte_by_byte_one() {
-        for odd in [0u8, 9, 10, 13, 0x1F, 0x20, 0x7E, 0x7F, 0x80, 0xFF] {
+    fn the_wide_search_agrees_with_a_byte_by_byte_one() {
+        for odd in [0u8, 1, 9, 10, 13, 0x1F, 0x20, 0x7E, 0x7F, 0x80, 0xFF] {
             for at in 0..20 {
-                for second in [0u8, 0x20, 0x7F, 0x80] {
+                for other in [0u8, 0x20, 0x7F, 0x80, odd ^ 1] {
                     let mut bytes = [b'a'; 20];
                     bytes[at] = odd;
-                    bytes[19] = second;
-                    let slow = bytes.iter().position(|b| !(0x20..0x7F).contains(b)).unwrap_or(20);
-                    assert_eq!(next_odd(&bytes, 0), slow, "{odd:#x} at {at}");
+                    bytes[19 - at] = other;
+                    for from in 0..=20 {
+                        let slow = bytes[from..].iter().position(|&b| b == odd);
+                        assert_eq!(find_byte(&bytes[from..], odd), slow, "{odd:#x} at {at} from {from}");
+                    }
                 }
             }
         }
@@ -193,6 +238,17 @@ mod tests {
         assert_eq!(number::<u32>("-1"), None);
         assert_eq!(number::<u32>("+1"), None);
         assert_eq!(number::<u64>("36893488147419103232"), None);
+    }
+
+    #[test]
+    fn numbers_are_written_as_they_are_formatted() {
+        for value in [0, 7, 10, 99, 100, 65_535, usize::MAX] {
+            for digits in [1, 3] {
+                let mut out = Vec::new();
+                push_decimal(&mut out, value, digits);
+                assert_eq!(String::from_utf8(out).unwrap(), format!("{value:0digits$}"));
+            }
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::builder::reject;
 use super::chars::number;
 use super::error::{ParseError, ParseErrorKind};
 use super::header_kind::HeaderKind;
-use super::line::{field_of, line_at};
+use super::line::{Lines, field_of};
 use super::message::Message;
 use super::normalise::unfolded;
 
@@ -178,9 +178,8 @@ fn after_head(head: &[u8]) -> State {
 fn content_length(head: &[u8]) -> Option<u64> {
     let head = unfolded(head);
     let mut length = None;
-    let mut at = line_at(&head, 0)?.next();
-    while let Some(line) = line_at(&head, at) {
-        at = line.next();
+    // The first is the start line.
+    for line in Lines::new(&head, 0).skip(1) {
         let Ok(field) = field_of(&head, &line) else { continue };
         if field.kind != HeaderKind::ContentLength {
             continue;

@@ -34,40 +34,40 @@ pub(super) enum HeaderKind {
 
 impl HeaderKind {
     /// By length and first letter, so that most names cost one comparison.
+    #[inline]
     pub(super) fn of(name: &[u8]) -> HeaderKind {
         use HeaderKind::*;
         let Some(first) = name.first() else { return Other };
-        let (text, kind): (&[u8], HeaderKind) = match (name.len(), first | 0x20) {
-            (1, letter) => return Self::of_compact(letter),
-            (2, b't') => (b"To", To),
-            (3, b'v') => (b"Via", Via),
-            (4, b'f') => (b"From", From),
-            (4, b'c') => (b"CSeq", CSeq),
-            (5, b'r') => (b"Route", Route),
-            (5, b'e') => (b"Event", Event),
-            (7, b'c') if name[1] | 0x20 == b'a' => (b"Call-ID", CallId),
-            (7, b'c') => (b"Contact", Contact),
-            (7, b'e') => (b"Expires", Expires),
-            (7, b's') => (b"Subject", Subject),
-            (8, b'r') if name[2] | 0x20 == b'f' => (b"Refer-To", ReferTo),
-            (8, b'r') => (b"Replaces", Replaces),
-            (8, b'i') => (b"Identity", Identity),
-            (9, b's') => (b"Supported", Supported),
-            (11, b'r') => (b"Referred-By", ReferredBy),
-            (12, b'c') => (b"Content-Type", ContentType),
-            (12, b'm') => (b"Max-Forwards", MaxForwards),
-            (12, b'r') => (b"Record-Route", RecordRoute),
-            (12, b'a') => (b"Allow-Events", AllowEvents),
-            (13, b'i') => (b"Identity-Info", IdentityInfo),
-            (14, b'c') => (b"Content-Length", ContentLength),
-            (14, b'a') => (b"Accept-Contact", AcceptContact),
-            (14, b'r') => (b"Reject-Contact", RejectContact),
-            (15, b's') => (b"Session-Expires", SessionExpires),
-            (16, b'c') => (b"Content-Encoding", ContentEncoding),
-            (19, b'r') => (b"Request-Disposition", RequestDisposition),
-            _ => return Other,
-        };
-        if name.eq_ignore_ascii_case(text) { kind } else { Other }
+        match (name.len(), first | 0x20) {
+            (1, letter) => Self::of_compact(letter),
+            (2, b't') => named(name, b"to", To),
+            (3, b'v') => named(name, b"via", Via),
+            (4, b'f') => named(name, b"from", From),
+            (4, b'c') => named(name, b"cseq", CSeq),
+            (5, b'r') => named(name, b"route", Route),
+            (5, b'e') => named(name, b"event", Event),
+            (7, b'c') if name[1] | 0x20 == b'a' => named(name, b"call-id", CallId),
+            (7, b'c') => named(name, b"contact", Contact),
+            (7, b'e') => named(name, b"expires", Expires),
+            (7, b's') => named(name, b"subject", Subject),
+            (8, b'r') if name[2] | 0x20 == b'f' => named(name, b"refer-to", ReferTo),
+            (8, b'r') => named(name, b"replaces", Replaces),
+            (8, b'i') => named(name, b"identity", Identity),
+            (9, b's') => named(name, b"supported", Supported),
+            (11, b'r') => named(name, b"referred-by", ReferredBy),
+            (12, b'c') => named(name, b"content-type", ContentType),
+            (12, b'm') => named(name, b"max-forwards", MaxForwards),
+            (12, b'r') => named(name, b"record-route", RecordRoute),
+            (12, b'a') => named(name, b"allow-events", AllowEvents),
+            (13, b'i') => named(name, b"identity-info", IdentityInfo),
+            (14, b'c') => named(name, b"content-length", ContentLength),
+            (14, b'a') => named(name, b"accept-contact", AcceptContact),
+            (14, b'r') => named(name, b"reject-contact", RejectContact),
+            (15, b's') => named(name, b"session-expires", SessionExpires),
+            (16, b'c') => named(name, b"content-encoding", ContentEncoding),
+            (19, b'r') => named(name, b"request-disposition", RequestDisposition),
+            _ => Other,
+        }
     }
 
     fn of_compact(letter: u8) -> HeaderKind {
@@ -118,6 +118,20 @@ impl HeaderKind {
     }
 }
 
+/// `kind` if `name` is `lower` in any case. The length is part of the type, so that this is a handful of wide
+/// instructions and no loop.
+#[inline]
+fn named<const LEN: usize>(name: &[u8], lower: &'static [u8; LEN], kind: HeaderKind) -> HeaderKind {
+    let Ok(name) = <&[u8; LEN]>::try_from(name) else { return HeaderKind::Other };
+    let mut differences = 0;
+    for at in 0..LEN {
+        // Of the bytes of a name, letters alone have a case.
+        let case = if lower[at].is_ascii_lowercase() { 0x20 } else { 0 };
+        differences |= (name[at] | case) ^ lower[at];
+    }
+    if differences == 0 { kind } else { HeaderKind::Other }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,7 +170,7 @@ mod tests {
 
     #[test]
     fn names_of_the_same_shape_are_other() {
-        for name in ["", "Fr0m", "Tx", "q", "Centact", "Refer-Ta", "Max-Forwarde"] {
+        for name in ["", "Fr0m", "Tx", "q", "Call\rId", "Via\0", "Centact", "Refer-Ta", "Max-Forwarde"] {
             assert_eq!(HeaderKind::of(name.as_bytes()), HeaderKind::Other, "{name}");
         }
     }

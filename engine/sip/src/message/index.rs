@@ -1,16 +1,16 @@
+mod check;
+
 use std::str;
 
 use tandem_model::limits::{SIP_HEADERS_MAX, SIP_MESSAGE_BYTES_MAX};
 
-use super::chars::{is_blank, is_token, is_uri_byte, number};
+use super::chars::{find_byte, is_blank, is_token, number};
 use super::error::ParseErrorKind::{self, *};
 use super::header_kind::HeaderKind;
-use super::line::{Field, field_of, line_at, narrow};
-use super::list::List;
+use super::line::{Field, Lines, field_of, narrow};
 use super::method::Method;
-use super::name_addr::NameAddr;
+use super::spans::{AddressSpans, Span, ViaSpans};
 use super::uri::{Scheme, Uri};
-use super::via::Via;
 
 /// Fields kept in the index; those behind them are found by reading their lines again. Real messages have fewer.
 const INDEXED: usize = 32;
@@ -33,7 +33,12 @@ pub(super) struct Index {
     pub(super) to: Field,
     pub(super) call_id: Field,
     pub(super) cseq: Field,
+    /// What they say. Everybody behind us asks for it, so that it is kept.
+    pub(super) top_via: ViaSpans,
+    pub(super) from_parts: AddressSpans,
+    pub(super) to_parts: AddressSpans,
     pub(super) cseq_number: u32,
+    pub(super) cseq_method: Span,
     /// Of the request, or of the CSeq.
     pub(super) method: Method,
     pub(super) max_forwards: Option<u8>,
@@ -81,7 +86,11 @@ impl Index {
             to: Field::default(),
             call_id: Field::default(),
             cseq: Field::default(),
+            top_via: ViaSpans::default(),
+            from_parts: AddressSpans::default(),
+            to_parts: AddressSpans::default(),
             cseq_number: 0,
+            cseq_method: Span::default(),
             method: Method::Other,
             max_forwards: None,
         }
@@ -94,15 +103,16 @@ impl Index {
             return Err(Stop::Error(TooLarge, SIP_MESSAGE_BYTES_MAX));
         }
         let mut first = FirstError(None);
-        let Some(line) = line_at(bytes, 0) else { return Err(Stop::Error(NoEndOfHeaders, bytes.len())) };
+        let mut lines = Lines::new(bytes, 0);
+        let Some(line) = lines.next() else { return Err(Stop::Error(NoEndOfHeaders, bytes.len())) };
         first.note(self.read_start(&bytes[..line.end], line.control));
-        let ended = self.read_fields(bytes, line.next(), &mut first)?;
+        let ended = self.read_fields(bytes, lines, line.next(), &mut first)?;
         let head = &bytes[..self.headers_end as usize];
         let Ok(head) = str::from_utf8(head) else { return Err(Stop::NotUtf8) };
         if !ended {
             first.note(Err((NoEndOfHeaders, bytes.len())));
         }
-        self.check(bytes, head, &mut first);
+        self.check(head, &mut first);
         match first.0 {
             None => Ok(()),
             Some((kind, at)) => Err(Stop::Error(kind, at)),
@@ -117,7 +127,7 @@ impl Index {
         if line.len() >= 4 && line[..4].eq_ignore_ascii_case(b"SIP/") {
             return self.read_status_line(line);
         }
-        let blank = line.iter().position(|&b| b == b' ').ok_or((StartLine, 0))?;
+        let blank = find_byte(line, b' ').ok_or((StartLine, 0))?;
         let last = line.iter().rposition(|&b| b == b' ').unwrap_or(blank);
         if !is_token(&line[..blank]) {
             return Err((StartLine, 0));
@@ -151,43 +161,57 @@ impl Index {
     }
 
     /// Reads header lines up to the empty one; false if there is none.
-    fn read_fields(&mut self, bytes: &[u8], start: usize, first: &mut FirstError) -> Result<bool, Stop> {
-        let mut at = start;
-        let mut count = 0;
-        self.tail = narrow(start);
-        loop {
-            self.headers_end = narrow(at);
-            let Some(line) = line_at(bytes, at) else {
-                (self.body, self.body_end) = (narrow(bytes.len()), narrow(bytes.len()));
-                return Ok(false);
-            };
+    fn read_fields(
+        &mut self,
+        bytes: &[u8],
+        mut lines: Lines<'_>,
+        start: usize,
+        first: &mut FirstError,
+    ) -> Result<bool, Stop> {
+        // In registers while the loop runs.
+        let (mut at, mut tail) = (start, start);
+        let (mut count, mut indexed) = (0, 0);
+        let ended = loop {
+            let Some(line) = lines.read_line() else { break false };
             if line.end == at {
-                (self.body, self.body_end) = (narrow(line.next()), narrow(bytes.len()));
-                return Ok(true);
+                break true;
             }
-            if bytes.get(line.next()).copied().is_some_and(is_blank) {
+            let next = line.next();
+            if bytes.get(next).copied().is_some_and(is_blank) {
                 return Err(Stop::Folded);
             }
-            at = line.next();
+            at = next;
             count += 1;
             if count > SIP_HEADERS_MAX {
                 first.note(Err((TooManyHeaders, line.start)));
                 continue;
             }
-            match field_of(bytes, &line) {
-                Ok(field) => {
-                    first.note(self.note_core(&field));
-                    if (self.indexed as usize) < INDEXED && self.tail as usize == line.start {
-                        self.fields[self.indexed as usize] = field;
-                        self.indexed += 1;
-                        self.tail = narrow(at);
-                    }
+            let field = match field_of(bytes, &line) {
+                Ok(field) => field,
+                Err(error) => {
+                    first.note(Err(error));
+                    continue;
                 }
-                Err(error) => first.note(Err(error)),
+            };
+            if let Err(error) = self.note_core(&field) {
+                first.note(Err(error));
             }
-        }
+            if tail == line.start
+                && let Some(slot) = self.fields.get_mut(indexed)
+            {
+                *slot = field;
+                indexed += 1;
+                tail = next;
+            }
+        };
+        self.indexed = indexed as u8;
+        (self.tail, self.headers_end) = (narrow(tail), narrow(at));
+        self.body = narrow(if ended { at + 2 } else { bytes.len() });
+        self.body_end = narrow(bytes.len());
+        Ok(ended)
     }
 
+    #[inline]
     fn note_core(&mut self, field: &Field) -> Checked {
         let slot = match field.kind {
             HeaderKind::Via => &mut self.via,
@@ -208,83 +232,13 @@ impl Index {
         }
     }
 
-    /// Checks what the accessors rely on.
-    fn check(&mut self, bytes: &[u8], head: &str, first: &mut FirstError) {
-        let end = head.len();
-        for (field, name) in
-            [(self.via, "Via"), (self.from, "From"), (self.to, "To"), (self.call_id, "Call-ID"), (self.cseq, "CSeq")]
-        {
-            if !field.is_set() {
-                first.note(Err((Missing(name), end)));
-            }
-        }
-        let mut seen = Seen::default();
-        let mut length = None;
-        let mut max_forwards = None;
-        let mut cseq = None;
-        for field in self.fields(bytes) {
-            let value = text(head, field.value, field.value_end);
-            let at = field.value as usize;
-            first.note(match field.kind {
-                HeaderKind::Other => Ok(()),
-                HeaderKind::Via => all(value, at, "Via", |v| Via::parse(v).is_ok()),
-                HeaderKind::Route => all(value, at, "Route", |v| NameAddr::parse(v).is_ok()),
-                HeaderKind::RecordRoute => all(value, at, "Record-Route", |v| NameAddr::parse(v).is_ok()),
-                HeaderKind::From => must(is_dialog_end(value), at, "From"),
-                HeaderKind::To => must(is_dialog_end(value), at, "To"),
-                HeaderKind::CallId => must(is_call_id(value), at, "Call-ID"),
-                HeaderKind::CSeq => {
-                    cseq = split_cseq(value);
-                    must(cseq.is_some(), at, "CSeq")
-                }
-                HeaderKind::ContentLength => match (number::<u32>(value), length) {
-                    (None, _) => Err((Malformed("Content-Length"), at)),
-                    (Some(now), Some(before)) if now != before => Err((ContentLengths, at)),
-                    (now, _) => {
-                        length = now;
-                        Ok(())
-                    }
-                },
-                HeaderKind::MaxForwards => {
-                    max_forwards = number::<u8>(value);
-                    seen.once(&field).and(must(max_forwards.is_some(), at, "Max-Forwards"))
-                }
-                _ => seen.once(&field),
-            });
-        }
-        self.max_forwards = max_forwards;
-        if let Some((number, method)) = cseq {
-            self.cseq_number = number;
-            match self.start {
-                Start::Request { method_end, .. }
-                    if head.as_bytes().get(..method_end as usize) != Some(method.as_bytes()) =>
-                {
-                    first.note(Err((CSeqMethod, self.cseq.value as usize)));
-                }
-                Start::Request { .. } => {}
-                _ => self.method = Method::parse(method),
-            }
-        }
-        first.note(self.cut_body(length));
-    }
-
-    /// A longer claim than there are bytes is an error, a shorter one leaves the rest out (RFC 3261 section 18.3).
-    fn cut_body(&mut self, length: Option<u32>) -> Checked {
-        let Some(length) = length else { return Ok(()) };
-        let there = u32::from(self.body_end - self.body);
-        if length > there {
-            return Err((BodyTruncated, self.body_end as usize));
-        }
-        self.body_end = self.body + narrow(length as usize);
-        Ok(())
-    }
-
     /// All header fields in order; lines that are none are left out.
     pub(super) fn fields<'a>(&'a self, bytes: &'a [u8]) -> Fields<'a> {
+        let bytes = bytes.get(..self.headers_end as usize).unwrap_or_default();
         Fields {
             known: self.fields[..self.indexed as usize].iter(),
-            bytes: bytes.get(..self.headers_end as usize).unwrap_or_default(),
-            at: self.tail as usize,
+            bytes,
+            behind: Lines::new(bytes, self.tail as usize),
         }
     }
 
@@ -298,7 +252,7 @@ impl Index {
 pub(super) struct Fields<'a> {
     known: std::slice::Iter<'a, Field>,
     bytes: &'a [u8],
-    at: usize,
+    behind: Lines<'a>,
 }
 
 impl Iterator for Fields<'_> {
@@ -308,13 +262,8 @@ impl Iterator for Fields<'_> {
         if let Some(field) = self.known.next() {
             return Some(*field);
         }
-        loop {
-            let line = line_at(self.bytes, self.at)?;
-            self.at = line.next();
-            if let Ok(field) = field_of(self.bytes, &line) {
-                return Some(field);
-            }
-        }
+        let bytes = self.bytes;
+        self.behind.find_map(|line| field_of(bytes, &line).ok())
     }
 }
 
@@ -335,55 +284,9 @@ impl FirstError {
     }
 }
 
-/// Which of the singleton fields that the index keeps no position of were seen.
-#[derive(Default)]
-struct Seen(u64);
-
-impl Seen {
-    fn once(&mut self, field: &Field) -> Checked {
-        let Some(name) = field.kind.singleton() else { return Ok(()) };
-        let bit = 1 << field.kind as u8;
-        if self.0 & bit != 0 {
-            return Err((Repeated(name), field.name as usize));
-        }
-        self.0 |= bit;
-        Ok(())
-    }
-}
-
-fn must(holds: bool, at: usize, name: &'static str) -> Checked {
-    if holds { Ok(()) } else { Err((Malformed(name), at)) }
-}
-
-fn all(value: &str, at: usize, name: &'static str, mut sound: impl FnMut(&str) -> bool) -> Checked {
-    must(List::new(value).all(&mut sound), at, name)
-}
-
-/// From or To: an address whose SIP URI, if it is one, has its parts.
-fn is_dialog_end(value: &str) -> bool {
-    let Ok(address) = NameAddr::parse(value) else { return false };
-    address.has_one_tag_at_most() && address.uri().is_ok()
-}
-
-/// Looser than `word [ "@" word ]`: a Call-ID is compared, never taken apart.
-fn is_call_id(value: &str) -> bool {
-    !value.is_empty() && !value.bytes().any(is_blank)
-}
-
-/// Number (below 2^31, RFC 3261 section 8.1.1.5) and method.
-pub(super) fn split_cseq(value: &str) -> Option<(u32, &str)> {
-    let (number_text, method) = value.split_once([' ', '\t'])?;
-    let method = method.trim_start_matches([' ', '\t']);
-    let sequence: u32 = number(number_text)?;
-    (sequence < 1 << 31 && is_token(method.as_bytes())).then_some((sequence, method))
-}
-
 /// A request URI has no headers (RFC 3261 section 19.1.1, table 1); one of a foreign scheme is for the caller to
 /// refuse with 416.
 fn check_request_uri(uri: &[u8]) -> Result<(), ParseErrorKind> {
-    if !uri.iter().all(|&b| is_uri_byte(b)) {
-        return Err(RequestUri);
-    }
     let uri = str::from_utf8(uri).ok().and_then(|text| Uri::parse(text).ok()).ok_or(RequestUri)?;
     let has_headers = matches!(uri.scheme(), Scheme::Sip | Scheme::Sips) && uri.headers().next().is_some();
     if has_headers { Err(RequestUri) } else { Ok(()) }

@@ -1,6 +1,7 @@
 //! Header lines: where each ends, what its name and value are.
 
-use super::chars::{is_blank, is_token_byte, next_odd, quoted_len};
+use super::block::{BLOCK, Marks, marks};
+use super::chars::{is_blank, is_token, quoted_len};
 use super::error::ParseErrorKind;
 use super::header_kind::HeaderKind;
 
@@ -30,9 +31,9 @@ pub(super) struct Line {
     pub(super) start: usize,
     /// Where its CRLF is.
     pub(super) end: usize,
+    colon: Option<usize>,
     /// The first control character in it other than HTAB, if any.
     pub(super) control: Option<usize>,
-    pub(super) non_ascii: bool,
 }
 
 impl Line {
@@ -41,48 +42,105 @@ impl Line {
     }
 }
 
-/// The line that starts at `start`; `None` if no CRLF follows.
-pub(super) fn line_at(bytes: &[u8], start: usize) -> Option<Line> {
-    let mut line = Line { start, end: start, control: None, non_ascii: false };
-    let mut at = start;
-    loop {
-        at = next_odd(bytes, at);
-        match *bytes.get(at)? {
-            b'\r' if bytes.get(at + 1) == Some(&b'\n') => {
-                line.end = at;
-                return Some(line);
+/// The lines of `bytes` from `start` on; what no CRLF ends is no line.
+#[derive(Clone, Debug)]
+pub(super) struct Lines<'a> {
+    bytes: &'a [u8],
+    start: usize,
+    /// Of the block that is looked at, with marks of what is still ahead in it.
+    base: usize,
+    marks: Marks,
+    /// Bytes behind it begin here.
+    ahead: usize,
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn new(bytes: &'a [u8], start: usize) -> Lines<'a> {
+        Lines { bytes, start, base: start, marks: Marks::default(), ahead: start }
+    }
+
+    /// Looks at the next block; false if there is none.
+    #[inline]
+    fn advance(&mut self) -> bool {
+        let Some(rest) = self.bytes.get(self.ahead..).filter(|rest| !rest.is_empty()) else { return false };
+        self.marks = match rest.first_chunk() {
+            Some(block) => marks(block),
+            None => {
+                // Blanks have no marks.
+                let mut block = [b' '; BLOCK];
+                block[..rest.len()].copy_from_slice(rest);
+                marks(&block)
             }
-            b'\t' => {}
-            0x80.. => line.non_ascii = true,
-            _ => line.control = line.control.or(Some(at)),
+        };
+        self.base = self.ahead;
+        self.ahead += BLOCK;
+        true
+    }
+
+    /// The next line. Inlined for the one loop that reads every header.
+    #[inline(always)]
+    pub(super) fn read_line(&mut self) -> Option<Line> {
+        let mut line = Line { start: self.start, end: self.start, colon: None, control: None };
+        loop {
+            let wanted = self.marks.odd | if line.colon.is_none() { self.marks.colon } else { 0 };
+            if wanted == 0 {
+                if !self.advance() {
+                    return None;
+                }
+                // The second byte of a line end may be the first of a block.
+                if line.start > self.base {
+                    self.marks.odd &= self.marks.odd.wrapping_sub(1);
+                }
+                continue;
+            }
+            let at = self.base + wanted.trailing_zeros() as usize;
+            let passed = wanted ^ (wanted - 1);
+            self.marks.odd &= !passed;
+            self.marks.colon &= !passed;
+            match self.bytes[at] {
+                b':' => line.colon = Some(at),
+                b'\r' if self.bytes.get(at + 1) == Some(&b'\n') => {
+                    line.end = at;
+                    self.start = at + 2;
+                    if at + 1 < self.ahead {
+                        self.marks.odd &= self.marks.odd.wrapping_sub(1);
+                    }
+                    return Some(line);
+                }
+                b'\t' | 0x80.. => {}
+                _ => line.control = line.control.or(Some(at)),
+            }
         }
-        at += 1;
+    }
+}
+
+impl Iterator for Lines<'_> {
+    type Item = Line;
+
+    fn next(&mut self) -> Option<Line> {
+        self.read_line()
     }
 }
 
 /// Reads a line as `name *WSP ":" value`, the value without blanks around it (RFC 3261 section 25.1, HCOLON).
-/// Errors with the position of the offence.
+/// Errors with the position of the offence. Inlined as [`Lines::read_line`] is.
+#[inline(always)]
 pub(super) fn field_of(bytes: &[u8], line: &Line) -> Result<Field, (ParseErrorKind, usize)> {
-    let text = &bytes[..line.end];
-    let mut name_end = line.start;
-    while name_end < text.len() && is_token_byte(text[name_end]) {
-        name_end += 1;
-    }
-    let mut colon = name_end;
-    while colon < text.len() && is_blank(text[colon]) {
-        colon += 1;
-    }
-    if name_end == line.start || text.get(colon) != Some(&b':') {
-        return Err((ParseErrorKind::HeaderLine, line.start));
+    let text = &bytes[line.start..line.end];
+    let malformed = Err((ParseErrorKind::HeaderLine, line.start));
+    let Some(colon) = line.colon.map(|at| at - line.start) else { return malformed };
+    let name_end = without_end_blanks(text, 0, colon);
+    let name = &text[..name_end];
+    // A name with a kind is known to be a token.
+    let kind = HeaderKind::of(name);
+    if kind == HeaderKind::Other && !is_token(name) {
+        return malformed;
     }
     let mut value = colon + 1;
     while value < text.len() && is_blank(text[value]) {
         value += 1;
     }
-    let mut value_end = text.len();
-    while value_end > value && is_blank(text[value_end - 1]) {
-        value_end -= 1;
-    }
+    let value_end = without_end_blanks(text, value, text.len());
     if let Some(at) = line.control
         && !controls_are_quoted(&text[value..])
     {
@@ -90,11 +148,21 @@ pub(super) fn field_of(bytes: &[u8], line: &Line) -> Result<Field, (ParseErrorKi
     }
     Ok(Field {
         name: narrow(line.start),
-        name_end: narrow(name_end),
-        value: narrow(value),
-        value_end: narrow(value_end),
-        kind: HeaderKind::of(&text[line.start..name_end]),
+        name_end: narrow(line.start + name_end),
+        value: narrow(line.start + value),
+        value_end: narrow(line.start + value_end),
+        kind,
     })
+}
+
+/// Where `text[start..end]` ends without the blanks at its end.
+fn without_end_blanks(text: &[u8], start: usize, mut end: usize) -> usize {
+    while let Some(&[.., last]) = text.get(start..end)
+        && is_blank(last)
+    {
+        end -= 1;
+    }
+    end
 }
 
 /// Positions are below the message size limit, which is checked first; see the assertion above.

@@ -2,18 +2,19 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::str;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use super::builder::Builder;
 use super::cseq::CSeq;
 use super::error::{ParseError, ParseErrorKind};
 use super::header_kind::HeaderKind;
-use super::index::{Index, Start, Stop, split_cseq};
+use super::index::{Index, Start, Stop};
 use super::line::Field;
 use super::list::List;
 use super::method::Method;
 use super::name_addr::{Contact, NameAddr};
 use super::normalise::{transcoded, unfolded};
+use super::spans::{AddressSpans, Span};
 use super::syntax_error::SyntaxError;
 use super::uri::Uri;
 use super::via::Via;
@@ -36,45 +37,47 @@ impl Message {
     /// Errors on anything the mandatory fields' grammar, or the safety of those who read after us, does not allow;
     /// [`ParseError::reply`] has the answer to give.
     pub fn parse(bytes: Bytes) -> Result<Message, ParseError> {
-        match Message::assemble(bytes) {
-            (message, None) => Ok(message),
-            (_, Some(error)) => Err(error),
+        let mut message = Message { bytes, index: Index::new() };
+        match message.read() {
+            None => Ok(message),
+            Some(error) => Err(error),
         }
     }
 
     /// A message with whatever could be read of it, and the first error.
     pub(super) fn assemble(bytes: Bytes) -> (Message, Option<ParseError>) {
-        let skipped = bytes.chunks_exact(2).take_while(|pair| pair == b"\r\n").count() * 2;
-        let mut message = Message { bytes: bytes.slice(skipped..), index: Index::new() };
-        if message.bytes.is_empty() {
-            let error = ParseError { kind: ParseErrorKind::Empty, offset: 0, line: 1, answerable: false };
-            return (message, Some(error));
-        }
-        // Each repair removes its own cause, so two of them suffice.
-        for _ in 0..3 {
-            let (kind, at) = match message.index.read(&message.bytes) {
-                Ok(()) => return (message, None),
-                Err(Stop::Folded) => {
-                    message = Message { bytes: unfolded(&message.bytes).into_owned().into(), index: Index::new() };
-                    continue;
-                }
-                Err(Stop::NotUtf8) => {
-                    message = Message { bytes: transcoded(&message.bytes).into(), index: Index::new() };
-                    continue;
-                }
-                Err(Stop::Error(kind, at)) => (kind, at),
-            };
-            let error = message.error(&bytes, kind, skipped + at);
-            return (message, Some(error));
-        }
-        let error = message.error(&bytes, ParseErrorKind::HeaderLine, skipped);
-        (message, Some(error))
+        let mut message = Message { bytes, index: Index::new() };
+        let error = message.read();
+        (message, error)
     }
 
-    fn error(&self, bytes: &[u8], kind: ParseErrorKind, offset: usize) -> ParseError {
-        let offset = offset.min(bytes.len());
-        let line = 1 + bytes[..offset].iter().filter(|&&b| b == b'\n').count();
-        ParseError { kind, offset, line, answerable: self.index.is_answerable() }
+    fn read(&mut self) -> Option<ParseError> {
+        let skipped = self.bytes.chunks_exact(2).take_while(|pair| pair == b"\r\n").count() * 2;
+        self.bytes.advance(skipped);
+        if self.bytes.is_empty() {
+            return Some(ParseError { kind: ParseErrorKind::Empty, offset: 0, line: 1, answerable: false });
+        }
+        let mut as_given = None;
+        // Each repair removes its own cause, so two of them suffice.
+        for _ in 0..3 {
+            let repaired = match self.index.read(&self.bytes) {
+                Ok(()) => return None,
+                Err(Stop::Folded) => unfolded(&self.bytes).into_owned(),
+                Err(Stop::NotUtf8) => transcoded(&self.bytes),
+                Err(Stop::Error(kind, at)) => return Some(self.error(as_given.as_ref(), kind, skipped, at)),
+            };
+            as_given.get_or_insert(std::mem::replace(&mut self.bytes, repaired.into()));
+            self.index = Index::new();
+        }
+        Some(self.error(as_given.as_ref(), ParseErrorKind::HeaderLine, skipped, 0))
+    }
+
+    /// `at` counts from behind the line ends that were skipped.
+    fn error(&self, as_given: Option<&Bytes>, kind: ParseErrorKind, skipped: usize, at: usize) -> ParseError {
+        let bytes = as_given.unwrap_or(&self.bytes);
+        let at = at.min(bytes.len());
+        let line = 1 + skipped / 2 + bytes[..at].iter().filter(|&&b| b == b'\n').count();
+        ParseError { kind, offset: skipped + at, line, answerable: self.index.is_answerable() }
     }
 
     /// Starts a request. The caller adds Via, From, To, Call-ID, CSeq and Max-Forwards.
@@ -101,8 +104,8 @@ impl Message {
     /// The method's token; of a response, the one in CSeq.
     pub fn method_str(&self) -> &str {
         match self.index.start {
-            Start::Request { method_end, .. } => self.span(0, method_end),
-            _ => self.cseq().method_str,
+            Start::Request { method_end, .. } => self.span(Span { start: 0, end: method_end }),
+            _ => self.span(self.index.cseq_method),
         }
     }
 
@@ -117,7 +120,7 @@ impl Message {
     /// The reason phrase of a response; it may be empty.
     pub fn reason(&self) -> &str {
         match self.index.start {
-            Start::Status { reason, reason_end, .. } => self.span(reason, reason_end),
+            Start::Status { reason, reason_end, .. } => self.span(Span { start: reason, end: reason_end }),
             _ => "",
         }
     }
@@ -125,14 +128,22 @@ impl Message {
     /// The request URI; `None` for a response.
     pub fn request_uri(&self) -> Option<Uri<'_>> {
         match self.index.start {
-            Start::Request { uri, uri_end, .. } => Uri::parse(self.span(uri, uri_end)).ok(),
+            Start::Request { uri, uri_end, .. } => Uri::parse(self.span(Span { start: uri, end: uri_end })).ok(),
             _ => None,
         }
     }
 
     /// The top Via.
     pub fn via(&self) -> Via<'_> {
-        List::new(self.value(&self.index.via)).next().and_then(|v| Via::parse(v).ok()).unwrap_or(Via::EMPTY)
+        let at = &self.index.top_via;
+        Via {
+            hop: self.span(at.hop),
+            transport: self.span(at.transport),
+            host: self.span(at.host),
+            port: at.port,
+            params: self.span(at.params),
+            branch: self.span(at.branch),
+        }
     }
 
     /// Every Via, topmost first.
@@ -141,19 +152,28 @@ impl Message {
     }
 
     pub fn from(&self) -> NameAddr<'_> {
-        NameAddr::parse(self.value(&self.index.from)).unwrap_or(NameAddr::EMPTY)
+        self.address(&self.index.from_parts)
     }
 
     pub fn to(&self) -> NameAddr<'_> {
-        NameAddr::parse(self.value(&self.index.to)).unwrap_or(NameAddr::EMPTY)
+        self.address(&self.index.to_parts)
+    }
+
+    fn address(&self, at: &AddressSpans) -> NameAddr<'_> {
+        NameAddr {
+            display: self.span(at.display),
+            uri: self.span(at.uri),
+            params: self.span(at.params),
+            tag: self.span(at.tag),
+        }
     }
 
     pub fn from_tag(&self) -> Option<&str> {
-        self.from().tag()
+        Some(self.span(self.index.from_parts.tag)).filter(|tag| !tag.is_empty())
     }
 
     pub fn to_tag(&self) -> Option<&str> {
-        self.to().tag()
+        Some(self.span(self.index.to_parts.tag)).filter(|tag| !tag.is_empty())
     }
 
     pub fn call_id(&self) -> &str {
@@ -161,7 +181,7 @@ impl Message {
     }
 
     pub fn cseq(&self) -> CSeq<'_> {
-        let method_str = split_cseq(self.value(&self.index.cseq)).map_or("", |(_, method)| method);
+        let method_str = self.span(self.index.cseq_method);
         CSeq { number: self.index.cseq_number, method: self.index.method, method_str }
     }
 
@@ -240,21 +260,34 @@ impl Message {
         self.index.fields(&self.bytes).filter(move |field| field.kind == kind).map(|field| self.value(&field))
     }
 
+    /// The value of the first From, To, Call-ID or CSeq, which the index knows the place of.
+    pub(super) fn first_value(&self, kind: HeaderKind) -> Option<&str> {
+        let field = match kind {
+            HeaderKind::From => &self.index.from,
+            HeaderKind::To => &self.index.to,
+            HeaderKind::CallId => &self.index.call_id,
+            HeaderKind::CSeq => &self.index.cseq,
+            _ => return self.kind_value(kind),
+        };
+        // Unless it is behind more fields than are looked at.
+        if field.is_set() { Some(self.value(field)) } else { self.kind_value(kind) }
+    }
+
     fn kind_value(&self, kind: HeaderKind) -> Option<&str> {
         self.kind_values(kind).next()
     }
 
     fn name(&self, field: &Field) -> &str {
-        self.span(field.name, field.name_end)
+        self.span(Span { start: field.name, end: field.name_end })
     }
 
     fn value(&self, field: &Field) -> &str {
-        self.span(field.value, field.value_end)
+        self.span(Span { start: field.value, end: field.value_end })
     }
 
     /// The header was checked to be UTF-8, and spans end at ASCII characters.
-    fn span(&self, start: u16, end: u16) -> &str {
-        let bytes = self.bytes.get(start as usize..end as usize).unwrap_or_default();
+    fn span(&self, at: Span) -> &str {
+        let bytes = self.bytes.get(at.start as usize..at.end as usize).unwrap_or_default();
         str::from_utf8(bytes).unwrap_or_default()
     }
 }

@@ -7,6 +7,7 @@
 //!            (streams)       └ normalise: folded or Latin-1 headers only
 //! ```
 
+mod block;
 mod builder;
 mod chars;
 mod cseq;
@@ -23,6 +24,7 @@ mod name_addr;
 mod normalise;
 mod params;
 mod reason;
+mod spans;
 mod syntax_error;
 mod uri;
 mod uri_equal;

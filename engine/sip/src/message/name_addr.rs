@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
-use super::chars::{find, is_token, is_uri_byte, quoted_len, split, trim};
-use super::params::{Params, are_params};
+use super::chars::{find, quoted_len, split, trim};
+use super::params::{Params, read_params};
 use super::syntax_error::SyntaxError;
 use super::uri::Uri;
 
@@ -9,9 +9,26 @@ use super::uri::Uri;
 /// (RFC 3261 sections 20.10 and 25.1).
 #[derive(Clone, Copy, Debug)]
 pub struct NameAddr<'a> {
-    display: &'a str,
-    uri: &'a str,
-    params: &'a str,
+    pub(super) display: &'a str,
+    pub(super) uri: &'a str,
+    pub(super) params: &'a str,
+    /// Of the first `tag` parameter.
+    pub(super) tag: &'a str,
+}
+
+/// What [`NameAddr::read`] learns beside the address.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Soundness {
+    /// Its URI has its parts, as far as its scheme is one that we read.
+    uri: bool,
+    tags: usize,
+}
+
+impl Soundness {
+    /// A From or To: two tags would name two dialogs.
+    pub(super) fn is_dialog_end(self) -> bool {
+        self.uri && self.tags <= 1
+    }
 }
 
 /// One element of Contact (RFC 3261 section 20.10).
@@ -23,11 +40,13 @@ pub enum Contact<'a> {
 }
 
 impl<'a> NameAddr<'a> {
-    pub(super) const EMPTY: NameAddr<'static> = NameAddr { display: "", uri: "", params: "" };
-
     /// Reads one element. A display name without quotes may hold more than tokens, as peers write it, but no quote,
     /// comma, semicolon or bracket; white space inside the angle brackets is an error.
     pub fn parse(value: &'a str) -> Result<NameAddr<'a>, SyntaxError> {
+        Self::read(value).map(|(address, _)| address)
+    }
+
+    pub(super) fn read(value: &'a str) -> Result<(NameAddr<'a>, Soundness), SyntaxError> {
         let value = trim(value);
         let open = if value.starts_with('"') {
             let quoted = quoted_len(value.as_bytes()).ok_or(SyntaxError)?;
@@ -46,13 +65,19 @@ impl<'a> NameAddr<'a> {
         if !display.starts_with('"') && display.bytes().any(|b| matches!(b, b'"' | b',' | b'>' | b'\\')) {
             return Err(SyntaxError);
         }
-        let (uri, params) = split(&value[open + 1..], b'>').ok_or(SyntaxError)?;
+        let inside = &value[open + 1..];
+        let uri = Uri::parse_prefix(inside).filter(|uri| inside.as_bytes().get(uri.as_str().len()) == Some(&b'>'));
+        if let Some(uri) = uri {
+            let uri = uri.as_str();
+            return Self::with_params(display, uri, &inside[uri.len() + 1..], true);
+        }
+        let (uri, params) = split(inside, b'>').ok_or(SyntaxError)?;
         Self::checked(display, uri, params)
     }
 
     /// An `addr-spec`: what follows the first semicolon belongs to the header, and a URI with a comma or question
     /// mark must have brackets (RFC 3261 section 20).
-    fn without_brackets(value: &'a str, end: usize) -> Result<NameAddr<'a>, SyntaxError> {
+    fn without_brackets(value: &'a str, end: usize) -> Result<(NameAddr<'a>, Soundness), SyntaxError> {
         let uri = trim(&value[..end]);
         if uri.bytes().any(|b| matches!(b, b'?' | b',')) {
             return Err(SyntaxError);
@@ -60,10 +85,31 @@ impl<'a> NameAddr<'a> {
         Self::checked("", uri, &value[end..])
     }
 
-    fn checked(display: &'a str, uri: &'a str, params: &'a str) -> Result<NameAddr<'a>, SyntaxError> {
-        let (scheme, rest) = split(uri, b':').ok_or(SyntaxError)?;
-        let sound = is_token(scheme.as_bytes()) && !rest.is_empty() && rest.bytes().all(is_uri_byte);
-        if sound && are_params(params) { Ok(NameAddr { display, uri, params }) } else { Err(SyntaxError) }
+    fn checked(display: &'a str, uri: &'a str, params: &'a str) -> Result<(NameAddr<'a>, Soundness), SyntaxError> {
+        let is_sound = Uri::parse(uri).is_ok();
+        if !is_sound && !Uri::is_absolute(uri) {
+            return Err(SyntaxError);
+        }
+        Self::with_params(display, uri, params, is_sound)
+    }
+
+    fn with_params(
+        display: &'a str,
+        uri: &'a str,
+        params: &'a str,
+        uri_is_sound: bool,
+    ) -> Result<(NameAddr<'a>, Soundness), SyntaxError> {
+        let mut soundness = Soundness { uri: uri_is_sound, tags: 0 };
+        let mut tag = "";
+        let are_params = read_params(params, |name, value| {
+            if name.len() == 3 && name.eq_ignore_ascii_case("tag") {
+                if soundness.tags == 0 {
+                    tag = value;
+                }
+                soundness.tags += 1;
+            }
+        });
+        if are_params { Ok((NameAddr { display, uri, params, tag }, soundness)) } else { Err(SyntaxError) }
     }
 
     /// The display name without its quotes and escapes; `None` when absent or empty. An escape may hide any
@@ -107,12 +153,7 @@ impl<'a> NameAddr<'a> {
     }
 
     pub fn tag(&self) -> Option<&'a str> {
-        self.param("tag").filter(|tag| !tag.is_empty())
-    }
-
-    /// Two tags would name two dialogs.
-    pub(super) fn has_one_tag_at_most(&self) -> bool {
-        self.params().filter(|(name, _)| name.eq_ignore_ascii_case("tag")).count() <= 1
+        (!self.tag.is_empty()).then_some(self.tag)
     }
 }
 

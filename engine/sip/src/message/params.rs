@@ -59,9 +59,11 @@ fn end_of_param(text: &[u8], separator: u8) -> usize {
     at
 }
 
-/// Whether `text` is `*( SEMI generic-param )` (RFC 3261 section 25.1), reading a value as anything without white
-/// space, quotes or angle brackets: that is what peers send in branches and tags.
-pub(super) fn are_params(text: &str) -> bool {
+/// Reads `*( SEMI generic-param )` (RFC 3261 section 25.1), a value being anything without white space, quotes or
+/// angle brackets: that is what peers send in branches and tags. Tells each parameter as [`Params`] would; false if
+/// `text` is no such thing.
+#[inline]
+pub(super) fn read_params<'a>(text: &'a str, mut tell: impl FnMut(&'a str, &'a str)) -> bool {
     let bytes = text.as_bytes();
     let mut at = skip_blanks(bytes, 0);
     while at < bytes.len() {
@@ -73,15 +75,19 @@ pub(super) fn are_params(text: &str) -> bool {
         while at < bytes.len() && is_token_byte(bytes[at]) {
             at += 1;
         }
-        if at == name {
+        let name_end = at;
+        if name_end == name {
             return false;
         }
         at = skip_blanks(bytes, at);
+        let mut value = at..at;
         if bytes.get(at) == Some(&b'=') {
             at = skip_blanks(bytes, at + 1);
             let Some(len) = value_len(&bytes[at..]) else { return false };
-            at = skip_blanks(bytes, at + len);
+            value = at..at + len;
+            at = skip_blanks(bytes, value.end);
         }
+        tell(&text[name..name_end], &text[value]);
     }
     true
 }
@@ -115,11 +121,13 @@ mod tests {
 
     #[test]
     fn empty_parameters_and_values_are_refused() {
-        for good in ["", "  ", ";a", " ; a = b ; c", r#";a="b c""#] {
-            assert!(are_params(good), "{good}");
+        for good in ["", "  ", ";a", " ; a = b ; c", r#";a="b c""#, "; a=b=c ;d"] {
+            let mut told = Vec::new();
+            assert!(read_params(good, |name, value| told.push((name, value))), "{good}");
+            assert_eq!(told, Params::new(good).collect::<Vec<_>>(), "{good}");
         }
         for bad in [";", ";;a", ";a;", ";a=", "a", ";a b", r#";a="b"#, ";a=b c", ";a=<"] {
-            assert!(!are_params(bad), "{bad}");
+            assert!(!read_params(bad, |_, _| ()), "{bad}");
         }
     }
 }

@@ -1,10 +1,10 @@
 use std::borrow::Cow;
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use tandem_model::Transport;
 
-use super::chars::{find, is_host_byte, is_token, is_uri_byte, number, split};
+use super::chars::{are_host_bytes, are_uri_bytes, find, is_token, is_uri_byte, number, plain_uri_len, split};
 use super::params::Params;
 use super::syntax_error::SyntaxError;
 use super::uri_equal;
@@ -36,43 +36,82 @@ impl<'a> Uri<'a> {
     /// Reads a whole URI: `sip:`, `sips:` and `tel:` to their parts, any other scheme as opaque text.
     /// Errors when the grammar is broken: characters a URI cannot hold, no host, a port that is no port.
     pub fn parse(text: &'a str) -> Result<Uri<'a>, SyntaxError> {
-        let (name, rest) = split(text, b':').ok_or(SyntaxError)?;
-        if !is_token(name.as_bytes()) || rest.is_empty() || !rest.bytes().all(is_uri_byte) {
-            return Err(SyntaxError);
-        }
-        let scheme = Scheme::of(name);
-        let empty = Uri { text, scheme, user: None, password: None, host: "", port: None, params: "", headers: "" };
-        match scheme {
-            Scheme::Sip | Scheme::Sips => empty.read_sip(rest),
-            Scheme::Tel => {
-                let (user, params) = cut(rest, find(rest, b';'));
-                if user.is_empty() {
-                    return Err(SyntaxError);
-                }
-                Ok(Uri { user: Some(user), params, ..empty })
-            }
-            Scheme::Other => Ok(empty),
-        }
+        Uri::parse_prefix(text).filter(|uri| uri.text.len() == text.len()).ok_or(SyntaxError)
     }
 
-    fn read_sip(mut self, rest: &'a str) -> Result<Uri<'a>, SyntaxError> {
-        let mut after_user = rest;
-        if let Some((userinfo, after)) = split(rest, b'@') {
-            let (user, password) = match split(userinfo, b':') {
-                Some((user, password)) => (user, Some(password)),
-                None => (userinfo, None),
-            };
-            if user.is_empty() {
-                return Err(SyntaxError);
-            }
-            (self.user, self.password, after_user) = (Some(user), password, after);
+    /// The URI that `text` starts with, up to the first character that none can hold.
+    pub(super) fn parse_prefix(text: &'a str) -> Option<Uri<'a>> {
+        let bytes = text.as_bytes();
+        let colon = bytes.iter().position(|&b| b == b':')?;
+        let scheme = Scheme::of(&text[..colon]);
+        if matches!(scheme, Scheme::Sip | Scheme::Sips) {
+            return Uri::read_sip(text, scheme, colon + 1);
         }
-        let (host_and_params, headers) = cut(after_user, find(after_user, b'?'));
-        self.headers = headers;
-        let (host_port, params) = cut(host_and_params, find(host_and_params, b';'));
-        self.params = params;
-        (self.host, self.port) = split_host_port(host_port).ok_or(SyntaxError)?;
-        Ok(self)
+        let len = bytes.iter().position(|&b| !is_uri_byte(b)).unwrap_or(bytes.len());
+        let text = &text[..len];
+        let (name, rest) = cut(text, Some(colon).filter(|colon| *colon < len));
+        if rest.is_empty() || !is_token(name.as_bytes()) {
+            return None;
+        }
+        let uri = Uri { text, scheme, user: None, password: None, host: "", port: None, params: "", headers: "" };
+        if scheme == Scheme::Other {
+            return Some(uri);
+        }
+        let (user, params) = cut(rest, find(rest, b';'));
+        (!user.is_empty()).then_some(Uri { user: Some(user), params, ..uri })
+    }
+
+    /// Looks at each character once, host and port apart.
+    fn read_sip(text: &'a str, scheme: Scheme, start: usize) -> Option<Uri<'a>> {
+        let bytes = text.as_bytes();
+        let (mut user, mut password) = (None, None);
+        let (mut host, mut colon, mut semicolon, mut question) = (start, None, None, None);
+        let mut at = start;
+        loop {
+            at += plain_uri_len(&bytes[at..]);
+            let Some(mark) = bytes.get(at) else { break };
+            match mark {
+                b'@' if user.is_none() => {
+                    let user_end = colon.unwrap_or(at);
+                    user = Some(&text[host..user_end]).filter(|user| !user.is_empty());
+                    user?;
+                    password = colon.map(|colon: usize| &text[colon + 1..at]);
+                    (host, colon, semicolon, question) = (at + 1, None, None, None);
+                }
+                b'@' => {}
+                b':' => colon = colon.or(Some(at)),
+                b';' => semicolon = semicolon.or(Some(at)),
+                b'?' => question = question.or(Some(at)),
+                _ => break,
+            }
+            at += 1;
+        }
+        let end = at;
+        let params_end = question.unwrap_or(end);
+        let host_end = semicolon.filter(|at| *at < params_end).unwrap_or(params_end);
+        let (host, port) = if bytes.get(host) == Some(&b'[') {
+            split_host_port(&text[host..host_end])?
+        } else {
+            let colon = colon.filter(|at| *at < host_end);
+            with_port(&text[host..colon.unwrap_or(host_end)], colon.map(|colon| &text[colon + 1..host_end]))?
+        };
+        Some(Uri {
+            text: &text[..end],
+            scheme,
+            user,
+            password,
+            host,
+            port,
+            params: text.get(host_end + 1..params_end).unwrap_or_default(),
+            headers: text.get(params_end + 1..end).unwrap_or_default(),
+        })
+    }
+
+    /// Whether `text` has the shape of any URI at all: a scheme, and characters a URI can hold.
+    pub(super) fn is_absolute(text: &str) -> bool {
+        split(text, b':').is_some_and(|(scheme, rest)| {
+            is_token(scheme.as_bytes()) && !rest.is_empty() && are_uri_bytes(rest.as_bytes())
+        })
     }
 
     /// The URI as written.
@@ -106,7 +145,7 @@ impl<'a> Uri<'a> {
 
     /// The host as an address, if it is one.
     pub fn host_ip(&self) -> Option<IpAddr> {
-        self.host.parse().ok()
+        host_ip(self.host)
     }
 
     pub fn port(&self) -> Option<u16> {
@@ -147,14 +186,11 @@ impl fmt::Display for Uri<'_> {
 
 impl Scheme {
     fn of(name: &str) -> Scheme {
-        if name.eq_ignore_ascii_case("sip") {
-            Scheme::Sip
-        } else if name.eq_ignore_ascii_case("sips") {
-            Scheme::Sips
-        } else if name.eq_ignore_ascii_case("tel") {
-            Scheme::Tel
-        } else {
-            Scheme::Other
+        match *name.as_bytes() {
+            [b's' | b'S', b'i' | b'I', b'p' | b'P'] => Scheme::Sip,
+            [b's' | b'S', b'i' | b'I', b'p' | b'P', b's' | b'S'] => Scheme::Sips,
+            [b't' | b'T', b'e' | b'E', b'l' | b'L'] => Scheme::Tel,
+            _ => Scheme::Other,
         }
     }
 }
@@ -169,27 +205,51 @@ fn cut(text: &str, at: Option<usize>) -> (&str, &str) {
 
 /// `host [ ":" port ]`, brackets of IPv6 taken off.
 pub(super) fn split_host_port(text: &str) -> Option<(&str, Option<u16>)> {
-    let (host, port) = if let Some(rest) = text.strip_prefix('[') {
-        let (host, port) = rest.split_once(']')?;
-        host.parse::<Ipv6Addr>().ok()?;
-        (host, port.strip_prefix(':').or(if port.is_empty() { None } else { Some("x") }))
-    } else {
-        let (host, port) = split(text, b':').map_or((text, None), |(host, port)| (host, Some(port)));
-        if !is_host_name(host) {
-            return None;
-        }
-        (host, port)
+    let Some(rest) = text.strip_prefix('[') else {
+        let colon = text.bytes().position(|b| b == b':');
+        return with_port(&text[..colon.unwrap_or(text.len())], colon.map(|at| &text[at + 1..]));
     };
+    let (host, port) = rest.split_once(']')?;
+    ipv6(host)?;
+    match port.strip_prefix(':') {
+        Some(port) => Some((host, Some(number(port)?))),
+        None => port.is_empty().then_some((host, None)),
+    }
+}
+
+/// Whether a label may be all digits is for the resolver to say.
+fn with_port<'a>(host: &'a str, port: Option<&'a str>) -> Option<(&'a str, Option<u16>)> {
+    if host.is_empty() || !are_host_bytes(host.as_bytes()) {
+        return None;
+    }
     match port {
         Some(port) => Some((host, Some(number(port)?))),
         None => Some((host, None)),
     }
 }
 
-/// Whether a label may be all digits is for the resolver to say.
-fn is_host_name(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(is_host_byte)
+/// The address that a host without brackets is, if it is one.
+pub(super) fn host_ip(host: &str) -> Option<IpAddr> {
+    host.parse().ok().or_else(|| ipv6(host).map(IpAddr::V6))
 }
+
+/// An IPv6 address. The grammar of RFC 3261 lets an implementation write three colons before an embedded IPv4 address
+/// where it means two; that has to be understood (RFC 5118 section 4.10).
+fn ipv6(text: &str) -> Option<Ipv6Addr> {
+    if let Ok(address) = text.parse() {
+        return Some(address);
+    }
+    let colons = text.find(":::")?;
+    text[colons + 3..].parse::<Ipv4Addr>().ok()?;
+    let mut repaired = [0; LONGEST_IPV6];
+    let repaired = repaired.get_mut(..text.len() - 1)?;
+    repaired[..colons].copy_from_slice(&text.as_bytes()[..colons]);
+    repaired[colons..].copy_from_slice(&text.as_bytes()[colons + 1..]);
+    std::str::from_utf8(repaired).ok()?.parse().ok()
+}
+
+/// Characters of the longest way to write an IPv6 address.
+const LONGEST_IPV6: usize = "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255".len();
 
 pub(super) fn percent_decoded(text: &str) -> Cow<'_, str> {
     if find(text, b'%').is_none() {

@@ -2,25 +2,25 @@ use std::net::{IpAddr, SocketAddr};
 
 use tandem_model::Transport;
 
-use super::chars::{is_blank, is_token_byte, number};
-use super::params::{Params, are_params, skip_blanks};
+use super::chars::{find_byte, is_blank, is_token_byte, number, push_decimal};
+use super::params::{Params, read_params, skip_blanks};
 use super::syntax_error::SyntaxError;
-use super::uri::split_host_port;
+use super::uri::{host_ip, split_host_port};
 
 /// One hop of the response path (RFC 3261 section 20.42, `rport` of RFC 3581).
 #[derive(Clone, Copy, Debug)]
 pub struct Via<'a> {
     /// `SIP/2.0/UDP host:port`, as written.
-    hop: &'a str,
-    transport: &'a str,
-    host: &'a str,
-    port: Option<u16>,
-    params: &'a str,
+    pub(super) hop: &'a str,
+    pub(super) transport: &'a str,
+    pub(super) host: &'a str,
+    pub(super) port: Option<u16>,
+    pub(super) params: &'a str,
+    /// Of the first `branch` parameter.
+    pub(super) branch: &'a str,
 }
 
 impl<'a> Via<'a> {
-    pub(super) const EMPTY: Via<'static> = Via { hop: "", transport: "", host: "", port: None, params: "" };
-
     /// Reads one element; white space may surround the slashes and the colon before the port.
     pub fn parse(value: &'a str) -> Result<Via<'a>, SyntaxError> {
         let bytes = value.as_bytes();
@@ -44,10 +44,16 @@ impl<'a> Via<'a> {
             }
         }
         let host_start = skip_blanks(bytes, at);
-        let host_end =
-            host_start + bytes[host_start..].iter().position(|&b| b == b';').unwrap_or(bytes.len() - host_start);
+        let host_end = host_start + find_byte(&bytes[host_start..], b';').unwrap_or(bytes.len() - host_start);
         let sent_by = value[host_start..host_end].trim_ascii_end();
-        if host_start == at || !are_params(&value[host_end..]) {
+        let params = &value[host_end..];
+        let mut branch = None;
+        let are_params = read_params(params, |name, value| {
+            if name.len() == 6 && branch.is_none() && name.eq_ignore_ascii_case("branch") {
+                branch = Some(value);
+            }
+        });
+        if host_start == at || !are_params {
             return Err(SyntaxError);
         }
         let (host, port) = match split_host_port(sent_by) {
@@ -55,7 +61,7 @@ impl<'a> Via<'a> {
             None => split_spaced(sent_by).ok_or(SyntaxError)?,
         };
         let hop = value[..host_start + sent_by.len()].trim_ascii_start();
-        Ok(Via { hop, transport, host, port, params: &value[host_end..] })
+        Ok(Via { hop, transport, host, port, params, branch: branch.unwrap_or_default() })
     }
 
     /// The transport's token as written.
@@ -79,7 +85,7 @@ impl<'a> Via<'a> {
     }
 
     pub fn branch(&self) -> Option<&'a str> {
-        self.param("branch").filter(|branch| !branch.is_empty())
+        (!self.branch.is_empty()).then_some(self.branch)
     }
 
     /// Whether the branch identifies the transaction (RFC 3261 section 17.2.3): the magic cookie, and something
@@ -134,7 +140,6 @@ impl<'a> Via<'a> {
     /// Writes the element as the server that received it from `source` must leave it (RFC 3261 section 18.2.1,
     /// RFC 3581 section 4): `rport` filled in when asked for, `received` when the sent-by does not say the same.
     pub(super) fn write_stamped(&self, source: SocketAddr, out: &mut Vec<u8>) {
-        use std::io::Write;
         out.extend_from_slice(self.hop.as_bytes());
         let asked = self.rport().is_some();
         for (name, value) in self.params() {
@@ -148,12 +153,31 @@ impl<'a> Via<'a> {
                 out.extend_from_slice(value.as_bytes());
             }
         }
-        // Writing to a Vec cannot fail.
-        if asked || self.host.parse::<IpAddr>() != Ok(source.ip()) {
-            let _ = write!(out, ";received={}", source.ip());
+        if asked || host_ip(self.host) != Some(source.ip()) {
+            out.extend_from_slice(b";received=");
+            push_ip(out, source.ip());
         }
         if asked {
-            let _ = write!(out, ";rport={}", source.port());
+            out.extend_from_slice(b";rport=");
+            push_decimal(out, source.port().into(), 1);
+        }
+    }
+}
+
+fn push_ip(out: &mut Vec<u8>, ip: IpAddr) {
+    use std::io::Write;
+    match ip {
+        IpAddr::V4(ip) => {
+            for (n, octet) in ip.octets().into_iter().enumerate() {
+                if n > 0 {
+                    out.push(b'.');
+                }
+                push_decimal(out, octet.into(), 1);
+            }
+        }
+        IpAddr::V6(ip) => {
+            // Writing to a Vec cannot fail.
+            let _ = write!(out, "{ip}");
         }
     }
 }

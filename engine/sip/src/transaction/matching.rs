@@ -1,3 +1,5 @@
+use std::fmt::Write;
+
 use crate::message::{CSeq, Message, Via};
 
 /// What finds the client transaction of a response: the top Via's branch and the CSeq method (RFC 3261 section 17.1.3).
@@ -10,7 +12,7 @@ impl ClientMatch {
         if !via.has_rfc3261_branch() {
             return None;
         }
-        Some(ClientMatch(format!("{}\n{}", via.branch()?, message.cseq().method_str)))
+        Some(ClientMatch([via.branch()?, "\n", message.cseq().method_str].concat()))
     }
 }
 
@@ -36,7 +38,14 @@ impl ServerMatch {
     fn with_method(message: &Message, method: &str) -> Self {
         let via = message.via();
         let legacy = !via.has_rfc3261_branch();
-        let mut text = format!("{method}\n{}\n{}", sent_by(&via), via.branch().unwrap_or(""));
+        let branch = via.branch().unwrap_or("");
+        // The longest port has five digits.
+        let mut text = String::with_capacity(method.len() + via.host().len() + branch.len() + 8);
+        text.push_str(method);
+        text.push('\n');
+        push_sent_by(&mut text, &via);
+        text.push('\n');
+        text.push_str(branch);
         if legacy {
             // The To tag is left out: an ACK carries the one of the response, which the layer compares itself.
             let CSeq { number, .. } = message.cseq();
@@ -48,7 +57,12 @@ impl ServerMatch {
     }
 }
 
-fn sent_by(via: &Via<'_>) -> String {
-    let port = via.port().map_or(String::new(), |p| p.to_string());
-    format!("{}\n{port}", via.host().to_ascii_lowercase())
+/// Host names are the same in any case (RFC 3261 section 17.2.3 compares them as such).
+fn push_sent_by(text: &mut String, via: &Via<'_>) {
+    text.extend(via.host().chars().map(|c| c.to_ascii_lowercase()));
+    text.push('\n');
+    if let Some(port) = via.port() {
+        // Writing to a String does not fail.
+        let _ = write!(text, "{port}");
+    }
 }

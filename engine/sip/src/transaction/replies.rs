@@ -53,7 +53,14 @@ pub(super) fn tag(secret: &[u8; 16], request: &Message) -> String {
         hasher.update(part.as_bytes());
         hasher.update([0]);
     }
-    hasher.finalize().iter().take(8).map(|b| format!("{b:02x}")).collect()
+    let digest = hasher.finalize();
+    let mut tag = String::with_capacity(16);
+    for byte in digest.iter().take(8) {
+        for digit in [byte >> 4, byte & 15] {
+            tag.extend(char::from_digit(digit.into(), 16));
+        }
+    }
+    tag
 }
 
 /// Where a response goes: back over the connection, or by the top Via over UDP (RFC 3261 section 18.2.2, RFC 3581).

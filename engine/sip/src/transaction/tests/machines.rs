@@ -1,20 +1,24 @@
-//! Every state against every input. What is not in a table must do nothing.
+//! Every state against every input: what is expected stands in the rows here, and what the machines do is written out
+//! whole, one row a state and input with the section that asks for it, in `tables/`.
 
 use std::fmt::Debug;
 use std::time::Duration;
 
 use super::super::action::Action::{self, *};
 use super::super::timer::{T1, T1_64, T2, T4, Timer};
+use super::table::Table;
 
 const D32: Duration = Duration::from_secs(32);
 
 /// State, input, next state, actions; the section that says so.
 type Row<S, I> = (S, I, S, &'static [Action], &'static str);
 
+/// What is in no row must do nothing, for the reason that `quiet` gives.
 fn check<S: Copy + PartialEq + Debug, I: Copy + PartialEq + Debug>(
-    states: &[S],
-    inputs: &[I],
+    table: &mut Table,
+    (states, inputs): (&[S], &[I]),
     rows: &[Row<S, I>],
+    quiet: impl Fn(S, I) -> &'static str,
     handle: impl Fn(S, I, &mut Vec<Action>) -> S,
 ) {
     for row in rows {
@@ -27,8 +31,9 @@ fn check<S: Copy + PartialEq + Debug, I: Copy + PartialEq + Debug>(
             let (expected, expected_actions, section) = rows
                 .iter()
                 .find(|r| (r.0, r.1) == (state, input))
-                .map_or((state, &[] as &[Action], "nothing happens"), |r| (r.2, r.3, r.4));
+                .map_or((state, &[] as &[Action], quiet(state, input)), |r| (r.2, r.3, r.4));
             assert_eq!((next, actions.as_slice()), (expected, expected_actions), "{state:?} {input:?}: {section}");
+            table.row(&[&state, &input, &next], &actions, section);
         }
     }
 }
@@ -47,7 +52,9 @@ fn invite_client() {
     const ON_2XX: &[Action] = &[STOP3[0], STOP3[1], STOP3[2], PassUp, Start(Timer::M, T1_64)];
     const FAIL_UDP: &[Action] = &[STOP3[0], STOP3[1], STOP3[2], SendAck, PassUp, Start(Timer::D, D32)];
     const FAIL_TCP: &[Action] = &[STOP3[0], STOP3[1], STOP3[2], SendAck, PassUp, Terminate];
+    let mut table = Table::new("invite_client");
     for reliable in [false, true] {
+        table.part(if reliable { "over a reliable transport" } else { "over UDP" });
         let (failed, on_failure) = if reliable { (Terminated, FAIL_TCP) } else { (Completed, FAIL_UDP) };
         let a = "RFC 3261 17.1.1.2: A doubles without bound";
         let failure = "RFC 3261 17.1.1.2: ACK, pass up, Timer D";
@@ -76,7 +83,18 @@ fn invite_client() {
             (Proceeding, CancelSent, Proceeding, &[Start(Timer::Cancel, T1_64)], "RFC 3261 9.1: 64*T1"),
             (Proceeding, TimerCancel, Terminated, &[ReportTimeout, Terminate], "RFC 3261 9.1: 64*T1"),
         ];
-        check(&states, &inputs, rows, |state, input, out| {
+        let quiet = |state, input| match (state, input) {
+            (Terminated, _) => "RFC 3261 17.1.1.2: destroyed",
+            (_, TimerA | TimerB | TimerD | TimerM | TimerCancel) => {
+                "RFC 3261 figure 5, RFC 6026 7.2: does not run here"
+            }
+            (Calling { .. }, CancelSent) => "RFC 3261 9.1: no CANCEL before a 1xx",
+            (Completed | Accepted, CancelSent) => "RFC 3261 9.1: no effect after a final response",
+            (Proceeding | Accepted, TransportError) => "RFC 3261 figure 5, RFC 6026 7.2: nothing of ours is under way",
+            (Accepted, _) => "RFC 6026 7.2: only 2xx are passed up",
+            _ => "RFC 3261 17.1.1.2: a final response was passed up already",
+        };
+        check(&mut table, (&states, &inputs), rows, quiet, |state, input, out| {
             let mut machine = InviteClient::start(reliable, &mut Vec::new());
             machine.state = state;
             machine.handle(input, out);
@@ -87,6 +105,7 @@ fn invite_client() {
         let (a, b) = (Start(Timer::A, T1), Start(Timer::B, T1_64));
         assert_eq!(out, if reliable { vec![Send, b] } else { vec![Send, a, b] }, "RFC 3261 17.1.1.2");
     }
+    table.finish();
 }
 
 #[test]
@@ -100,7 +119,9 @@ fn non_invite_client() {
     const DONE_TCP: &[Action] = &[Stop(Timer::E), Stop(Timer::F), PassUp, Terminate];
     const FAILED: &[Action] = &[ReportTransportError, Terminate];
     const TIMEOUT: &[Action] = &[ReportTimeout, Terminate];
+    let mut table = Table::new("non_invite_client");
     for reliable in [false, true] {
+        table.part(if reliable { "over a reliable transport" } else { "over UDP" });
         let (done, on_final) = if reliable { (Terminated, DONE_TCP) } else { (Completed, DONE_UDP) };
         let rows: &[Row<_, _>] = &[
             (
@@ -126,7 +147,13 @@ fn non_invite_client() {
             (Proceeding, TransportError, Terminated, FAILED, "RFC 3261 17.1.4"),
             (Completed, TimerK, Terminated, &[Terminate], "RFC 3261 17.1.2.2: Timer K"),
         ];
-        check(&states, &inputs, rows, |state, input, out| {
+        let quiet = |state, input| match (state, input) {
+            (Terminated, _) => "RFC 3261 17.1.2.2: destroyed",
+            (_, TimerE | TimerF | TimerK) => "RFC 3261 figure 6: does not run here",
+            (_, TransportError) => "RFC 3261 figure 6: nothing of ours is under way",
+            _ => "RFC 3261 17.1.2.2: Completed absorbs further responses",
+        };
+        check(&mut table, (&states, &inputs), rows, quiet, |state, input, out| {
             let mut machine = NonInviteClient::start(reliable, &mut Vec::new());
             machine.state = state;
             machine.handle(input, out);
@@ -137,6 +164,7 @@ fn non_invite_client() {
         let (e, f) = (Start(Timer::E, T1), Start(Timer::F, T1_64));
         assert_eq!(out, if reliable { vec![Send, f] } else { vec![Send, e, f] }, "RFC 3261 17.1.2.2");
     }
+    table.finish();
 }
 
 #[test]
@@ -153,7 +181,9 @@ fn invite_server() {
     const ACK_UDP: &[Action] = &[Stop(Timer::G), Stop(Timer::H), Start(Timer::I, T4)];
     const ACK_TCP: &[Action] = &[Stop(Timer::G), Stop(Timer::H), Terminate];
     const TIMEOUT: &[Action] = &[ReportTimeout, Terminate];
+    let mut table = Table::new("invite_server");
     for reliable in [false, true] {
+        table.part(if reliable { "over a reliable transport" } else { "over UDP" });
         let (confirmed, on_ack) = if reliable { (Terminated, ACK_TCP) } else { (Confirmed, ACK_UDP) };
         let on_failure = if reliable { FAIL_TCP } else { FAIL_UDP };
         let error = "RFC 6026 7.1: the user is told, the state stays";
@@ -192,7 +222,18 @@ fn invite_server() {
             (last, TransportError, last, &[ReportTransportError], error),
             (Accepted, TransportError, Accepted, &[ReportTransportError], error),
         ];
-        check(&states, &inputs, rows, |state, input, out| {
+        let quiet = |state, input| match (state, input) {
+            (Terminated, _) => "RFC 3261 17.2.1: destroyed",
+            (_, TimerG | TimerH | TimerI | TimerL | TimerTrying) => {
+                "RFC 3261 figure 7, RFC 6026 7.1: does not run here"
+            }
+            (Accepted, Invite) => "RFC 6026 7.1: absorbed, the user repeats its 2xx",
+            (Proceeding, Ack) => "RFC 3261 figure 7: acknowledges nothing yet",
+            (Confirmed, Ack | Invite) => "RFC 3261 17.2.1: absorbed",
+            (Confirmed, TransportError) => "RFC 3261 figure 7: nothing of ours is under way",
+            _ => "RFC 3261 17.2.1, RFC 6026 7.1: after a final response no other is sent",
+        };
+        check(&mut table, (&states, &inputs), rows, quiet, |state, input, out| {
             let mut machine = InviteServer::start(reliable, SOON, &mut Vec::new());
             machine.state = state;
             machine.handle(input, out);
@@ -204,6 +245,7 @@ fn invite_server() {
             assert_eq!(out, [first_action, PassUp], "RFC 3261 17.2.1");
         }
     }
+    table.finish();
 }
 
 #[test]
@@ -214,7 +256,9 @@ fn non_invite_server() {
     const DONE_UDP: &[Action] = &[Stop(Timer::Unanswered), Send, Start(Timer::J, T1_64)];
     const DONE_TCP: &[Action] = &[Stop(Timer::Unanswered), Send, Terminate];
     const FAILED: &[Action] = &[ReportTransportError, Terminate];
+    let mut table = Table::new("non_invite_server");
     for reliable in [false, true] {
+        table.part(if reliable { "over a reliable transport" } else { "over UDP" });
         let (done, on_final) = if reliable { (Terminated, DONE_TCP) } else { (Completed, DONE_UDP) };
         let rows: &[Row<_, _>] = &[
             (Trying, Provisional, Proceeding, &[Send], "RFC 3261 17.2.2"),
@@ -230,11 +274,18 @@ fn non_invite_server() {
             (Proceeding, TransportError, Terminated, FAILED, "RFC 3261 17.2.4"),
             (Completed, TransportError, Terminated, FAILED, "RFC 3261 17.2.4"),
         ];
-        check(&states, &inputs, rows, |state, input, out| {
+        let quiet = |state, input| match (state, input) {
+            (Terminated, _) => "RFC 3261 17.2.2: destroyed",
+            (_, TimerJ | TimerUnanswered) => "RFC 3261 figure 8: does not run here",
+            (Trying, _) => "RFC 3261 17.2.2: discarded, there is no response to repeat",
+            _ => "RFC 3261 17.2.2: any further final response of the user is discarded",
+        };
+        check(&mut table, (&states, &inputs), rows, quiet, |state, input, out| {
             let mut machine = NonInviteServer::start(reliable, &mut Vec::new());
             machine.state = state;
             machine.handle(input, out);
             machine.state
         });
     }
+    table.finish();
 }

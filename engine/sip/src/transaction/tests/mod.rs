@@ -3,6 +3,7 @@
 mod layer;
 mod link;
 mod machines;
+mod table;
 mod two_party;
 
 use bytes::Bytes;

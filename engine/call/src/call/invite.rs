@@ -120,6 +120,9 @@ impl Call {
             headers,
             credentials,
             media,
+            route: Vec::new(),
+            max_breadth: None,
+            late_offer: false,
         }
     }
 

@@ -20,4 +20,5 @@ mod peer;
 mod random;
 mod rig;
 mod routes;
+mod two_party;
 mod world;

@@ -18,8 +18,9 @@ use super::{Leg, State};
 pub(super) struct Hops {
     current: Option<Hop>,
     left: VecDeque<Hop>,
-    /// Found by name: its transport is ours to change. A flow that is known to work is used as it is.
-    resolved: bool,
+    /// The transport is ours to choose. A flow that is known to work is used as it is, and so is UDP where the URI asks
+    /// for it: whoever wrote that knows of no TCP there.
+    any_transport: bool,
     /// The current hop has said something.
     heard: bool,
     /// It should have.
@@ -40,10 +41,11 @@ impl Hops {
         Hops { current: Some(Hop { at, in_spite_of_size: false }), ..Hops::default() }
     }
 
-    pub(super) fn resolved(hops: &[Endpoint]) -> Self {
+    /// `any_transport`: the URI names none, so that a large request may go by TCP.
+    pub(super) fn resolved(hops: &[Endpoint], any_transport: bool) -> Self {
         let mut left: VecDeque<Hop> =
             hops.iter().take(limits::HOPS_MAX).map(|at| Hop { at: *at, in_spite_of_size: false }).collect();
-        Hops { current: left.pop_front(), left, resolved: true, ..Hops::default() }
+        Hops { current: left.pop_front(), left, any_transport, ..Hops::default() }
     }
 
     pub(super) fn current(&self) -> Option<Endpoint> {
@@ -72,7 +74,7 @@ impl Hops {
     fn upgrade(&mut self, bytes: usize, tcp_listens: bool) -> bool {
         let Some(hop) = self.current else { return false };
         let too_large = bytes > limits::SIP_UDP_REQUEST_BYTES_MAX && hop.at.transport == Transport::Udp;
-        if !too_large || !tcp_listens || !self.resolved || hop.in_spite_of_size {
+        if !too_large || !tcp_listens || !self.any_transport || hop.in_spite_of_size {
             return false;
         }
         self.left.push_front(Hop { in_spite_of_size: true, ..hop });

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use tandem_media::control::Event;
 use tandem_model::{Endpoint, Timestamp};
 use tandem_sip::dialog::{Dialog, RAck, reliable_rseq, route_to};
-use tandem_sip::message::{Message, Method, NameAddr, reason_phrase};
+use tandem_sip::message::{Message, Method, NameAddr, Uri, reason_phrase};
 use tandem_sip::transaction::ServerKey;
 
 use super::contract::{
@@ -26,6 +26,7 @@ pub(super) struct Outgoing {
     spec: InviteSpec,
     pub(super) hops: Hops,
     resolving: Option<RequestId>,
+    any_transport: bool,
     /// Our offer, once it is made; empty when the far end makes one.
     offer: Option<Bytes>,
     pub(super) sent: Option<(RequestId, Message)>,
@@ -62,6 +63,8 @@ impl Leg {
             (Destination::Uri(uri), None) => (Hops::default(), Some(uri.clone())),
             (Destination::Uri(_), Some(route)) => (Hops::default(), Some(route.to_owned())),
         };
+        let any_transport =
+            uri.as_deref().is_some_and(|uri| Uri::parse(uri).is_ok_and(|u| u.param("transport").is_none()));
         let resolving = uri.map(|uri| {
             let id = self.next_request_id();
             self.emit(LegEffect::Resolve { id, uri });
@@ -72,6 +75,7 @@ impl Leg {
             spec,
             hops,
             resolving,
+            any_transport,
             offer,
             sent,
             cseq: 1,
@@ -91,7 +95,7 @@ impl Leg {
             LegInput::Resolved { id, hops } if s.resolving == Some(id) => match hops {
                 Ok(hops) => {
                     s.resolving = None;
-                    s.hops = Hops::resolved(&hops);
+                    s.hops = Hops::resolved(&hops, s.any_transport);
                     return self.send_invite(now, s);
                 }
                 Err(why) => {
@@ -139,12 +143,9 @@ impl Leg {
                 fork.settled
             }
             // A 481 would tell a callee whose response we have not seen that its dialog is gone (RFC 5057 section 5.1).
-            None => {
-                if self.refuses_extension(key, request, source) {
-                    return;
-                }
-                false
-            }
+            None if !self.is_known_source(source) => return self.respond(key, request, source, 481, None, &[]),
+            None if self.refuses_extension(key, request, source) => return,
+            None => false,
         };
         let follows = request.from_tag().is_some_and(|tag| s.forks.settled().is_some_and(|f| f.tag() == tag));
         match request.method() {

@@ -32,12 +32,17 @@ impl KnownSources {
 }
 
 impl Leg {
+    /// Whether anything of this leg came from there or went there.
+    pub(super) fn is_known_source(&self, source: Endpoint) -> bool {
+        !self.env.extensions.known_sources_only || self.known.has(source.addr.ip().to_canonical())
+    }
+
     /// Whether a request from there may be of this dialog.
     pub(super) fn is_known(&self, dialog: &Dialog, source: Endpoint) -> bool {
-        let ip = source.addr.ip().to_canonical();
-        if !self.env.extensions.known_sources_only || self.known.has(ip) {
+        if self.is_known_source(source) {
             return true;
         }
+        let ip = source.addr.ip().to_canonical();
         dialog.peer_uris().filter_map(|uri| Uri::parse(uri).ok()).any(|uri| match uri.host_ip() {
             Some(named) => named.to_canonical() == ip,
             None => !uri.host().to_ascii_lowercase().ends_with(".invalid"),

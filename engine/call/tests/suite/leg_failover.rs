@@ -94,6 +94,12 @@ fn a_large_request_goes_by_tcp_and_back_to_udp_where_that_fails() {
 }
 
 #[test]
+fn a_uri_that_asks_for_udp_gets_it_whatever_the_size() {
+    let by_udp = InviteSpec { destination: Destination::Uri("sip:carrier.example;transport=udp".into()), ..large() };
+    Rig::calling(by_udp).run(&[("opened", ""), ("resolved", "INVITE 1 sendrecv"), ("200 sdp", ACCEPTED)]);
+}
+
+#[test]
 fn a_flow_that_is_known_to_work_is_used_whatever_the_size() {
     let to_a_phone = InviteSpec { destination: spec().destination, ..large() };
     Rig::calling(to_a_phone).run(&[("opened", "INVITE 1 sendrecv"), ("200 sdp", ACCEPTED)]);

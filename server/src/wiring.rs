@@ -254,7 +254,13 @@ fn leg_env(config: &Config, listening: &[Endpoint], media_address: IpAddr) -> Le
             sent_by.push((listen.transport, host_of(listen)));
         }
     }
-    LegEnv { sent_by, media_address, user_agent: USER_AGENT.to_owned(), codecs: config.media.codecs }
+    LegEnv {
+        sent_by,
+        media_address,
+        user_agent: USER_AGENT.to_owned(),
+        codecs: config.media.codecs,
+        extensions: config.sip.extensions,
+    }
 }
 
 fn has_port(host: &str) -> bool {

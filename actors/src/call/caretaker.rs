@@ -20,7 +20,7 @@ pub(super) fn settle_leg(services: &Services, died: &LegDied, entropy: &mut dyn 
             let message = SipMessage::response(invite, source.addr, 500, None).to_tag(local_tag).build();
             Some(FromLeg::Respond { key: *key, message })
         }
-        RecordStage::Outgoing { id } => Some(FromLeg::Cancel { leg: *leg, id: *id }),
+        RecordStage::Outgoing { id } => Some(FromLeg::Cancel { leg: *leg, id: *id, reason: None }),
         RecordStage::Confirmed { dialog, destination } => {
             let mut dialog = Dialog::restore((**dialog).clone());
             let transport = destination.transport;

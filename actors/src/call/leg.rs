@@ -87,7 +87,7 @@ impl LegActor {
                 let owner = Some(ctx.address().recipient());
                 FromLeg::Request { leg: self.id, id, message, destination, owner }
             }
-            LegEffect::Cancel { id } => FromLeg::Cancel { leg: self.id, id },
+            LegEffect::Cancel { id, reason } => FromLeg::Cancel { leg: self.id, id, reason },
             LegEffect::SendAck { message, destination } => FromLeg::SendAck { message, destination },
             LegEffect::Respond { key, message } => FromLeg::Respond { key, message },
             LegEffect::Bind { local_tag } => {

@@ -160,8 +160,12 @@ impl Handler<OfferCall> for Switchboard {
             Ok(leg) => leg,
             Err(refused) => {
                 tracing::info!(%source, call_id = message.call_id(), refused.status, refused.why, "INVITE refused");
-                let response = SipMessage::response(&message, source.addr, refused.status, None)
-                    .to_tag(&tandem_model::hex_token(&mut self.entropy, 8))
+                let mut response = SipMessage::response(&message, source.addr, refused.status, None)
+                    .to_tag(&tandem_model::hex_token(&mut self.entropy, 8));
+                for (name, value) in &refused.headers {
+                    response = response.header(name, value);
+                }
+                let response = response
                     .header("Warning", &format!("399 tandem \"{}\"", refused.why.replace(['"', '\\'], "'")))
                     .build();
                 shard.offer(FromLeg::Respond { key, message: response }, Overflow::Warn);

@@ -147,6 +147,7 @@ pub(super) fn inbound_leg(invite: &Message, source: Endpoint, username: Option<S
         call_id: invite.call_id().to_owned(),
         source,
         max_forwards: invite.max_forwards().unwrap_or(limits::MAX_FORWARDS),
+        max_breadth: invite.header("Max-Breadth").and_then(|breadth| breadth.trim().parse().ok()),
         username,
         offered: Vec::new(),
     }

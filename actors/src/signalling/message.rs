@@ -46,6 +46,8 @@ pub enum FromLeg {
     Cancel {
         leg: LegId,
         id: RequestId,
+        /// For a Reason header field (RFC 3326).
+        reason: Option<String>,
     },
     SendAck {
         message: SipMessage,

@@ -10,6 +10,19 @@ pub const SIP_HEADERS_MAX: usize = 128;
 pub const SIP_STREAM_BUFFER_BYTES_MAX: usize = 128 * 1024;
 /// Hops when a request carries no Max-Forwards, and what our own requests start with (RFC 3261 section 8.1.1.6).
 pub const MAX_FORWARDS: u8 = 70;
+/// A request above this goes by TCP where it can (RFC 3261 section 18.1.1).
+pub const SIP_UDP_REQUEST_BYTES_MAX: usize = 1_300;
+/// Addresses one INVITE is tried at (RFC 3263 section 4.3).
+pub const HOPS_MAX: usize = 8;
+/// An INVITE that is not even answered with 100 by then goes to the next address, if there is one: Timer B cut short
+/// (RFC 3263 section 4.3), after the INVITE was sent four times.
+pub const HOP_WAIT: Duration = Duration::from_secs(6);
+/// The same for TCP tried on account of a request's size, where the peer may have no TCP at all and drop what tries.
+pub const HOP_WAIT_FOR_SIZE: Duration = Duration::from_secs(3);
+/// Early dialogs that one INVITE of ours may have. Forks beyond it are heard, but not followed.
+pub const FORKS_MAX: usize = 8;
+/// Requests of ours within one dialog that wait for their answers and could be challenged.
+pub const REQUESTS_IN_FLIGHT_MAX: usize = 16;
 /// Transactions one signalling shard holds; above it new requests get 503.
 pub const TRANSACTIONS_MAX: usize = 65_536;
 /// Contacts one address-of-record may bind.

@@ -15,7 +15,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
-use tandem_call::leg::CodecUse;
+use tandem_call::leg::{CodecUse, Extensions};
 
 /// The whole configuration, checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,6 +61,7 @@ pub struct Sip {
     pub advertise: Option<String>,
     /// Offer SHA-256 beside MD5 in challenges.
     pub digest_sha256: bool,
+    pub extensions: Extensions,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -146,7 +147,13 @@ impl Default for Config {
         Config {
             project: Project { id: None, token: None, signing_key: None, space: "tandem".into() },
             server: Server { domain: "localhost".into() },
-            sip: Sip { udp: vec![any(5060)], tcp: vec![any(5060)], advertise: None, digest_sha256: true },
+            sip: Sip {
+                udp: vec![any(5060)],
+                tcp: vec![any(5060)],
+                advertise: None,
+                digest_sha256: true,
+                extensions: Extensions::default(),
+            },
             media: Media {
                 address: Ipv4Addr::UNSPECIFIED.into(),
                 advertise: None,

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use tandem_call::leg::{CodecUse, ComfortNoiseUse};
+use tandem_call::leg::{CodecUse, ComfortNoiseUse, Extensions, Reliable};
 use toml::de::{DeTable, DeValue};
 
 use super::{Config, KEYS, Key, Kind, LogFormat, Media, Problem};
@@ -129,6 +129,7 @@ impl Reader<'_> {
         if let Some((Value::Boolean(offered), _)) = self.take("sip.digest_sha256") {
             c.sip.digest_sha256 = offered;
         }
+        self.extensions(&mut c.sip.extensions);
         self.set("media.address", &mut c.media.address, parse);
         c.media.advertise = self.parsed("media.advertise");
         self.ports(&mut c.media.ports);
@@ -201,6 +202,20 @@ impl Reader<'_> {
         self.set("media.comfort_noise", &mut out.comfort_noise, comfort_noise);
     }
 
+    fn extensions(&mut self, out: &mut Extensions) {
+        self.set("sip.reliable_provisional", &mut out.reliable, reliable);
+        self.integer("sip.min_se", &mut out.min_se_secs);
+        if let Some((Value::Integer(secs), place)) = self.take("sip.session_expires") {
+            match u32::try_from(secs) {
+                Ok(secs) if secs == 0 || secs >= out.min_se_secs => out.session_expires_secs = secs,
+                _ => self.report(place, "sip.session_expires", "must be 0, or min_se at least".into()),
+            }
+        }
+        if let Some((Value::Boolean(only), _)) = self.take("sip.known_sources_only") {
+            out.known_sources_only = only;
+        }
+    }
+
     fn set<T>(&mut self, key: &str, out: &mut T, read: impl Fn(&str) -> Result<T, String>) {
         let Some((Value::Text(text), place)) = self.take(key) else { return };
         match read(&text) {
@@ -265,6 +280,15 @@ impl Reader<'_> {
             line: before.matches('\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
         }
+    }
+}
+
+fn reliable(text: &str) -> Result<Reliable, String> {
+    match text {
+        "off" => Ok(Reliable::Off),
+        "supported" => Ok(Reliable::Supported),
+        "required" => Ok(Reliable::Required),
+        _ => Err("must be off, supported or required".into()),
     }
 }
 

@@ -52,6 +52,10 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
         ("sip.tcp", "[]", ""),
         ("sip.advertise", r#""sip.example.com""#, "sip.example.com"),
         ("sip.digest_sha256", "false", "false"),
+        ("sip.reliable_provisional", r#""required""#, "required"),
+        ("sip.session_expires", "600", "600"),
+        ("sip.min_se", "120", "120"),
+        ("sip.known_sources_only", "false", "false"),
         ("media.address", r#""192.0.2.1""#, "192.0.2.1"),
         ("media.advertise", r#""203.0.113.1""#, "203.0.113.1"),
         ("media.ports", "[20000, 20999]", "20000,20999"),
@@ -119,6 +123,11 @@ fn each_mistake_is_reported_at_its_place() {
             "tandem.toml:2:7: sip.udp: \"host\" is not an address and port such as 192.0.2.1:5060 or [2001:db8::1]:5060",
         ),
         ("[limits]\n\n  calls_max = 0\n", "tandem.toml:3:15: limits.calls_max: must be an integer of 1..1000000"),
+        ("[sip]\nsession_expires = 60\n", "tandem.toml:2:19: sip.session_expires: must be 0, or min_se at least"),
+        (
+            "[sip]\nreliable_provisional = \"yes\"\n",
+            "tandem.toml:2:24: sip.reliable_provisional: must be off, supported or required",
+        ),
         ("[http]\nmetrics_public = 1\n", "tandem.toml:2:18: http.metrics_public: must be true or false"),
         (
             "[media]\nports = [20000]\n",

@@ -15,7 +15,7 @@ impl SipShard {
                     && let Some(at) = self.invites.get_mut(&key)
                 {
                     if matches!(at, InviteOwner::Pending { cancelled: true }) {
-                        owner.offer(ToLeg(LegInput::Cancelled), Overflow::Warn);
+                        owner.offer(ToLeg(LegInput::Cancelled { reason: None }), Overflow::Warn);
                     }
                     *at = InviteOwner::Leg(owner.clone());
                 }
@@ -39,9 +39,9 @@ impl SipShard {
                     }
                 }
             }
-            FromLeg::Cancel { leg, id } => {
+            FromLeg::Cancel { leg, id, reason } => {
                 if let Some(key) = self.requests.get(&(leg, id)) {
-                    self.layer.cancel(now, *key);
+                    self.layer.cancel_because(now, *key, reason.as_deref());
                 }
             }
             FromLeg::SendAck { message, destination } => self.layer.send_stateless(&message, destination),

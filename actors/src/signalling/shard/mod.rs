@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use tandem_call::directory::Directory;
-use tandem_call::leg::{ALLOW, LegInput, RequestFailure, RequestId};
+use tandem_call::leg::{ACCEPT, ALLOW, Extensions, LegInput, RequestFailure, RequestId, supported, unsupported};
 use tandem_model::{Endpoint, LegId, Timestamp, hex_token, limits};
 use tandem_sip::auth::Challenger;
 use tandem_sip::message::{Message as SipMessage, Method};
@@ -162,9 +162,10 @@ impl SipShard {
             Event::TransportFailed { key: TransactionKey::Client(key) } => {
                 self.request_failed(key, RequestFailure::Transport);
             }
-            Event::Cancelled { key, .. } => match self.invites.get_mut(&key) {
+            Event::Cancelled { key, cancel } => match self.invites.get_mut(&key) {
                 Some(InviteOwner::Leg(leg)) => {
-                    leg.offer(ToLeg(LegInput::Cancelled), Overflow::Warn);
+                    let reason = cancel.header("Reason").map(str::to_owned);
+                    leg.offer(ToLeg(LegInput::Cancelled { reason }), Overflow::Warn);
                 }
                 Some(InviteOwner::Pending { cancelled }) => *cancelled = true,
                 None => {}
@@ -201,7 +202,7 @@ impl SipShard {
                 };
             return self.reply(key, &message, source, status, if status == 500 { &headers } else { &[] });
         }
-        if let Some(refused) = unsupported_extension(&message) {
+        if let Some(refused) = unsupported(&Extensions::default(), &message) {
             return self.reply(key, &message, source, 420, &[("Unsupported", &refused)]);
         }
         match message.method() {
@@ -210,7 +211,14 @@ impl SipShard {
             Method::Options => {
                 let status =
                     if self.config.gate.draining.load(std::sync::atomic::Ordering::Relaxed) { 503 } else { 200 };
-                self.reply(key, &message, source, status, &[("Allow", ALLOW), ("Accept", "application/sdp")]);
+                let supported = supported(&Extensions::default());
+                self.reply(
+                    key,
+                    &message,
+                    source,
+                    status,
+                    &[("Allow", ALLOW), ("Accept", ACCEPT), ("Supported", supported)],
+                );
             }
             // Of a dialog that never was (RFC 3261 section 15.1.2, RFC 6086 section 4.2.2).
             Method::Bye | Method::Info => self.reply(key, &message, source, 481, &[]),
@@ -289,10 +297,4 @@ impl Handler<FromLeg> for SipShard {
         self.handle_leg(msg);
         self.settle(ctx);
     }
-}
-
-/// The option tags in Require that this server does not have (RFC 3261 section 8.2.2.3): all of them.
-fn unsupported_extension(message: &SipMessage) -> Option<String> {
-    let tags: Vec<_> = message.token_list("Require").collect();
-    (!tags.is_empty()).then(|| tags.join(", "))
 }

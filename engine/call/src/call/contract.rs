@@ -65,6 +65,8 @@ pub struct InboundLeg {
     pub call_id: String,
     pub source: Endpoint,
     pub max_forwards: u8,
+    /// Branches its INVITE may still fork into (RFC 5393 section 5.3.2); None: it does not say.
+    pub max_breadth: Option<u32>,
     /// The digest user, where one authenticated.
     pub username: Option<String>,
     /// Codecs of its offer that we speak, in its order; empty with a late offer.

@@ -241,6 +241,12 @@ impl Call {
         if !d.is_ringing() || d.cancelled.is_some() {
             return;
         }
+        let branches = d.attempts.iter().filter(|a| !a.over).count();
+        let breadth = self.inbound.as_ref().and_then(|i| i.max_breadth);
+        if breadth.is_some_and(|max| usize::try_from(max).is_ok_and(|max| branches >= max.max(1))) {
+            // RFC 5393 section 5.3.3.1.
+            return self.target_failed(None, 440, "Max-Breadth Exceeded");
+        }
         let callback = d.dial.targets.get(target).and_then(|t| t.status_callback.clone());
         let sid = self.new_sid();
         let (from, to) = (spec.from_uri.clone(), spec.to_uri.clone());

@@ -120,7 +120,18 @@ impl Call {
             headers,
             credentials,
             media,
+            route: Vec::new(),
+            max_breadth: self.breadth_of_a_branch(),
+            late_offer: false,
         }
+    }
+
+    /// Each branch's share of the caller's breadth, of which all branches together use no more (RFC 5393 section 5.3.3).
+    fn breadth_of_a_branch(&self) -> Option<u32> {
+        let breadth = self.inbound.as_ref()?.max_breadth?;
+        let targets = self.dial.as_ref().map_or(1, |d| d.dial.targets.len().max(1));
+        let branches = u32::try_from(targets * limits::CONTACTS_PER_AOR_MAX).unwrap_or(u32::MAX);
+        Some((breadth / branches).max(1))
     }
 
     /// The caller's codecs that the target may speak go first, in the caller's order: what both speak is passed through.

@@ -344,8 +344,14 @@ impl Call {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         if leg.end.is_none() {
             let call_id = String::new();
-            let end =
-                LegEnd { status: 500, reason: "internal error".into(), by: EndedBy::Failure, call_id, headers: vec![] };
+            let end = LegEnd {
+                status: 500,
+                reason: "internal error".into(),
+                by: EndedBy::Failure,
+                call_id,
+                cause: None,
+                headers: vec![],
+            };
             self.leg_ended(id, end);
         }
         self.status_changed(id);
@@ -360,6 +366,7 @@ impl Call {
             reason: "internal error".into(),
             by: EndedBy::Failure,
             call_id: String::new(),
+            cause: None,
             headers: vec![],
         };
         self.leg_ended(id, end);

@@ -48,11 +48,20 @@ impl Leg {
     pub(super) fn step_closing(&mut self, _now: Timestamp, mut s: Closing, input: LegInput) {
         match input {
             LegInput::Media(_) => s.media_closed = s.media_closed || self.media.is_closed(),
-            LegInput::Response { id, message, .. } => {
+            LegInput::Response { id, message, source } => {
+                if let Some(talk) = s.talk.as_deref_mut() {
+                    if let Some(invite) = talk.accepted_invite(id, &message) {
+                        self.repeated_2xx(talk, &invite, &message, source);
+                    } else if let Some(accepted) = self.ours.take_accepted(id, &message) {
+                        // Our re-INVITE crossed the end: its 2xx must have its ACK even so.
+                        talk.sent_again(accepted, &message);
+                        self.acknowledge(talk, None);
+                    } else if s.bye == Some(id) && self.proves_again(talk, id, &message, source) {
+                        return self.state = State::Closing(s);
+                    }
+                }
                 if s.bye == Some(id) && message.status().is_some_and(|c| c >= 200) {
                     s.bye = None;
-                } else if let Some(talk) = s.talk.as_deref_mut().filter(|t| t.is_accepted_by(id, &message)) {
-                    self.repeated_2xx(talk, &message);
                 }
             }
             LegInput::RequestFailed { id, .. } => {
@@ -65,7 +74,7 @@ impl Leg {
                 let status = if message.method() == tandem_sip::message::Method::Bye { 200 } else { 481 };
                 self.respond(key, &message, source, status, None, &[]);
             }
-            LegInput::Cancelled | LegInput::Ack(_) | LegInput::Resolved { .. } | LegInput::Command(_) => {}
+            LegInput::Cancelled { .. } | LegInput::Ack(_) | LegInput::Resolved { .. } | LegInput::Command(_) => {}
         }
         self.settle(s);
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tandem_codecs::{CodecId, Tuning};
 use tandem_media::control::{Command, Event, LegStats, PlayId};
 use tandem_model::{CallSid, Endpoint, LegId, SrtpSuite, Timestamp};
-use tandem_sip::dialog::DialogSnapshot;
+use tandem_sip::dialog::{DialogSnapshot, MIN_SE_SECS};
 use tandem_sip::message::Message;
 use tandem_sip::transaction::ServerKey;
 
@@ -20,6 +20,42 @@ pub struct LegEnv {
     pub media_address: std::net::IpAddr,
     pub user_agent: String,
     pub codecs: CodecUse,
+    pub extensions: Extensions,
+}
+
+/// What the operator chose of SIP's extensions, for all legs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extensions {
+    pub reliable: Reliable,
+    /// The session interval we ask for (RFC 4028), in seconds; 0: we ask for none, and grant what others ask for.
+    pub session_expires_secs: u32,
+    /// The shortest interval we take, in seconds.
+    pub min_se_secs: u32,
+    /// A request within a dialog must come from an address that the dialog knows; see `leg/source.rs`.
+    pub known_sources_only: bool,
+}
+
+impl Default for Extensions {
+    fn default() -> Self {
+        Extensions {
+            reliable: Reliable::Supported,
+            session_expires_secs: 1_800,
+            min_se_secs: MIN_SE_SECS,
+            known_sources_only: true,
+        }
+    }
+}
+
+/// Use of reliable provisional responses (RFC 3262).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reliable {
+    /// Neither offered nor taken.
+    Off,
+    /// Sent when the caller requires them, and for what carries SDP when it supports them; taken from callees.
+    #[default]
+    Supported,
+    /// Callers without them get 421, callees 420 us.
+    Required,
 }
 
 /// What the operator chose of codecs, for all legs.
@@ -77,6 +113,13 @@ pub struct InviteSpec {
     pub headers: Vec<(String, String)>,
     pub credentials: Option<Credentials>,
     pub media: MediaPolicy,
+    /// Route values to preload, topmost first: a service route, or the Path of a registration (RFC 3327 section 5.3).
+    /// The first of them says where the INVITE goes.
+    pub route: Vec<String>,
+    /// Branches this request may still fork into (RFC 5393 section 5.3).
+    pub max_breadth: Option<u32>,
+    /// The INVITE goes without SDP: the far end makes the offer (RFC 3261 section 13.2.1).
+    pub late_offer: bool,
 }
 
 /// Answers a 401 or 407 of the far end.
@@ -101,21 +144,23 @@ pub enum Destination {
     Uri(String),
 }
 
-/// Names one client request of one leg.
+/// Names one client request of one leg. One that is sent again with credentials within a dialog keeps its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId(pub u64);
 
 /// What happened to a leg.
 #[derive(Clone, Debug)]
 pub enum LegInput {
-    /// A request inside the dialog, or the CANCEL of its INVITE.
+    /// A request inside the dialog.
     Request {
         key: ServerKey,
         message: Message,
         source: Endpoint,
     },
-    /// The INVITE's transaction was cancelled; the CANCEL has its 200 already.
-    Cancelled,
+    /// The INVITE's transaction was cancelled; the CANCEL has its 200 already. With its Reason (RFC 3326).
+    Cancelled {
+        reason: Option<String>,
+    },
     Ack(Message),
     Response {
         id: RequestId,
@@ -153,6 +198,9 @@ pub enum LegCommand {
     Answer { prefer: Option<CodecId> },
     /// Refuse an unanswered incoming INVITE.
     Reject { status: u16, reason: Option<String>, headers: Vec<(String, String)> },
+    /// Offer the session anew: with the far end on hold or talking, and the codec named first. In an early dialog it goes
+    /// as UPDATE when the far end takes that, else it waits for the answer; then it is a re-INVITE.
+    Reoffer { hold: bool, prefer: Option<CodecId> },
     /// End the leg, whatever its state: 480, CANCEL or BYE. `reason` goes into a Reason header (RFC 3326).
     Hangup { reason: Option<String> },
 }
@@ -166,9 +214,10 @@ pub enum LegEffect {
         message: Message,
         destination: Endpoint,
     },
-    /// CANCEL that INVITE.
+    /// CANCEL that INVITE, with a Reason (RFC 3326).
     Cancel {
         id: RequestId,
+        reason: Option<String>,
     },
     /// Outside transactions: the ACK of a 2xx.
     SendAck {
@@ -268,6 +317,8 @@ pub struct LegEnd {
     pub by: EndedBy,
     /// Call-ID of the leg's dialog.
     pub call_id: String,
+    /// Reason header field of the BYE, CANCEL or final response that ended it (RFC 3326).
+    pub cause: Option<String>,
     /// `X-` header fields of the final response.
     pub headers: Vec<(String, String)>,
 }

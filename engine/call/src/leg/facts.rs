@@ -10,6 +10,8 @@ pub struct LegFacts {
     pub answered_at: Option<Timestamp>,
     pub codec: Option<CodecId>,
     pub encrypted: bool,
+    /// Reason header field of whatever ends it (RFC 3326).
+    pub cause: Option<String>,
     ended: Option<LegEnd>,
 }
 
@@ -29,7 +31,14 @@ impl LegFacts {
         if self.ended.is_some() {
             return None;
         }
-        let end = LegEnd { status, reason: reason.into(), by, call_id: self.call_id.clone(), headers };
+        let end = LegEnd {
+            status,
+            reason: reason.into(),
+            by,
+            call_id: self.call_id.clone(),
+            cause: self.cause.clone(),
+            headers,
+        };
         self.ended = Some(end.clone());
         Some(end)
     }

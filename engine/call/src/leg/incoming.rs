@@ -1,62 +1,114 @@
+use std::time::Duration;
+
+use bytes::Bytes;
 use tandem_codecs::{CodecId, CodecSpec};
 use tandem_media::control::Event;
-use tandem_model::{Endpoint, Timestamp};
+use tandem_model::{Endpoint, Entropy, Timestamp};
 use tandem_sdp::Description;
 use tandem_sip::dialog::Dialog;
 use tandem_sip::message::{Message, Method};
 use tandem_sip::transaction::ServerKey;
 
-use super::contract::{EndedBy, LegCommand, LegInput, LegReport, RecordStage};
+use super::abilities::unsupported;
+use super::contract::{EndedBy, Extensions, LegCommand, LegEffect, LegInput, LegReport, RecordStage};
+use super::prack::{Provisionals, Use};
+use super::session_timer::too_small_interval;
 use super::talking::Talking;
 use super::{IncomingInvite, Leg, Refused, State};
 
+/// A provisional response is repeated this often, so that no proxy gives the INVITE up (RFC 3261 section 13.3.1.1). A
+/// minute, and a second, so that a call given up at the full minute says no more.
+const PROGRESS_EVERY: Duration = Duration::from_secs(61);
+
 /// An INVITE without a final response from us.
 pub(super) struct Incoming {
-    key: ServerKey,
-    invite: Message,
-    source: Endpoint,
+    pub(super) key: ServerKey,
+    pub(super) invite: Message,
+    pub(super) source: Endpoint,
     /// None: the offer is ours to make (RFC 3264 section 5, RFC 3261 section 13.2.1).
     offer: Option<Description>,
+    /// Early, once a response of ours gave it its tag.
+    dialog: Dialog,
+    reliable: Use,
+    pub(super) provisionals: Provisionals,
+    pub(super) told: Told,
     /// The highest provisional status sent.
-    progress: u16,
-    /// Waits for the media port.
+    pub(super) progress: u16,
+    last_progress: Option<(Message, Timestamp)>,
+    /// Waits for the media port, or for a PRACK.
     pending: Option<LegCommand>,
 }
 
+/// What our provisional responses have said of media.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    Nothing,
+    /// Our answer, unreliably: the 2xx says it again.
+    Preview,
+    /// Our offer, reliably; its answer comes in the PRACK (RFC 3262 section 5).
+    Offer,
+    /// Offer and answer are done, reliably: the 2xx says nothing of media.
+    Agreed,
+}
+
 impl Incoming {
-    pub(super) fn new(invite: IncomingInvite) -> Result<Self, Refused> {
+    pub(super) fn new(
+        invite: IncomingInvite,
+        extensions: &Extensions,
+        local_tag: &str,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Self, Refused> {
+        if let Some(others) = unsupported(extensions, &invite.message) {
+            let mut refused = Refused::new(420, "an extension is required that is not here");
+            refused.headers.push(("Unsupported", others));
+            return Err(refused);
+        }
+        if let Some(min) = too_small_interval(extensions, &invite.message) {
+            let mut refused = Refused::new(422, "the session interval is too small");
+            refused.headers.push(("Min-SE", min));
+            return Err(refused);
+        }
+        let reliable = Use::towards(&invite.message, extensions.reliable)?;
         let offer = match invite.message.body() {
             [] => None,
             body => {
                 if !invite.message.content_type().is_some_and(is_sdp) {
-                    return Err(Refused { status: 415, why: "the body is not application/sdp".into() });
+                    let mut refused = Refused::new(415, "the body is not application/sdp");
+                    refused.headers.push(("Accept", super::ACCEPT.to_owned()));
+                    return Err(refused);
                 }
-                let description =
-                    tandem_sdp::parse(body).map_err(|e| Refused { status: 400, why: format!("SDP: {e}") })?;
-                Some(description)
+                Some(tandem_sdp::parse(body).map_err(|e| Refused::new(400, format!("SDP: {e}")))?)
             }
         };
-        // Without a Contact there is no dialog to make (RFC 3261 section 8.1.1.8); any tag will do to find out.
-        if Dialog::uas(&invite.message, "t").is_err() {
-            return Err(Refused { status: 400, why: "no usable Contact".into() });
-        }
+        // Without a Contact there is no dialog to make (RFC 3261 section 8.1.1.8).
+        let dialog = Dialog::uas(&invite.message, local_tag).map_err(|_| Refused::new(400, "no usable Contact"))?;
         Ok(Incoming {
             key: invite.key,
             invite: invite.message,
             source: invite.source,
             offer,
+            dialog,
+            reliable,
+            provisionals: Provisionals::new(entropy),
+            told: Told::Nothing,
             progress: 0,
+            last_progress: None,
             pending: None,
         })
     }
 
-    pub(super) fn call_id(&self) -> &str {
-        self.invite.call_id()
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        let again = self.last_progress.as_ref().map(|(_, at)| *at);
+        again.into_iter().chain(self.provisionals.deadline()).min()
     }
 
-    /// Whether a request comes from whoever sent the INVITE (RFC 3261 section 12.2.2): our tag alone proves nothing.
-    fn is_of_caller(&self, request: &Message) -> bool {
-        request.call_id() == self.invite.call_id() && request.from_tag() == self.invite.from_tag()
+    /// Where our requests of the early dialog go.
+    fn hop(&self) -> Endpoint {
+        super::hop::next_hop(self.dialog.next_hop(), self.source)
+    }
+
+    pub(super) fn call_id(&self) -> &str {
+        self.invite.call_id()
     }
 
     pub(super) fn offered_codecs(&self) -> Vec<CodecId> {
@@ -95,72 +147,124 @@ impl Leg {
         }
     }
 
-    pub(super) fn step_incoming(&mut self, now: Timestamp, mut s: Incoming, input: LegInput) {
+    pub(super) fn step_incoming(&mut self, now: Timestamp, mut s: Box<Incoming>, input: LegInput) {
         match input {
             LegInput::Command(command) => return self.command_incoming(now, s, command),
-            LegInput::Cancelled => {
+            LegInput::Cancelled { reason } => {
+                self.facts.cause = reason;
                 self.respond(s.key, &s.invite, s.source, 487, None, &[]);
                 self.end(487, "Request Terminated", EndedBy::Remote, vec![]);
                 return self.close(now);
             }
-            LegInput::Media(Event::Opened { .. }) => {
-                if let Some(command) = s.pending.take() {
-                    return self.command_incoming(now, s, command);
-                }
-            }
+            LegInput::Media(Event::Opened { .. }) => return self.resume_incoming(now, s),
             LegInput::Media(Event::OpenFailed { .. } | Event::Failed { .. } | Event::Closed { .. }) => {
                 self.respond(s.key, &s.invite, s.source, 503, None, &[("Retry-After", "5")]);
                 self.end(503, "No media port", EndedBy::Failure, vec![]);
                 return self.close(now);
             }
-            LegInput::Request { key, message, source } if !s.is_of_caller(&message) => {
-                self.respond(key, &message, source, 481, None, &[]);
+            LegInput::Request { key, message, source } => {
+                return self.request_incoming(now, s, key, message, source);
             }
-            LegInput::Request { key, message, source } => match message.method() {
-                Method::Bye => {
-                    // A caller may end an early dialog with BYE (RFC 3261 section 15).
-                    self.respond(key, &message, source, 200, None, &[]);
-                    return self.step_incoming(now, s, LegInput::Cancelled);
-                }
-                // Not before the first INVITE has its answer (RFC 3261 section 14.2, RFC 3311 section 5.2).
-                Method::Invite | Method::Update => {
-                    self.respond(key, &message, source, 500, None, &[("Retry-After", "3")]);
-                }
-                Method::Options => self.respond(key, &message, source, 200, None, &[]),
-                Method::Info => self.info(key, &message, source),
-                _ => self.respond(key, &message, source, 405, None, &[]),
-            },
+            LegInput::Response { id, message, source } => {
+                let hop = s.hop();
+                self.early_update_response(now, &mut s.dialog, hop, id, &message, source);
+            }
+            LegInput::RequestFailed { id, .. } if self.ours.is_of(id) => self.early_update_failed(now),
             // The server transaction could not deliver or gave up; whoever called is gone.
             LegInput::RequestFailed { .. } => {
                 self.end(408, "Caller unreachable", EndedBy::Failure, vec![]);
                 return self.close(now);
             }
-            LegInput::Ack(_) | LegInput::Response { .. } | LegInput::Resolved { .. } | LegInput::Media(_) => {}
+            LegInput::Ack(_) | LegInput::Resolved { .. } | LegInput::Media(_) => {}
         }
         self.state = State::Incoming(s);
     }
 
-    fn command_incoming(&mut self, now: Timestamp, mut s: Incoming, command: LegCommand) {
+    pub(super) fn expire_incoming(&mut self, now: Timestamp, mut s: Box<Incoming>) {
+        if let Some((message, at)) = s.last_progress.as_mut().filter(|(_, at)| *at <= now) {
+            *at = now + PROGRESS_EVERY;
+            let message = message.clone();
+            self.emit(LegEffect::Respond { key: s.key, message });
+        }
+        self.expire_provisional(now, s);
+    }
+
+    /// A request of the early dialog: proved by its tags (RFC 3261 section 12.2.2), as ours alone proves nothing.
+    fn request_incoming(
+        &mut self,
+        now: Timestamp,
+        mut s: Box<Incoming>,
+        key: ServerKey,
+        request: Message,
+        source: Endpoint,
+    ) {
+        if !self.accepts(&mut s.dialog, key, &request, source) {
+            self.state = State::Incoming(s);
+            return;
+        }
+        match request.method() {
+            Method::Bye => {
+                // A caller may end an early dialog with BYE (RFC 3261 section 15).
+                self.respond(key, &request, source, 200, None, &[]);
+                let reason = request.header("Reason").map(str::to_owned);
+                return self.step_incoming(now, s, LegInput::Cancelled { reason });
+            }
+            Method::Prack => return self.prack_received(now, s, key, &request, source),
+            // Not before the first INVITE has its answer (RFC 3261 section 14.2).
+            Method::Invite => self.respond(key, &request, source, 500, None, &[("Retry-After", "3")]),
+            Method::Update if request.body().is_empty() => {
+                self.respond_in_dialog(key, &request, source, 200, None, &[], None);
+            }
+            Method::Update if s.told == Told::Agreed => self.answer_early_offer(key, &request, source),
+            // RFC 3311 section 5.2: an offer of theirs, or ours, waits for its answer.
+            Method::Update if s.told == Told::Offer => self.respond(key, &request, source, 491, None, &[]),
+            Method::Update => self.respond(key, &request, source, 500, None, &[("Retry-After", "3")]),
+            _ => self.request_of_any_state(key, &request, source),
+        }
+        self.state = State::Incoming(s);
+    }
+
+    /// What waited goes on, if it still has reason to.
+    pub(super) fn resume_incoming(&mut self, now: Timestamp, mut s: Box<Incoming>) {
+        match s.pending.take() {
+            Some(command) => self.command_incoming(now, s, command),
+            None => self.state = State::Incoming(s),
+        }
+    }
+
+    fn command_incoming(&mut self, now: Timestamp, mut s: Box<Incoming>, command: LegCommand) {
         match command {
             LegCommand::Ring => {
                 if s.progress < 180 {
-                    s.progress = 180;
-                    self.respond_in_dialog(s.key, &s.invite, s.source, 180, None, &[], None);
+                    if s.provisionals.is_waiting() {
+                        s.pending.get_or_insert(command);
+                    } else {
+                        self.progress(now, &mut s, 180, None);
+                    }
                 }
             }
             LegCommand::EarlyMedia { prefer } => {
-                if self.media.is_opening() {
+                if self.media.is_opening() || s.provisionals.is_waiting() {
                     // An answer that waits already says more.
-                    s.pending.get_or_insert(command);
+                    if !matches!(s.pending, Some(LegCommand::Answer { .. })) {
+                        s.pending = Some(command);
+                    }
                 } else if s.progress < 183 {
                     return self.early_media(now, s, prefer);
                 }
             }
             LegCommand::Answer { prefer } => {
-                if self.media.is_opening() {
+                if self.media.is_opening() || s.provisionals.has_sdp_waiting() {
                     s.pending = Some(command);
                 } else {
                     return self.answer(now, s, prefer);
+                }
+            }
+            LegCommand::Reoffer { hold, prefer } => {
+                self.ours.want_offer(hold, prefer);
+                if s.told == Told::Agreed && !s.provisionals.is_waiting() {
+                    let hop = s.hop();
+                    self.early_update(&mut s.dialog, hop);
                 }
             }
             LegCommand::Reject { status, reason, headers } => {
@@ -178,46 +282,72 @@ impl Leg {
         self.state = State::Incoming(s);
     }
 
-    fn early_media(&mut self, now: Timestamp, mut s: Incoming, prefer: Option<CodecId>) {
-        let Some(offer) = &s.offer else {
-            // Without an offer there is nothing to answer early: ring instead.
-            return self.command_incoming(now, s, LegCommand::Ring);
+    /// A provisional response that makes the early dialog.
+    fn progress(&mut self, now: Timestamp, s: &mut Incoming, status: u16, sdp: Option<Bytes>) {
+        let reliably = match s.reliable {
+            Use::Never => false,
+            Use::WithSdp => sdp.is_some(),
+            Use::Always => true,
         };
-        match self.negotiate_answer(offer, prefer) {
-            Ok((sdp, codec)) => {
-                s.progress = 183;
-                self.respond_in_dialog(s.key, &s.invite, s.source, 183, None, &[], Some(sdp));
-                self.report(LegReport::Progress { status: 183, early_media: Some(codec) });
-                self.state = State::Incoming(s);
-            }
-            Err(refused) => self.not_acceptable(now, s, refused),
+        let rseq = reliably.then(|| s.provisionals.take_rseq());
+        let rseq_text = rseq.map(|n| n.to_string());
+        let headers: Vec<(&str, &str)> =
+            rseq_text.iter().flat_map(|n| [("Require", "100rel"), ("RSeq", n.as_str())]).collect();
+        let response = self.respond_in_dialog(s.key, &s.invite, s.source, status, None, &headers, sdp);
+        s.progress = status;
+        s.last_progress = Some((response.clone(), now + PROGRESS_EVERY));
+        if let Some(rseq) = rseq {
+            s.provisionals.sent(now, rseq, response);
         }
     }
 
-    fn answer(&mut self, now: Timestamp, s: Incoming, prefer: Option<CodecId>) {
-        let (sdp, codec) = match (&s.offer, self.media.early_answer()) {
-            (Some(_), Some((sdp, codec))) => (sdp, Some(codec)),
-            (Some(offer), None) => match self.negotiate_answer(offer, prefer) {
-                Ok((sdp, codec)) => (sdp, Some(codec)),
+    fn early_media(&mut self, now: Timestamp, mut s: Box<Incoming>, prefer: Option<CodecId>) {
+        match &s.offer {
+            Some(offer) => match self.negotiate_answer(offer, prefer) {
+                Ok((sdp, codec)) => {
+                    s.told = if s.reliable == Use::Never { Told::Preview } else { Told::Agreed };
+                    self.progress(now, &mut s, 183, Some(sdp));
+                    self.report(LegReport::Progress { status: 183, early_media: Some(codec) });
+                }
                 Err(refused) => return self.not_acceptable(now, s, refused),
             },
-            (None, _) => (self.make_offer(prefer), None),
+            // Without an offer there is nothing to answer early: ring instead.
+            None if s.reliable == Use::Never => return self.command_incoming(now, s, LegCommand::Ring),
+            None => {
+                let sdp = self.make_offer(prefer);
+                s.told = Told::Offer;
+                self.progress(now, &mut s, 183, Some(sdp));
+            }
+        }
+        self.state = State::Incoming(s);
+    }
+
+    fn answer(&mut self, now: Timestamp, s: Box<Incoming>, prefer: Option<CodecId>) {
+        let early = self.media.early_answer().filter(|_| s.told == Told::Preview);
+        let (sdp, codec) = match (s.told, &s.offer, early) {
+            (Told::Agreed, ..) => (None, self.current_codec()),
+            (_, Some(_), Some((sdp, codec))) => (Some(sdp), Some(codec)),
+            (_, Some(offer), None) => match self.negotiate_answer(offer, prefer) {
+                Ok((sdp, codec)) => (Some(sdp), Some(codec)),
+                Err(refused) => return self.not_acceptable(now, s, refused),
+            },
+            (_, None, _) => (Some(self.make_offer(prefer)), None),
         };
-        let Ok(dialog) = Dialog::uas(&s.invite, &self.local_tag) else {
-            return self.not_acceptable(now, s, Refused { status: 400, why: "no usable Contact".into() });
-        };
-        let response = self.respond_in_dialog(s.key, &s.invite, s.source, 200, None, &[], Some(sdp));
-        let talking = Talking::answered(dialog, s.source, s.key, response, now);
+        let timer = self.grant_interval(now, &s.invite);
+        let headers: Vec<_> = timer.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let response = self.respond_in_dialog(s.key, &s.invite, s.source, 200, None, &headers, sdp);
+        let (offers, outstanding) = (codec.is_none(), s.provisionals.outstanding());
+        let talking = Talking::answered(s.dialog, s.source, s.key, response, offers, outstanding, now);
         self.state = State::Talking(Box::new(talking));
         self.record();
         if let Some(codec) = codec {
             self.now_talking(now, codec);
         }
+        self.resume_ours(now);
     }
 
-    fn not_acceptable(&mut self, now: Timestamp, s: Incoming, refused: Refused) {
-        let warning = format!("399 tandem \"{}\"", refused.why.replace(['"', '\\'], "'"));
-        self.respond(s.key, &s.invite, s.source, refused.status, None, &[("Warning", &warning)]);
+    pub(super) fn not_acceptable(&mut self, now: Timestamp, s: Box<Incoming>, refused: Refused) {
+        self.refuse(s.key, &s.invite, s.source, &refused);
         self.end(refused.status, refused.why, EndedBy::Failure, vec![]);
         self.close(now);
     }

@@ -126,14 +126,6 @@ impl Leg {
         }
     }
 
-    /// Notes whether the far end takes INFO; a message without Allow says nothing of it.
-    pub(super) fn note_allow(&mut self, message: &Message) {
-        let mut methods = message.token_list("Allow").peekable();
-        if methods.peek().is_some() {
-            self.info.allowed = methods.any(|method| method.eq_ignore_ascii_case("INFO"));
-        }
-    }
-
     /// Media has a digit for the far end.
     pub(super) fn digit_for_peer(&mut self, s: &mut Talking, digit: char, duration_ms: u32) {
         if self.info.waiting.len() < WAITING_MAX {

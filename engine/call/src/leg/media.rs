@@ -5,7 +5,7 @@ use tandem_codecs::{CodecId, CodecSpec};
 use tandem_media::control::{Command, DtmfFormat, LegSpec, LegStats, PayloadTypes, SrtpPair};
 use tandem_model::{Entropy, Ptime, SrtpKey};
 use tandem_sdp::{
-    Agreement, Capabilities, CodecOffer, ComfortNoise, Description, LocalMedia, Offer, Preference, RtcpXr,
+    Agreement, Capabilities, CodecOffer, ComfortNoise, Description, Direction, LocalMedia, Offer, Preference, RtcpXr,
 };
 
 use super::contract::{CodecUse, ComfortNoiseUse, LegEffect, MediaPolicy};
@@ -16,13 +16,38 @@ pub(super) struct LegMedia {
     policy: MediaPolicy,
     port: Port,
     session_id: u64,
+    /// Of the dialog that media follows: each early dialog of a forked INVITE has its own.
+    pub(super) session: Session,
+    stats: LegStats,
+}
+
+/// What offer and answer have come to in one dialog.
+#[derive(Clone, Default)]
+pub(super) struct Session {
     local: Option<LocalMedia>,
     /// Ours, without an answer so far.
-    offer: Option<Offer>,
+    offer: Option<PendingOffer>,
     agreement: Option<Agreement>,
-    /// The answer given early, to be repeated in the 2xx.
-    early: Option<(Bytes, CodecId)>,
-    stats: LegStats,
+    /// The answer last given: repeated in the 2xx when it was given early.
+    answered: Option<(Bytes, CodecId)>,
+    /// Our last description, when it was an offer: what refreshes the session without changing it.
+    described: Option<Offer>,
+}
+
+#[derive(Clone)]
+struct PendingOffer {
+    offer: Offer,
+    /// Our end as it was before, should the offer fail.
+    before: Option<LocalMedia>,
+}
+
+/// What an offer within a session changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Reshape {
+    /// The far end is put on hold, or taken back.
+    pub hold: Option<bool>,
+    pub prefer: Option<CodecId>,
+    pub fresh_keys: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,10 +65,7 @@ impl LegMedia {
             port: Port::Opening,
             // Kept within 63 bits: some peers read it as a signed number.
             session_id: entropy.next_u64() >> 1,
-            local: None,
-            offer: None,
-            agreement: None,
-            early: None,
+            session: Session::default(),
             stats: LegStats::default(),
         }
     }
@@ -88,20 +110,30 @@ impl LegMedia {
     }
 
     pub(super) fn early_answer(&self) -> Option<(Bytes, CodecId)> {
-        self.early.clone()
+        self.session.answered.clone()
     }
 
     pub(super) fn is_agreed(&self) -> bool {
-        self.agreement.is_some()
+        self.session.agreement.is_some()
     }
 
     /// Whether an offer of ours waits for its answer.
     pub(super) fn has_offer(&self) -> bool {
-        self.offer.is_some()
+        self.session.offer.is_some()
     }
 
+    /// The answer that was previewed is the answer.
+    pub(super) fn settle_offer(&mut self) {
+        self.session.offer = None;
+    }
+
+    /// Our offer came to nothing: the session is what it was before (RFC 3261 section 14.1). Only the version of our
+    /// description goes on, as what it counted was seen.
     pub(super) fn forget_offer(&mut self) {
-        self.offer = None;
+        let Some(PendingOffer { before: Some(before), .. }) = self.session.offer.take() else { return };
+        let version = self.session.local.as_ref().map_or(before.session_version, |l| l.session_version);
+        self.session.local = Some(LocalMedia { session_version: version, ..before });
+        self.session.described = None;
     }
 
     pub(super) fn dtmf_method(&self) -> DtmfMethod {
@@ -109,7 +141,7 @@ impl LegMedia {
     }
 
     pub(super) fn is_encrypted(&self) -> bool {
-        self.agreement.as_ref().is_some_and(|a| a.srtp.is_some())
+        self.session.agreement.as_ref().is_some_and(|a| a.srtp.is_some())
     }
 
     fn local(&mut self, address: std::net::IpAddr) -> LocalMedia {
@@ -117,7 +149,7 @@ impl LegMedia {
             Port::Open(port) => port,
             Port::Opening | Port::Closing | Port::Closed => 0,
         };
-        match (&self.local, &self.agreement) {
+        match (&self.session.local, &self.session.agreement) {
             (Some(local), Some(agreement)) => local.next(agreement),
             (Some(local), None) => local.clone(),
             (None, _) => LocalMedia::new(address, port, self.session_id),
@@ -159,10 +191,24 @@ impl LegMedia {
             rtcp_xr: RtcpXr { voip_metrics: true, receiver_rtt: true },
             pins: Vec::new(),
         };
-        if let Some(agreement) = &self.agreement {
+        if let Some(agreement) = &self.session.agreement {
             capabilities.pin(agreement);
         }
         capabilities
+    }
+}
+
+impl Session {
+    pub(super) fn is_agreed(&self) -> bool {
+        self.agreement.is_some()
+    }
+
+    fn offered(&mut self, offer: Offer, local: LocalMedia) -> Bytes {
+        let text = offer.text.clone();
+        let before = self.local.replace(local);
+        self.described = Some(offer.clone());
+        self.offer = Some(PendingOffer { offer, before });
+        text
     }
 }
 
@@ -171,44 +217,56 @@ impl Leg {
     pub(super) fn make_offer(&mut self, prefer: Option<CodecId>) -> Bytes {
         let local = self.media.local(self.env.media_address);
         let offer = tandem_sdp::offer(&self.media.capabilities(prefer, self.env.codecs), &local, &mut *self.entropy);
-        let text = offer.text.clone();
-        self.media.local = Some(local);
-        self.media.offer = Some(offer);
-        text
+        self.media.session.offered(offer, local)
     }
 
-    /// An offer that changes nothing but our key, under the suite in use. None when media is not encrypted.
-    pub(super) fn make_offer_of_fresh_keys(&mut self) -> Option<Bytes> {
-        let suite = self.media.agreement.as_ref()?.srtp.as_ref()?.outbound.suite;
-        let mut key_and_salt = vec![0; suite.key_len() + suite.salt_len()];
-        self.entropy.fill(&mut key_and_salt);
+    /// An offer within the session. Fresh keys are of the suite in use, and none where media is not encrypted.
+    pub(super) fn make_reoffer(&mut self, reshape: Reshape) -> Bytes {
         let mut local = self.media.local(self.env.media_address);
-        local.outbound_key = SrtpKey::new(suite, key_and_salt);
-        let capabilities = self.media.capabilities(self.facts.codec, self.env.codecs);
+        if let Some(hold) = reshape.hold {
+            // RFC 3264 section 8.4.
+            local.direction = if hold { Direction::SendOnly } else { Direction::SendReceive };
+        }
+        if reshape.fresh_keys
+            && let Some(srtp) = self.media.session.agreement.as_ref().and_then(|a| a.srtp.as_ref())
+        {
+            let suite = srtp.outbound.suite;
+            let mut key_and_salt = vec![0; suite.key_len() + suite.salt_len()];
+            self.entropy.fill(&mut key_and_salt);
+            local.outbound_key = SrtpKey::new(suite, key_and_salt);
+        }
+        let capabilities = self.media.capabilities(reshape.prefer.or(self.facts.codec), self.env.codecs);
         let offer = tandem_sdp::offer(&capabilities, &local, &mut *self.entropy);
+        self.media.session.offered(offer, local)
+    }
+
+    /// An offer that changes nothing: our last one, word for word with its version (RFC 4028 section 7.4), or where our
+    /// last description was an answer, one with the same codec first.
+    pub(super) fn make_same_offer(&mut self) -> Bytes {
+        let Some(offer) = self.media.session.described.clone() else {
+            return self.make_reoffer(Reshape::default());
+        };
         let text = offer.text.clone();
-        self.media.local = Some(local);
-        self.media.offer = Some(offer);
-        Some(text)
+        self.media.session.offer = Some(PendingOffer { offer, before: self.media.session.local.clone() });
+        text
     }
 
     /// Takes the answer to our offer and configures media. Ok(None): there was no offer to answer.
     pub(super) fn take_answer(&mut self, body: &[u8]) -> Result<Option<CodecId>, Refused> {
-        let Some(offer) = self.media.offer.take() else { return Ok(None) };
-        self.accept_answer(&offer, body).map(Some)
+        let Some(pending) = self.media.session.offer.take() else { return Ok(None) };
+        self.accept_answer(&pending.offer, body).map(Some)
     }
 
     /// An answer in a provisional response: media may start with it, but the 2xx, of this fork or another, has the
     /// final say (RFC 3261 section 13.2.1), so the offer stays open.
     pub(super) fn preview_answer(&mut self, body: &[u8]) -> Result<Option<CodecId>, Refused> {
-        let Some(offer) = self.media.offer.clone() else { return Ok(None) };
-        self.accept_answer(&offer, body).map(Some)
+        let Some(pending) = self.media.session.offer.clone() else { return Ok(None) };
+        self.accept_answer(&pending.offer, body).map(Some)
     }
 
     fn accept_answer(&mut self, offer: &Offer, body: &[u8]) -> Result<CodecId, Refused> {
         let description = parse(body)?;
-        let agreement = tandem_sdp::accept_answer(offer, &description)
-            .map_err(|r| Refused { status: r.status, why: r.why.to_owned() })?;
+        let agreement = tandem_sdp::accept_answer(offer, &description).map_err(|r| Refused::new(r.status, r.why))?;
         self.configure(agreement)
     }
 
@@ -223,10 +281,11 @@ impl Leg {
         let preference = wanted.as_ref().map_or(Preference::Offered, |one| Preference::First(one));
         let capabilities = self.media.capabilities(None, self.env.codecs);
         let (text, agreement) = tandem_sdp::answer(&capabilities, &local, offer, preference, &mut *self.entropy)
-            .map_err(|r| Refused { status: r.status, why: r.why.to_owned() })?;
-        self.media.local = Some(local);
+            .map_err(|r| Refused::new(r.status, r.why))?;
         let codec = self.configure(agreement)?;
-        self.media.early = Some((text.clone(), codec));
+        self.media.session.local = Some(local);
+        self.media.session.described = None;
+        self.media.session.answered = Some((text.clone(), codec));
         Ok((text, codec))
     }
 
@@ -237,7 +296,7 @@ impl Leg {
 
     /// Media again as it was agreed, for what is not in the agreement.
     pub(super) fn configure_again(&mut self) {
-        if let Some(agreement) = self.media.agreement.clone() {
+        if let Some(agreement) = self.media.session.agreement.clone() {
             // It was agreed before, so its codec is ours.
             let _ = self.configure(agreement);
         }
@@ -246,7 +305,7 @@ impl Leg {
     fn configure(&mut self, agreement: Agreement) -> Result<CodecId, Refused> {
         let format = &agreement.codec;
         let spec = CodecSpec::by_rtpmap(&format.name, format.clock_hz, format.channels)
-            .ok_or_else(|| Refused { status: 488, why: format!("no codec {}", format.name) })?;
+            .ok_or_else(|| Refused::new(488, format!("no codec {}", format.name)))?;
         let leg_spec = LegSpec {
             remote_rtcp: agreement.remote_rtcp,
             rtcp_mux: agreement.rtcp_mux,
@@ -284,12 +343,12 @@ impl Leg {
         };
         self.facts.codec = Some(spec.id);
         self.facts.encrypted = leg_spec.srtp.is_some();
-        self.media.agreement = Some(agreement);
+        self.media.session.agreement = Some(agreement);
         self.emit(LegEffect::Media(Command::Configure { leg: self.id, spec: Box::new(leg_spec) }));
         Ok(spec.id)
     }
 }
 
 pub(super) fn parse(body: &[u8]) -> Result<Description, Refused> {
-    tandem_sdp::parse(body).map_err(|e| Refused { status: 400, why: format!("SDP: {e}") })
+    tandem_sdp::parse(body).map_err(|e| Refused::new(400, format!("SDP: {e}")))
 }

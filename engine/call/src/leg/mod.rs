@@ -9,21 +9,30 @@
 //!                      └── final response, failure, Hangup ─────────┘
 //! ```
 
+mod abilities;
+mod challenge;
 mod closing;
 pub mod contract;
 mod facts;
+mod failover;
+mod forks;
 pub mod hop;
 mod incoming;
 mod info;
 mod media;
 mod outgoing;
-mod rekey;
+mod prack;
+mod reinvite;
 mod sending;
+mod session_timer;
+mod source;
 mod talking;
 
+pub use abilities::{ACCEPT, ALLOW, supported, unsupported};
 pub use contract::{
-    CodecUse, ComfortNoiseUse, Credentials, Destination, EndedBy, InviteSpec, LegCommand, LegEffect, LegEnd, LegEnv,
-    LegInput, LegRecord, LegReport, MediaPolicy, RecordStage, RequestFailure, RequestId, SharedEnv,
+    CodecUse, ComfortNoiseUse, Credentials, Destination, EndedBy, Extensions, InviteSpec, LegCommand, LegEffect,
+    LegEnd, LegEnv, LegInput, LegRecord, LegReport, MediaPolicy, RecordStage, Reliable, RequestFailure, RequestId,
+    SharedEnv,
 };
 pub use facts::LegFacts;
 
@@ -35,15 +44,16 @@ use tandem_model::{CallSid, Endpoint, Entropy, LegId, Timestamp, hex_token};
 use tandem_sip::message::Message;
 use tandem_sip::transaction::ServerKey;
 
+use challenge::Proof;
 use closing::Closing;
 use incoming::Incoming;
 use info::InfoSender;
 use media::LegMedia;
 use outgoing::Outgoing;
-use talking::Talking;
-
-/// Methods this switch answers within a dialog (RFC 3261 section 20.5).
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER";
+use reinvite::Ours;
+use session_timer::SessionTimer;
+use source::KnownSources;
+use talking::{Lost, Talking};
 
 /// Poll [`Leg::poll`] until None after every [`Leg::handle`] and [`Leg::expire`]; then wait for [`Leg::deadline`].
 pub struct Leg {
@@ -52,20 +62,27 @@ pub struct Leg {
     env: SharedEnv,
     entropy: Box<dyn Entropy + Send>,
     local_tag: String,
-    credentials: Option<Credentials>,
+    proof: Proof,
+    known: KnownSources,
     media: LegMedia,
     facts: LegFacts,
     /// `X-` header fields of the response that answered us.
     final_headers: Vec<(String, String)>,
     requests: u64,
     info: InfoSender,
+    /// The far end's Allow lists UPDATE.
+    takes_update: bool,
+    timer: SessionTimer,
+    ours: Ours,
+    /// Callees of our INVITE that answered too late.
+    lost: Vec<Lost>,
     state: State,
     effects: VecDeque<LegEffect>,
 }
 
 enum State {
-    Incoming(Incoming),
-    Outgoing(Outgoing),
+    Incoming(Box<Incoming>),
+    Outgoing(Box<Outgoing>),
     Talking(Box<Talking>),
     Closing(Closing),
     Over,
@@ -83,6 +100,14 @@ pub struct IncomingInvite {
 pub struct Refused {
     pub status: u16,
     pub why: String,
+    /// Header fields that belong to the status: Unsupported, Min-SE, Accept, Require.
+    pub headers: Vec<(&'static str, String)>,
+}
+
+impl Refused {
+    pub fn new(status: u16, why: impl Into<String>) -> Self {
+        Refused { status, why: why.into(), headers: Vec::new() }
+    }
 }
 
 impl Leg {
@@ -95,25 +120,13 @@ impl Leg {
         invite: IncomingInvite,
         mut entropy: Box<dyn Entropy + Send>,
     ) -> Result<Leg, Refused> {
-        let incoming = Incoming::new(invite)?;
         let local_tag = hex_token(&mut *entropy, 8);
+        let source = invite.source;
+        let incoming = Incoming::new(invite, &env.extensions, &local_tag, &mut *entropy)?;
         let call_id = incoming.call_id().to_owned();
-        let media = LegMedia::new(policy, &mut *entropy);
-        let mut leg = Leg {
-            id,
-            sid,
-            env,
-            entropy,
-            local_tag,
-            credentials: None,
-            media,
-            facts: LegFacts::new(call_id),
-            final_headers: Vec::new(),
-            requests: 0,
-            info: InfoSender::default(),
-            state: State::Incoming(incoming),
-            effects: VecDeque::new(),
-        };
+        let state = State::Incoming(Box::new(incoming));
+        let mut leg = Leg::assemble(id, sid, env, policy, local_tag, call_id, None, state, entropy);
+        leg.known.add(source);
         leg.allow_of_invite();
         leg.emit(LegEffect::Bind { local_tag: leg.local_tag.clone() });
         leg.emit(LegEffect::Media(Command::Open { leg: id }));
@@ -131,26 +144,48 @@ impl Leg {
     ) -> Leg {
         let local_tag = hex_token(&mut *entropy, 8);
         let call_id = format!("{}@{}", hex_token(&mut *entropy, 16), env.media_address);
-        let media = LegMedia::new(spec.media.clone(), &mut *entropy);
-        let mut leg = Leg {
+        let (policy, credentials) = (spec.media.clone(), spec.credentials.clone());
+        let mut leg = Leg::assemble(id, sid, env, policy, local_tag, call_id, credentials, State::Over, entropy);
+        leg.emit(LegEffect::Bind { local_tag: leg.local_tag.clone() });
+        leg.emit(LegEffect::Media(Command::Open { leg: id }));
+        leg.start_outgoing(spec);
+        leg
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what both kinds of leg begin with")]
+    fn assemble(
+        id: LegId,
+        sid: CallSid,
+        env: SharedEnv,
+        policy: MediaPolicy,
+        local_tag: String,
+        call_id: String,
+        credentials: Option<Credentials>,
+        state: State,
+        mut entropy: Box<dyn Entropy + Send>,
+    ) -> Leg {
+        let media = LegMedia::new(policy, &mut *entropy);
+        let timer = SessionTimer::new(&env.extensions);
+        Leg {
             id,
             sid,
             env,
             entropy,
             local_tag,
-            credentials: spec.credentials.clone(),
+            proof: Proof::new(credentials),
+            known: KnownSources::default(),
             media,
             facts: LegFacts::new(call_id),
             final_headers: Vec::new(),
             requests: 0,
             info: InfoSender::default(),
-            state: State::Over,
+            takes_update: false,
+            timer,
+            ours: Ours::default(),
+            lost: Vec::new(),
+            state,
             effects: VecDeque::new(),
-        };
-        leg.emit(LegEffect::Bind { local_tag: leg.local_tag.clone() });
-        leg.emit(LegEffect::Media(Command::Open { leg: id }));
-        leg.start_outgoing(spec);
-        leg
+        }
     }
 
     pub fn id(&self) -> LegId {
@@ -209,9 +244,12 @@ impl Leg {
 
     pub fn deadline(&self) -> Option<Timestamp> {
         match &self.state {
-            State::Incoming(_) | State::Over => None,
+            State::Over => None,
+            State::Incoming(s) => s.deadline(),
             State::Outgoing(s) => s.deadline(),
-            State::Talking(s) => s.deadline(),
+            State::Talking(s) => {
+                s.deadline().into_iter().chain(self.ours.deadline()).chain(self.timer.deadline()).min()
+            }
             State::Closing(s) => Some(s.deadline()),
         }
     }
@@ -221,7 +259,7 @@ impl Leg {
             return;
         }
         match std::mem::replace(&mut self.state, State::Over) {
-            State::Incoming(s) => self.state = State::Incoming(s),
+            State::Incoming(s) => self.expire_incoming(now, s),
             State::Outgoing(s) => self.expire_outgoing(now, s),
             State::Talking(s) => self.expire_talking(now, s),
             State::Closing(s) => self.expire_closing(s),

@@ -1,28 +1,35 @@
+use bytes::Bytes;
 use tandem_codecs::CodecId;
 use tandem_media::control::Event;
-use tandem_model::{Endpoint, Timestamp};
-use tandem_sip::dialog::{Dialog, Retransmit, Retransmit2xx};
+use tandem_model::{Endpoint, Timestamp, limits};
+use tandem_sip::dialog::{Dialog, RAck, Retransmit, Retransmit2xx};
 use tandem_sip::message::{Builder, Message, Method};
 use tandem_sip::transaction::ServerKey;
 
 use super::contract::{EndedBy, LegCommand, LegEffect, LegInput, LegReport, RecordStage, RequestId};
-use super::incoming::is_sdp;
-use super::media::parse;
-use super::rekey::Rekey;
-use super::{Leg, State};
+use super::forks::{Fork, Forks};
+use super::session_timer::Due;
+use super::{Leg, State, prack};
 
 /// A confirmed dialog.
 pub(super) struct Talking {
-    dialog: Dialog,
+    pub(super) dialog: Dialog,
     /// The flow the dialog was made over.
-    flow: Endpoint,
-    /// Our INVITE, when the leg is outgoing: its 2xx may come again.
+    pub(super) flow: Endpoint,
+    /// We made the Call-ID.
+    pub(super) is_caller: bool,
+    /// Our INVITE, when it was accepted last: its 2xx may come again.
     invite: Option<(RequestId, Message)>,
     /// The ACK to repeat for it.
     ack: Option<(Message, Endpoint)>,
+    /// INVITEs of ours that hops left unanswered (`failover.rs`).
+    given_up: Vec<(RequestId, Message)>,
+    /// Early dialogs of callees that have not answered.
+    forks: Forks,
     /// Our 2xx that waits for its ACK.
     unacked: Option<Unacked>,
-    pub(super) rekey: Rekey,
+    /// A reliable provisional response of ours whose PRACK was overtaken by our 2xx (RFC 3262 section 3).
+    outstanding: Option<(u32, u32)>,
     /// BYE is due as soon as the ACK is there (RFC 3261 section 15).
     hangup: Option<Option<String>>,
 }
@@ -31,34 +38,67 @@ struct Unacked {
     key: ServerKey,
     response: Message,
     timer: Retransmit2xx,
+    /// It made an offer: the ACK brings the answer.
+    offers: bool,
+}
+
+/// A callee that answered too late: what is left of its dialog is the ACK, which its 2xx may need again.
+pub(super) struct Lost {
+    tag: String,
+    ack: Message,
+    hop: Endpoint,
 }
 
 impl Talking {
+    /// We answered, with an offer or not. `outstanding` is the RSeq that a PRACK may still come for.
     pub(super) fn answered(
         mut dialog: Dialog,
         flow: Endpoint,
         key: ServerKey,
         response: Message,
+        offers: bool,
+        outstanding: Option<u32>,
         now: Timestamp,
     ) -> Self {
         dialog.confirm();
-        let unacked = Some(Unacked { key, response, timer: Retransmit2xx::start(now) });
-        Talking { dialog, flow, invite: None, ack: None, unacked, rekey: Rekey::default(), hangup: None }
+        let outstanding = outstanding.map(|rseq| (rseq, response.cseq().number));
+        let unacked = Some(Unacked { key, response, timer: Retransmit2xx::start(now), offers });
+        let (invite, ack, given_up, forks) = (None, None, Vec::new(), Forks::default());
+        Talking { dialog, flow, is_caller: false, invite, ack, given_up, forks, unacked, outstanding, hangup: None }
     }
 
-    pub(super) fn accepted(dialog: Dialog, flow: Endpoint, invite: (RequestId, Message)) -> Self {
-        Talking { dialog, flow, invite: Some(invite), ack: None, unacked: None, rekey: Rekey::default(), hangup: None }
+    /// They answered our INVITE. The forks are those that have not.
+    pub(super) fn accepted(
+        dialog: Dialog,
+        flow: Endpoint,
+        invite: (RequestId, Message),
+        forks: Forks,
+        given_up: Vec<(RequestId, Message)>,
+    ) -> Self {
+        let (ack, unacked, outstanding) = (None, None, None);
+        Talking {
+            dialog,
+            flow,
+            is_caller: true,
+            invite: Some(invite),
+            ack,
+            given_up,
+            forks,
+            unacked,
+            outstanding,
+            hangup: None,
+        }
     }
 
-    /// Whether this is a 2xx to our INVITE.
-    pub(super) fn is_accepted_by(&self, id: RequestId, response: &Message) -> bool {
-        self.invite.as_ref().is_some_and(|(i, _)| *i == id)
-            && response.status().is_some_and(|c| (200..300).contains(&c))
+    /// The INVITE of ours that this is a 2xx to.
+    pub(super) fn accepted_invite(&self, id: RequestId, response: &Message) -> Option<Message> {
+        let mut invites = self.invite.iter().chain(&self.given_up);
+        let accepted = response.status().is_some_and(|c| (200..300).contains(&c));
+        invites.find(|(i, _)| accepted && *i == id).map(|(_, invite)| invite.clone())
     }
 
     pub(super) fn deadline(&self) -> Option<Timestamp> {
-        let unacked = self.unacked.as_ref().and_then(|u| u.timer.deadline());
-        unacked.into_iter().chain(self.rekey.deadline()).min()
+        self.unacked.as_ref().and_then(|u| u.timer.deadline())
     }
 
     /// A 2xx of ours waits for its ACK.
@@ -66,8 +106,9 @@ impl Talking {
         self.unacked.is_some()
     }
 
-    pub(super) fn dialog(&mut self) -> &mut Dialog {
-        &mut self.dialog
+    /// A 2xx to a re-INVITE went out.
+    pub(super) fn wait_for_ack(&mut self, key: ServerKey, response: Message, offers: bool, now: Timestamp) {
+        self.unacked = Some(Unacked { key, response, timer: Retransmit2xx::start(now), offers });
     }
 
     /// Our re-INVITE was accepted: from here on its 2xx is the one that may come again.
@@ -98,16 +139,16 @@ impl Leg {
         match input {
             LegInput::Request { key, message, source } => return self.request_talking(now, s, key, message, source),
             LegInput::Ack(ack) => return self.ack_received(now, s, ack),
-            LegInput::Response { id, message, .. } if s.rekey.is_of(id) => {
-                return self.rekey_response(now, s, &message);
+            LegInput::Response { id, message, source } if self.ours.is_of(id) => {
+                return self.ours_response(now, s, &message, source);
             }
-            LegInput::RequestFailed { id, .. } if s.rekey.is_of(id) => self.rekey_failed(now, &mut s),
-            LegInput::Media(Event::KeyExpiring { .. }) => self.start_rekey(now, &mut s),
-            LegInput::Response { id, message, .. } => {
+            LegInput::RequestFailed { id, failure } if self.ours.is_of(id) => return self.ours_failed(now, s, failure),
+            LegInput::Media(Event::KeyExpiring { .. }) => self.want_fresh_keys(now, &mut s),
+            LegInput::Response { id, message, source } => {
                 // A 2xx again: the ACK was lost (RFC 3261 section 13.2.2.4). From another fork: not wanted.
-                if s.is_accepted_by(id, &message) {
-                    self.repeated_2xx(&mut s, &message);
-                } else {
+                if let Some(invite) = s.accepted_invite(id, &message) {
+                    self.repeated_2xx(&mut s, &invite, &message, source);
+                } else if !self.proves_again(&mut s, id, &message, source) {
                     self.info_answered(&mut s, id, message.status().unwrap_or(0));
                 }
             }
@@ -134,7 +175,8 @@ impl Leg {
                 self.end(200, "OK", EndedBy::Local, headers);
                 return self.hang_up(now, s, reason);
             }
-            LegInput::Cancelled
+            LegInput::Command(LegCommand::Reoffer { hold, prefer }) => self.want_offer(now, &mut s, hold, prefer),
+            LegInput::Cancelled { .. }
             | LegInput::Resolved { .. }
             | LegInput::Media(_)
             | LegInput::Command(LegCommand::Ring | LegCommand::EarlyMedia { .. } | LegCommand::Answer { .. }) => {}
@@ -143,7 +185,15 @@ impl Leg {
     }
 
     pub(super) fn expire_talking(&mut self, now: Timestamp, mut s: Box<Talking>) {
-        self.expire_rekey(now, &mut s);
+        match self.timer.due(now).filter(|_| s.hangup.is_none()) {
+            Some(Due::Refresh) => self.want_refresh(now, &mut s),
+            Some(Due::Expired) => {
+                self.end(200, "Session expired", EndedBy::Failure, vec![]);
+                return self.hang_up(now, s, Some("SIP;cause=408;text=\"Session expired\"".into()));
+            }
+            None => {}
+        }
+        self.expire_ours(now, &mut s);
         let Some(unacked) = s.unacked.as_mut().filter(|u| u.timer.deadline().is_some_and(|at| at <= now)) else {
             self.state = State::Talking(s);
             return;
@@ -172,61 +222,31 @@ impl Leg {
         request: Message,
         source: Endpoint,
     ) {
-        if let Err(reject) = s.dialog.accept(&request) {
-            self.respond(key, &request, source, reject.status, None, &[]);
+        let target = s.dialog.remote_target().to_owned();
+        if !self.accepts(&mut s.dialog, key, &request, source) {
             self.state = State::Talking(s);
             return;
         }
         match request.method() {
             Method::Bye => {
                 self.respond(key, &request, source, 200, None, &[]);
+                self.facts.cause = request.header("Reason").map(str::to_owned);
                 let headers = std::mem::take(&mut self.final_headers);
                 self.end(200, "OK", EndedBy::Remote, headers);
                 return self.close(now);
             }
-            Method::Invite | Method::Update => self.renegotiate(now, &mut s, key, &request, source),
-            Method::Info => self.info(key, &request, source),
-            Method::Options => self.respond(key, &request, source, 200, None, &[]),
+            Method::Invite | Method::Update => self.renegotiate(now, &mut s, key, &request, source, target),
+            Method::Prack => {
+                let (waiting, invite_cseq) = s.outstanding.unzip();
+                let known =
+                    RAck::of(&request).is_some_and(|rack| prack::is_for(waiting, rack, invite_cseq.unwrap_or(0)));
+                s.outstanding.take_if(|_| known);
+                self.respond(key, &request, source, if known { 200 } else { 481 }, None, &[]);
+            }
             Method::Refer => self.respond(key, &request, source, 603, None, &[]),
-            _ => self.respond(key, &request, source, 405, None, &[]),
+            _ => self.request_of_any_state(key, &request, source),
         }
         self.state = State::Talking(s);
-    }
-
-    /// re-INVITE and UPDATE: hold, resume, another address or codec (RFC 3261 section 14.2, RFC 3311).
-    fn renegotiate(&mut self, now: Timestamp, s: &mut Talking, key: ServerKey, request: &Message, source: Endpoint) {
-        let invite = request.method() == Method::Invite;
-        self.note_allow(request);
-        let offers = !request.body().is_empty();
-        if (invite && s.unacked.is_some()) || (offers && self.media.has_offer()) {
-            return self.respond(key, request, source, 491, None, &[]);
-        }
-        if offers && !request.content_type().is_some_and(is_sdp) {
-            return self.respond(key, request, source, 415, None, &[("Accept", "application/sdp")]);
-        }
-        let answer = match request.body() {
-            [] if invite => Ok(Some((self.make_offer(self.current_codec()), None))),
-            [] => Ok(None),
-            body => parse(body)
-                .and_then(|offer| self.negotiate_answer(&offer, self.current_codec()))
-                .map(|(sdp, codec)| Some((sdp, Some(codec)))),
-        };
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(refused) => return self.respond(key, request, source, refused.status, None, &[]),
-        };
-        let (sdp, codec) = answer.map_or((None, None), |(sdp, codec)| (Some(sdp), codec));
-        let response = self.respond_in_dialog(key, request, source, 200, None, &[], sdp);
-        s.flow = source;
-        if invite {
-            s.unacked = Some(Unacked { key, response, timer: Retransmit2xx::start(now) });
-        }
-        if let Some(codec) = codec {
-            self.report(LegReport::Renegotiated { codec });
-        }
-        let stage = s.stage();
-        let record = super::LegRecord { leg: self.id, sid: self.sid, stage };
-        self.emit(LegEffect::Record(Box::new(record)));
     }
 
     fn ack_received(&mut self, now: Timestamp, mut s: Box<Talking>, ack: Message) {
@@ -234,13 +254,18 @@ impl Leg {
             self.state = State::Talking(s);
             return;
         };
-        if ack.cseq().number != unacked.response.cseq().number {
+        if ack.cseq().number != unacked.response.cseq().number || !s.dialog.matches(&ack) {
             self.state = State::Talking(s);
             return;
         }
+        let offered = unacked.offers;
         s.unacked = None;
         if let Some(reason) = s.hangup.take() {
             return self.bye(now, *s, reason.as_deref());
+        }
+        if !offered {
+            self.state = State::Talking(s);
+            return;
         }
         let first = !self.media.is_agreed();
         // The answer to an offer we made in the 2xx comes with the ACK.
@@ -261,26 +286,66 @@ impl Leg {
         }
     }
 
-    pub(super) fn repeated_2xx(&mut self, s: &mut Talking, response: &Message) {
-        if response.to_tag() == Some(s.dialog.id().remote_tag.as_str()) {
+    /// Whether this response was a challenge to a request of the dialog that has been sent again.
+    pub(super) fn proves_again(
+        &mut self,
+        s: &mut Talking,
+        id: RequestId,
+        response: &Message,
+        source: Endpoint,
+    ) -> bool {
+        let hop = s.hop();
+        s.dialog.matches(response) && self.prove_again(&mut s.dialog, hop, id, response, source).is_some()
+    }
+
+    pub(super) fn repeated_2xx(&mut self, s: &mut Talking, invite: &Message, response: &Message, source: Endpoint) {
+        if s.dialog.matches(response) {
             if let Some((message, destination)) = s.ack.clone() {
                 self.emit(LegEffect::SendAck { message, destination });
             }
             return;
         }
-        // Another branch of a forking proxy answered too late: it is told so in its own dialog.
-        let Some((_, invite)) = &s.invite else { return };
-        let Ok(fork) = Dialog::uac(invite, response) else { return };
-        let mut other = Talking::accepted(fork, s.flow, (RequestId(0), invite.clone()));
-        self.acknowledge(&mut other);
-        self.send_bye(&mut other, None);
+        let fork = response.to_tag().and_then(|tag| s.forks.take(tag));
+        self.decline_2xx(invite, fork, response, source);
     }
 
-    pub(super) fn acknowledge(&mut self, s: &mut Talking) {
+    /// Another branch of a forking proxy, or a hop that was silent, answered too late: it is told so in its own dialog
+    /// (RFC 3261 section 13.2.2.4).
+    pub(super) fn decline_2xx(&mut self, invite: &Message, fork: Option<Fork>, response: &Message, source: Endpoint) {
+        if !response.status().is_some_and(|c| (200..300).contains(&c)) {
+            return;
+        }
+        if let Some(lost) = self.lost.iter().find(|lost| response.to_tag() == Some(lost.tag.as_str())) {
+            let (message, destination) = (lost.ack.clone(), lost.hop);
+            return self.emit(LegEffect::SendAck { message, destination });
+        }
+        let dialog = match fork {
+            // The route set is that of the 2xx.
+            Some(mut fork) => fork.dialog.handle_response(response).map(|()| fork.dialog),
+            None => Dialog::uac(invite, response),
+        };
+        let Ok(mut dialog) = dialog else { return };
+        let hop = super::hop::next_hop(dialog.next_hop(), source);
+        let ack = dialog.ack_for(invite);
+        let ack = self.dress(ack, hop.transport).build();
+        self.emit(LegEffect::SendAck { message: ack.clone(), destination: hop });
+        self.send_request(&mut dialog, hop, Method::Bye, |bye| bye);
+        if self.lost.len() < limits::FORKS_MAX {
+            self.lost.push(Lost { tag: dialog.id().remote_tag.clone(), ack, hop });
+        }
+    }
+
+    /// The ACK of a 2xx, with the answer to the offer it made.
+    pub(super) fn acknowledge(&mut self, s: &mut Talking, answer: Option<Bytes>) {
         let Some((_, invite)) = &s.invite else { return };
         let hop = s.hop();
         let ack = s.dialog.ack_for(invite);
-        let ack = self.dress(ack, hop.transport).build();
+        let ack = self.dress(ack, hop.transport);
+        let ack = match answer {
+            Some(sdp) => ack.body("application/sdp", sdp),
+            None => ack,
+        };
+        let ack = ack.build();
         s.ack = Some((ack.clone(), hop));
         self.emit(LegEffect::SendAck { message: ack, destination: hop });
     }
@@ -313,10 +378,6 @@ impl Leg {
         finish: impl FnOnce(Builder) -> Builder,
     ) -> RequestId {
         let hop = s.hop();
-        let request = s.dialog.request(method);
-        let message = finish(self.dress(request, hop.transport)).build();
-        let id = self.next_request_id();
-        self.emit(LegEffect::Request { id, message, destination: hop });
-        id
+        self.send_request(&mut s.dialog, hop, method, finish)
     }
 }

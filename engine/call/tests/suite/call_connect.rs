@@ -85,6 +85,17 @@ fn an_endpoint_without_registration_is_unavailable() {
     w.over(&["inbound no-answer 480 0s"]);
 }
 
+/// RFC 5393 section 5.3.
+#[test]
+fn no_more_contacts_ring_than_the_callers_breadth_allows() {
+    let mut w = World::dials_looking_with(&to("bob"), "sdp Max-Breadth:1");
+    w.take();
+    let from = "from sip:alice@acme-main.sip.example.test hops 9";
+    let sent = format!("call L2 sip:desk@203.0.113.9:5060 {from}; L2 INVITE 1 sendrecv");
+    assert_eq!(w.contacts(&["desk", "soft"]), sent);
+    w.run(&[("2 486", "L1 486; finished")]);
+}
+
 #[test]
 fn all_contacts_ring_and_the_first_answer_wins() {
     let mut w = World::dials_looking(&to("bob"));

@@ -183,7 +183,11 @@ fn requests_before_the_answer_must_be_the_callers_own() {
         ("INFO", "200"),
         ("OPTIONS", "200"),
     ]);
-    assert_eq!(rig.step("PRACK"), "405");
+    assert_eq!(rig.step("PRACK"), "400");
+    assert_eq!(rig.step("PRACK rack=1_1_INVITE"), "481");
+    assert_eq!(rig.step("FROB"), "501");
+    assert_eq!(rig.step("NOTIFY"), "481");
+    assert_eq!(rig.step("SUBSCRIBE"), "405");
     let response = rig.peer.last_response.clone().expect("405");
     assert_eq!(response.headers("Allow").count(), 1);
     assert_eq!(rig.step("answer"), ANSWER);

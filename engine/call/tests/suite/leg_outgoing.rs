@@ -194,6 +194,7 @@ fn requests_in_an_early_dialog_are_answered_and_change_nothing() {
         ("MESSAGE", "405"),
         ("BYE", "481"),
         ("INFO call-id=other", "481"),
+        ("INFO tag=unheard source=198.51.100.66", "481"),
         ("200 sdp", ACCEPTED),
     ]);
 }

@@ -67,7 +67,8 @@ fn a_peer_that_is_busy_is_asked_again_and_one_that_refuses_keeps_the_call() {
         ("+4000", "INVITE 2 sendrecv"),
         ("488", ""),
         ("+4000", "INVITE 3 sendrecv"),
-        ("timeout", ""),
+        // The transport, and with it the transaction, but not the dialog (RFC 5057 section 5.1).
+        ("unreachable", ""),
         ("BYE", "200; ended 200 remote; close"),
     ]);
     let mut rig = encrypted().run(&[("key-expiring", "INVITE 1 sendrecv"), ("488", "")]);
@@ -81,6 +82,8 @@ fn a_peer_that_is_busy_is_asked_again_and_one_that_refuses_keeps_the_call() {
 fn a_peer_that_has_lost_the_dialog_or_answers_badly_ends_the_call() {
     let gone = "ended 481 failure; BYE 2; close";
     encrypted().run(&[("key-expiring", "INVITE 1 sendrecv"), ("481", gone)]);
+    let silent = "ended 408 failure; BYE 2; close";
+    encrypted().run(&[("key-expiring", "INVITE 1 sendrecv"), ("timeout", silent)]);
     encrypted().run(&[
         ("key-expiring", "INVITE 1 sendrecv"),
         ("200 sdp", "ACK 1; ended 488 failure; BYE 2 [SIP;cause=488]; close"),

@@ -11,6 +11,15 @@ pub fn address() -> Endpoint {
     Endpoint::new(Transport::Udp, "203.0.113.9:5060".parse().unwrap())
 }
 
+/// What names a request of the leg's other than INVITE and INFO; the last of them is meant.
+const OTHERS: [&str; 3] = ["bye", "prack", "update"];
+
+/// Where a message comes from: this far end, or what `source=` says.
+fn source(words: &str) -> Endpoint {
+    let named = words.split(' ').find_map(|w| w.strip_prefix("source="));
+    named.map_or(address(), |ip| Endpoint::new(Transport::Udp, format!("{ip}:5060").parse().expect("an address")))
+}
+
 /// Names server transactions, as only a transaction layer can.
 pub struct Keys(TransactionLayer, u32);
 
@@ -47,6 +56,8 @@ pub fn description(name: &str) -> Option<Bytes> {
         "fork" => ("203.0.113.77", 7000, "0", "sendrecv"),
         "hold" => ("203.0.113.9", 4000, "0 8 101", "sendonly"),
         "inactive" => ("203.0.113.9", 4000, "0 8 101", "inactive"),
+        // Hold as RFC 2543 had it (RFC 3264 section 8.4).
+        "hold-2543" => ("0.0.0.0", 4000, "0 8 101", "sendrecv"),
         "g729" => ("203.0.113.9", 4000, "18", "sendrecv"),
         // AEAD_AES_256_GCM with a key of zeros, or another.
         "secure" | "rekeyed" => {
@@ -92,11 +103,18 @@ pub struct Peer {
     invite_cseq: u32,
     /// INVITEs we were sent, and their ids.
     invites: Vec<(RequestId, Message)>,
-    byes: Vec<(RequestId, Message)>,
+    /// BYE, PRACK, UPDATE of the leg's, in order.
+    others: Vec<(RequestId, Message)>,
     infos: Vec<(RequestId, Message)>,
     resolving: Option<RequestId>,
     pub record: Option<RecordStage>,
     pub last_response: Option<Message>,
+    /// What the leg's CANCEL says of its reason.
+    pub cancel_reason: Option<String>,
+    /// RSeq of the last reliable response.
+    rseq: u32,
+    /// Every request the leg sent, and where to.
+    pub requests: Vec<(Message, Endpoint)>,
     /// What media was last configured with.
     pub last_spec: Option<LegSpec>,
 }
@@ -111,7 +129,10 @@ impl Peer {
             cseq: 1,
             invite_cseq: 1,
             invites: vec![],
-            byes: vec![],
+            others: vec![],
+            cancel_reason: None,
+            rseq: 0,
+            requests: vec![],
             infos: vec![],
             last_spec: None,
             resolving: None,
@@ -125,7 +146,7 @@ impl Peer {
     }
 
     /// `180`, `200 sdp tag=b`, `200 bye`, `401 stale` are responses to the last INVITE or BYE; `BYE`, `INVITE hold`,
-    /// `UPDATE`, `ACK sdp` requests; the rest is media, commands and the transaction layer's reports.
+    /// `UPDATE`, `PRACK rack=last`, `ACK sdp` requests; the rest is media, commands and the transaction layer's reports.
     pub fn says(&mut self, line: &str) -> LegInput {
         let mut words = line.split(' ');
         let first = words.next().unwrap_or_default();
@@ -159,12 +180,18 @@ impl Peer {
             "play-done" => {
                 LegInput::Media(Event::PlayDone { leg, play: PlayId(rest.parse().expect("a number")), completed: true })
             }
-            "cancelled" => LegInput::Cancelled,
+            "cancelled" => LegInput::Cancelled { reason: (!rest.is_empty()).then(|| rest.to_owned()) },
             "timeout" => LegInput::RequestFailed { id: last(&self.invites), failure: RequestFailure::Timeout },
+            "update-timeout" => LegInput::RequestFailed { id: last(&self.others), failure: RequestFailure::Timeout },
             "unreachable" => LegInput::RequestFailed { id: last(&self.invites), failure: RequestFailure::Transport },
             "info-timeout" => LegInput::RequestFailed { id: last(&self.infos), failure: RequestFailure::Timeout },
-            "bye-timeout" => LegInput::RequestFailed { id: last(&self.byes), failure: RequestFailure::Timeout },
-            "resolved" => LegInput::Resolved { id: self.resolving.expect("a lookup"), hops: Ok(vec![address()]) },
+            "bye-timeout" => LegInput::RequestFailed { id: last(&self.others), failure: RequestFailure::Timeout },
+            "resolved" => {
+                let at = |ip: &str| Endpoint::new(Transport::Udp, format!("{ip}:5060").parse().expect("an address"));
+                let hops: Vec<_> = rest.split(' ').filter(|ip| !ip.is_empty()).map(at).collect();
+                let hops = if hops.is_empty() { vec![address()] } else { hops };
+                LegInput::Resolved { id: self.resolving.expect("a lookup"), hops: Ok(hops) }
+            }
             "unresolved" => {
                 LegInput::Resolved { id: self.resolving.expect("a lookup"), hops: Err("no such host".into()) }
             }
@@ -172,6 +199,11 @@ impl Peer {
             "early" => LegInput::Command(LegCommand::EarlyMedia { prefer: None }),
             "answer" => LegInput::Command(LegCommand::Answer { prefer: None }),
             "answer-pcma" => LegInput::Command(LegCommand::Answer { prefer: Some(tandem_codecs::CodecId::Pcma) }),
+            "hold" => LegInput::Command(LegCommand::Reoffer { hold: true, prefer: None }),
+            "resume" => LegInput::Command(LegCommand::Reoffer { hold: false, prefer: None }),
+            "to-pcma" => {
+                LegInput::Command(LegCommand::Reoffer { hold: false, prefer: Some(tandem_codecs::CodecId::Pcma) })
+            }
             "reject" => {
                 let status = rest.parse().expect("a status");
                 LegInput::Command(LegCommand::Reject { status, reason: None, headers: vec![] })
@@ -189,21 +221,23 @@ impl Peer {
         let first = line.split(' ').next().unwrap_or_default();
         match first {
             "timeout" | "unreachable" => !self.invites.is_empty(),
-            "bye-timeout" => !self.byes.is_empty(),
+            "bye-timeout" | "update-timeout" => !self.others.is_empty(),
             "info-timeout" => !self.infos.is_empty(),
             _ if first.parse::<u16>().is_ok() && line.contains("info") => !self.infos.is_empty(),
             "resolved" | "unresolved" => self.resolving.is_some(),
-            _ if first.parse::<u16>().is_ok() && line.contains("bye") => !self.byes.is_empty(),
+            _ if first.parse::<u16>().is_ok() && OTHERS.iter().any(|word| line.contains(word)) => {
+                !self.others.is_empty()
+            }
             _ if first.parse::<u16>().is_ok() => !self.invites.is_empty(),
             _ => true,
         }
     }
 
     fn response(&self, status: u16, words: &str) -> LegInput {
-        let to_bye = words.contains("bye");
+        let to_bye = OTHERS.iter().any(|word| words.contains(word));
         let nth = if words.contains("first") { 0 } else { self.invites.len().saturating_sub(1) };
         let (id, request) = if to_bye {
-            self.byes.last().expect("a BYE")
+            self.others.last().expect("a BYE, PRACK or UPDATE")
         } else if words.contains("info") {
             self.infos.last().expect("an INFO")
         } else {
@@ -218,13 +252,14 @@ impl Peer {
             b = b.header("Contact", &format!("<sip:{tag}@203.0.113.9:5060>"));
         }
         let stale = if words.contains("stale") { ", stale=true" } else { "" };
-        let challenge = format!("Digest realm=\"there\", nonce=\"n{}\", qop=\"auth\"{stale}", self.invites.len());
+        let realm = words.split(' ').find_map(|w| w.strip_prefix("realm=")).unwrap_or("there");
+        let challenge = format!("Digest realm=\"{realm}\", nonce=\"n{}\", qop=\"auth\"{stale}", self.invites.len());
         match status {
             401 => b = b.header("WWW-Authenticate", &challenge),
             407 => b = b.header("Proxy-Authenticate", &challenge),
             _ => {}
         }
-        LegInput::Response { id: *id, message: with_words(b, words).build(), source: address() }
+        LegInput::Response { id: *id, message: with_words(b, words).build(), source: source(words) }
     }
 
     /// Words: a description's name, `cseq=N`, `tag=T`, `call-id=C`, and header fields as `Name:value`.
@@ -243,12 +278,17 @@ impl Peer {
             .header("To", &format!("<sip:tandem@h>;tag={}", self.local_tag))
             .header("Call-ID", value("call-id=").unwrap_or(&self.call_id))
             .header("CSeq", &format!("{cseq} {method}"))
-            .header("Contact", "<sip:alice@203.0.113.9:5060>");
+            .header("Contact", value("contact=").unwrap_or("<sip:alice@203.0.113.9:5060>"));
+        let b = match value("rack=") {
+            Some("last") => b.header("RAck", &format!("{} 1 INVITE", self.rseq)),
+            Some(rack) => b.header("RAck", &rack.replace('_', " ")),
+            None => b,
+        };
         let message = with_words(b, words).build();
         if method == "ACK" {
             return LegInput::Ack(message);
         }
-        LegInput::Request { key: self.keys.next(), message, source: address() }
+        LegInput::Request { key: self.keys.next(), message, source: source(words) }
     }
 
     pub fn key(&mut self) -> ServerKey {
@@ -266,7 +306,9 @@ impl Peer {
                 self.record = Some(record.stage.clone());
                 return None;
             }
-            LegEffect::Request { id, message, .. } => {
+            LegEffect::Request { id, message, destination } => {
+                self.requests.push((message.clone(), *destination));
+                let at = if *destination == address() { String::new() } else { format!(" @{destination}") };
                 let sent = (*id, message.clone());
                 let cseq = message.cseq().number;
                 let auth = ["Authorization", "Proxy-Authorization"].into_iter().find(|n| message.header(n).is_some());
@@ -282,16 +324,22 @@ impl Peer {
                         let body = String::from_utf8_lossy(message.body()).replace("\r\n", " ");
                         return Some(format!("INFO {cseq} {}", body.trim()));
                     }
-                    _ => self.byes.push(sent),
+                    _ => self.others.push(sent),
                 }
-                format!("{} {cseq}{auth}{}{reason}", message.method_str(), shape(message.body()))
+                format!("{} {cseq}{auth}{}{reason}{at}", message.method_str(), shape(message.body()))
             }
-            LegEffect::Cancel { .. } => "CANCEL".into(),
-            LegEffect::SendAck { message, .. } => format!("ACK {}", message.cseq().number),
+            LegEffect::Cancel { reason, .. } => {
+                self.cancel_reason.clone_from(reason);
+                "CANCEL".into()
+            }
+            LegEffect::SendAck { message, .. } => format!("ACK {}{}", message.cseq().number, shape(message.body())),
             LegEffect::Respond { message, .. } => {
                 self.last_response = Some(message.clone());
                 let reason = message.header("Reason").map(|r| format!(" [{r}]")).unwrap_or_default();
-                format!("{}{}{reason}", message.status().unwrap_or(0), shape(message.body()))
+                let rseq = message.header("RSeq").and_then(|rseq| rseq.parse().ok());
+                self.rseq = rseq.unwrap_or(self.rseq);
+                let reliable = if rseq.is_some() { " reliable" } else { "" };
+                format!("{}{reliable}{}{reason}", message.status().unwrap_or(0), shape(message.body()))
             }
             LegEffect::Resolve { id, uri } => {
                 self.resolving = Some(*id);
@@ -349,7 +397,8 @@ fn reported(report: &LegReport) -> String {
                 EndedBy::Failure => "failure",
             };
             let headers: String = end.headers.iter().map(|(n, v)| format!(" {n}:{v}")).collect();
-            format!("ended {} {by}{headers}", end.status)
+            let cause = end.cause.as_ref().map(|cause| format!(" [{cause}]")).unwrap_or_default();
+            format!("ended {} {by}{headers}{cause}", end.status)
         }
         LegReport::Closed(_) => "closed".into(),
     }

@@ -76,10 +76,42 @@ const LEG_WORDS: &[&str] = &[
     "ACK sdp",
     "ACK junk",
     "ACK cseq=1",
+    "PRACK rack=last",
+    "PRACK sdp rack=last",
+    "PRACK pcma rack=last",
+    "PRACK rack=1_1_INVITE",
+    "180 Require:100rel RSeq:1",
+    "183 sdp Require:100rel RSeq:1 Allow:UPDATE",
+    "183 fork tag=b Require:100rel RSeq:1",
+    "183 sdp Require:100rel RSeq:2",
+    "183 junk Require:100rel RSeq:2",
+    "180 tag=b",
+    "199 tag=b",
+    "199",
+    "200 prack",
+    "407 prack",
+    "hold",
+    "resume",
+    "to-pcma",
+    "200 sdp update",
+    "405 update",
+    "422 update Min-SE:200",
+    "update-timeout",
+    "491",
+    "500 Retry-After:2",
+    "503",
+    "422 Min-SE:4000",
+    "200 sdp Session-Expires:90;refresher=uac Allow:UPDATE",
+    "200 sdp Session-Expires:90;refresher=uas",
+    "UPDATE Supported:timer Session-Expires:90;refresher=uas",
+    "INVITE sdp Supported:timer Session-Expires:90;refresher=uac",
+    "UPDATE hold",
+    "INVITE sdp source=198.51.100.66",
+    "resolved 203.0.113.9 203.0.113.10 203.0.113.11",
 ];
 
 fn config() -> ProptestConfig {
-    ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() }
+    ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 fn leg_of(kind: u8) -> Rig {
@@ -87,6 +119,13 @@ fn leg_of(kind: u8) -> Rig {
         0 => Rig::called("sdp"),
         1 => Rig::called(""),
         2 => Rig::calling(spec()),
+        3 => Rig::called("sdp Supported:100rel,timer Allow:UPDATE Session-Expires:90;refresher=uas"),
+        4 => Rig::called("Require:100rel Allow:UPDATE"),
+        5 => {
+            let mut spec = spec();
+            spec.late_offer = true;
+            Rig::calling(spec)
+        }
         _ => {
             let mut spec = spec();
             spec.destination = Destination::Uri("sip:there.example".into());
@@ -158,8 +197,8 @@ proptest! {
 
     #[test]
     fn a_leg_survives_anything_and_ends(
-        kind in 0u8..4,
-        steps in prop::collection::vec((0..LEG_WORDS.len(), 0u64..4_000), 0..40),
+        kind in 0u8..7,
+        steps in prop::collection::vec((0..LEG_WORDS.len(), 0u64..4_000), 0..60),
     ) {
         let mut rig = leg_of(kind);
         let mut seen = Seen::default();
@@ -305,7 +344,7 @@ proptest! {
 }
 
 fn end(status: u16) -> LegEnd {
-    LegEnd { status, reason: "said so".into(), by: EndedBy::Remote, call_id: "c".into(), headers: vec![] }
+    LegEnd { status, reason: "said so".into(), by: EndedBy::Remote, call_id: "c".into(), cause: None, headers: vec![] }
 }
 
 fn report(kind: u8) -> LegReport {

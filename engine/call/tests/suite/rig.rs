@@ -5,19 +5,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tandem_call::leg::{
-    CodecUse, Credentials, Destination, IncomingInvite, InviteSpec, Leg, LegEffect, LegEnv, MediaPolicy, Refused,
-    SharedEnv,
+    CodecUse, Credentials, Destination, Extensions, IncomingInvite, InviteSpec, Leg, LegEffect, LegEnv, MediaPolicy,
+    Refused, SharedEnv,
 };
 use tandem_model::{LegId, SeedEntropy, Sid, Timestamp, Transport};
 
 use crate::peer::{self, Peer};
 
 pub fn env() -> SharedEnv {
+    env_with(Extensions::default())
+}
+
+pub fn env_with(extensions: Extensions) -> SharedEnv {
     Arc::new(LegEnv {
-        sent_by: vec![(Transport::Udp, "198.51.100.1:5060".into())],
+        sent_by: vec![(Transport::Udp, "198.51.100.1:5060".into()), (Transport::Tcp, "198.51.100.1:5060".into())],
         media_address: IpAddr::from([198, 51, 100, 1]),
         user_agent: "Tandem".into(),
         codecs: CodecUse::default(),
+        extensions,
     })
 }
 
@@ -32,6 +37,9 @@ pub fn spec() -> InviteSpec {
         headers: vec![("X-Tag".into(), "7".into())],
         credentials: Some(Credentials { username: "u".into(), password: "p".into() }),
         media: MediaPolicy::default(),
+        route: vec![],
+        max_breadth: None,
+        late_offer: false,
     }
 }
 
@@ -52,18 +60,27 @@ impl Rig {
     }
 
     pub fn called_with(words: &str, policy: MediaPolicy) -> Result<Rig, Refused> {
+        Rig::called_in(Extensions::default(), words, policy)
+    }
+
+    pub fn called_in(extensions: Extensions, words: &str, policy: MediaPolicy) -> Result<Rig, Refused> {
         let mut peer = Peer::new(LegId(1));
         let message = peer::invite("sip:tandem@198.51.100.1", words);
         let invite = IncomingInvite { key: peer.key(), message, source: peer::address() };
         let sid = Sid::from_bytes([1; 16]);
         let entropy = Box::new(SeedEntropy::new(1));
-        let leg = Leg::new_incoming(LegId(1), sid, env(), policy, invite, entropy)?;
+        let leg = Leg::new_incoming(LegId(1), sid, env_with(extensions), policy, invite, entropy)?;
         Ok(Rig { leg, peer, now: Timestamp::from_secs(1) })
     }
 
     /// Calls the far end.
     pub fn calling(spec: InviteSpec) -> Rig {
-        let leg = Leg::new_outgoing(LegId(1), Sid::from_bytes([1; 16]), env(), spec, Box::new(SeedEntropy::new(2)));
+        Rig::calling_in(Extensions::default(), spec)
+    }
+
+    pub fn calling_in(extensions: Extensions, spec: InviteSpec) -> Rig {
+        let (sid, entropy) = (Sid::from_bytes([1; 16]), Box::new(SeedEntropy::new(2)));
+        let leg = Leg::new_outgoing(LegId(1), sid, env_with(extensions), spec, entropy);
         Rig { leg, peer: Peer::new(LegId(1)), now: Timestamp::from_secs(1) }
     }
 

@@ -147,7 +147,12 @@ impl World {
 
     /// The registrar takes its time.
     pub fn dials_looking(to: &str) -> World {
-        World::dialling(to, "sdp", true)
+        World::dials_looking_with(to, "sdp")
+    }
+
+    /// The same, with an INVITE that says `offer`.
+    pub fn dials_looking_with(to: &str, offer: &str) -> World {
+        World::dialling(to, offer, true)
     }
 
     fn dialling(to: &str, offer: &str, hold_lookups: bool) -> World {
@@ -196,6 +201,7 @@ impl World {
         let (id, sid) = (LegId(1), Sid::from_bytes([1; 16]));
         let mut peer = Peer::new(id);
         let message = peer::invite("sip:support@acme-app.dapp.example.test", offer);
+        let max_breadth = message.header("Max-Breadth").and_then(|breadth| breadth.parse().ok());
         let invite = IncomingInvite { key: peer.key(), message, source: peer::address() };
         let policy = MediaPolicy::default();
         let entropy = Box::new(SeedEntropy::new(5));
@@ -212,6 +218,7 @@ impl World {
             call_id: "incoming-1".into(),
             source: peer::address(),
             max_forwards: 10,
+            max_breadth,
             username: None,
             offered: leg.offered_codecs(),
         };

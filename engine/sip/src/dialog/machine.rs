@@ -149,6 +149,22 @@ impl Dialog {
         self.builder(method, number)
     }
 
+    /// A request of ours of this dialog once more, as one of its own: with the next CSeq, and all that `request` said
+    /// beyond what places it in the dialog, but without its credentials. The caller adds Via and Contact, and the body
+    /// is there.
+    pub fn repeat(&mut self, request: &Message) -> Builder {
+        let mut builder = self.request(request.method());
+        for (name, value) in request.all_headers() {
+            if !PLACES_OR_PROVES.iter().any(|own| own.eq_ignore_ascii_case(name)) {
+                builder = builder.header(name, value);
+            }
+        }
+        match request.content_type() {
+            Some(kind) => builder.body(kind, request.body()),
+            None => builder,
+        }
+    }
+
     /// The ACK of a 2xx to `invite`: its CSeq number and credentials (RFC 3261 section 13.2.2.4). The caller adds Via.
     pub fn ack_for(&self, invite: &Message) -> Builder {
         let mut builder = self.builder(Method::Ack, invite.cseq().number);
@@ -180,6 +196,16 @@ impl Dialog {
 
     pub fn remote_target(&self) -> &str {
         &self.data.remote_target
+    }
+
+    /// A target refresh that was refused leaves the old target (RFC 6141 section 4.1).
+    pub fn keep_target(&mut self, uri: String) {
+        self.data.remote_target = uri;
+    }
+
+    /// The URIs the peer is known by in this dialog: its target and the route set.
+    pub fn peer_uris(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.data.remote_target.as_str()).chain(self.data.route_set.iter().map(|route| uri_of(route)))
     }
 
     /// CSeq number of our last request.
@@ -220,15 +246,36 @@ impl Dialog {
             .header("CSeq", &format!("{number} {}", method.as_str()))
     }
 
-    /// RFC 3261 section 12.2.1.1. A strict router (no `lr`) wants itself as Request-URI, and the target as last route.
     fn request_uri_and_routes(&self) -> (String, Vec<String>) {
-        let data = &self.data;
-        let strict = data.route_set.first().map(|r| uri_of(r)).filter(|uri| !is_loose(uri));
-        let Some(strict) = strict else { return (data.remote_target.clone(), data.route_set.clone()) };
-        let mut routes = data.route_set[1..].to_vec();
-        routes.push(format!("<{}>", data.remote_target));
-        (without_forbidden_parts(strict), routes)
+        route_to(&self.data.remote_target, &self.data.route_set)
     }
+}
+
+/// In messages of ours, which use long names: what says where a request stands in its dialog or on its way, who sends it, or that it may.
+const PLACES_OR_PROVES: [&str; 13] = [
+    "Via",
+    "Route",
+    "Max-Forwards",
+    "From",
+    "To",
+    "Call-ID",
+    "CSeq",
+    "Contact",
+    "User-Agent",
+    "Authorization",
+    "Proxy-Authorization",
+    "Content-Type",
+    "Content-Length",
+];
+
+/// Request-URI and Route values of a request to `target` by `route_set` (RFC 3261 section 12.2.1.1). A strict router
+/// (no `lr`) wants itself as Request-URI, and the target as last route.
+pub fn route_to(target: &str, route_set: &[String]) -> (String, Vec<String>) {
+    let strict = route_set.first().map(|r| uri_of(r)).filter(|uri| !is_loose(uri));
+    let Some(strict) = strict else { return (target.to_owned(), route_set.to_vec()) };
+    let mut routes = route_set[1..].to_vec();
+    routes.push(format!("<{target}>"));
+    (without_forbidden_parts(strict), routes)
 }
 
 fn state_of(response: &Message) -> Result<DialogState, DialogError> {
@@ -271,6 +318,7 @@ fn refreshes_target(method: Method) -> bool {
     matches!(method, Method::Invite | Method::Update | Method::Subscribe | Method::Notify | Method::Refer)
 }
 
+/// The URI of a route value.
 fn uri_of(route: &str) -> &str {
     NameAddr::parse(route).map_or(route, |address| address.uri_str())
 }

@@ -288,3 +288,102 @@ fn an_ack_stops_the_repetition_and_a_stall_makes_no_burst() {
     timer.acknowledged();
     assert_eq!((timer.deadline(), timer.expire(start + T1_64)), (None, None));
 }
+
+/// RFC 3262 section 3: unlike that of a 2xx, the interval grows without a bound.
+#[test]
+fn a_reliable_provisional_response_is_repeated_at_doubling_intervals_until_32_seconds() {
+    let start = Timestamp::from_secs(1);
+    let mut timer = RetransmitProvisional::start(start);
+    let mut sent_after_ms = Vec::new();
+    let end = loop {
+        let now = timer.deadline().unwrap();
+        match timer.expire(now) {
+            Some(Retransmit::Again) => sent_after_ms.push(now.since(start).as_millis()),
+            Some(Retransmit::GiveUp) => break now,
+            None => panic!("a deadline with nothing to do"),
+        }
+    };
+    assert_eq!(sent_after_ms, [500, 1500, 3500, 7500, 15500, 31500]);
+    assert_eq!((end, timer.deadline()), (start + T1_64, None));
+}
+
+#[test]
+fn a_rack_names_a_response_and_nothing_else_is_one() {
+    let rack = |value: &str| RAck::of(&from_bob("PRACK", 2, &format!("\nRAck: {value}")));
+    assert_eq!(rack("776656 1 INVITE"), Some(RAck { rseq: 776_656, cseq: 1, method: Method::Invite }));
+    assert_eq!(rack(" 1\t 2   UPDATE ").map(|r| r.to_string()).as_deref(), Some("1 2 UPDATE"));
+    for malformed in ["", "1", "1 2", "1 2 INVITE x", "-1 2 INVITE", "+1 2 INVITE", "1 x INVITE", "4294967296 1 INVITE"]
+    {
+        assert_eq!(rack(malformed), None, "{malformed:?}");
+    }
+    assert_eq!(RAck::of(&from_bob("PRACK", 2, "")), None);
+}
+
+#[test]
+fn a_response_is_reliable_when_it_requires_100rel_in_a_dialog() {
+    for (status, tag, extra, rseq) in [
+        (183, ";tag=bt", "\nRequire: 100rel\nRSeq: 7", Some(7)),
+        (180, ";tag=bt", "\nRequire: timer, 100REL\nRSeq: 4294967295", Some(u32::MAX)),
+        (183, ";tag=bt", "\nSupported: 100rel\nRSeq: 7", None),
+        (183, ";tag=bt", "\nRequire: 100rel", None),
+        (183, ";tag=bt", "\nRequire: 100rel\nRSeq: 0", None),
+        (183, ";tag=bt", "\nRequire: 100rel\nRSeq: 7 8", None),
+        (183, "", "\nRequire: 100rel\nRSeq: 7", None),
+        (100, ";tag=bt", "\nRequire: 100rel\nRSeq: 7", None),
+        (200, ";tag=bt", "\nRequire: 100rel\nRSeq: 7", None),
+    ] {
+        assert_eq!(reliable_rseq(&response(status, tag, extra)), rseq, "{status} {tag} {extra}");
+    }
+}
+
+#[test]
+fn session_intervals_read_and_write() {
+    let of = |extra: &str| SessionExpires::of(&response(200, ";tag=bt", extra));
+    for (extra, secs, refresher) in [
+        ("\nSession-Expires: 1800", 1_800, None),
+        ("\nx: 90 ; refresher=UAC", 90, Some(Refresher::Uac)),
+        ("\nSession-Expires: 600;a=b; refresher = uas", 600, Some(Refresher::Uas)),
+        ("\nSession-Expires: 600;refresher=nobody", 600, None),
+        ("\nSession-Expires: 99999999999", u32::MAX, None),
+    ] {
+        assert_eq!(of(extra), Some(SessionExpires { secs, refresher }), "{extra}");
+    }
+    for extra in ["", "\nSession-Expires: soon", "\nSession-Expires: -1", "\nSession-Expires: ;refresher=uac"] {
+        assert_eq!(of(extra), None, "{extra}");
+    }
+    let written = SessionExpires { secs: 90, refresher: Some(Refresher::Uas) }.to_string();
+    assert_eq!(written, "90;refresher=uas");
+    assert_eq!(SessionExpires::min_of(&response(422, ";tag=bt", "\nMin-SE: 300;x=y")), Some(300));
+    assert_eq!(SessionExpires::min_of(&response(422, ";tag=bt", "")), None);
+}
+
+#[test]
+fn a_request_is_repeated_with_all_it_said_but_its_place_and_its_proof() {
+    let mut dialog = uac("\nRecord-Route: <sip:p1;lr>");
+    let first = dialog
+        .request(Method::Info)
+        .header("Via", "SIP/2.0/UDP a;branch=z9hG4bK1")
+        .header("Contact", "<sip:alice@192.0.2.1>")
+        .header("Authorization", "Digest a=1")
+        .header("Reason", "SIP;cause=200")
+        .header("X-Own", "kept")
+        .body("application/dtmf", "5")
+        .build();
+    let again = dialog.repeat(&first).header("Via", "SIP/2.0/UDP a;branch=z9hG4bK2").try_build().unwrap();
+    assert_eq!((first.cseq().number, again.cseq().number), (11, 12));
+    assert_eq!(line_and_routes(&again), line_and_routes(&first));
+    for (name, count) in [("Via", 1), ("From", 1), ("To", 1), ("Call-ID", 1), ("Contact", 0), ("Authorization", 0)] {
+        assert_eq!(again.headers(name).count(), count, "{name}");
+    }
+    assert_eq!((again.header("Reason"), again.header("X-Own")), (Some("SIP;cause=200"), Some("kept")));
+    assert_eq!((again.content_type(), again.body()), (Some("application/dtmf"), b"5".as_slice()));
+}
+
+#[test]
+fn a_refused_refresh_keeps_the_target() {
+    let mut dialog = uac("\nRecord-Route: <sip:p1;lr>");
+    let before = dialog.remote_target().to_owned();
+    dialog.accept(&from_bob("INVITE", 1, "\nContact: <sip:bob@new>")).unwrap();
+    dialog.keep_target(before);
+    assert_eq!(dialog.peer_uris().collect::<Vec<_>>(), ["sip:bob@192.0.2.2", "sip:p1;lr"]);
+}

@@ -16,6 +16,8 @@ pub(super) struct ClientTransaction {
     pub matching: ClientMatch,
     pub timers: TimerTable,
     pub cancelling: Cancelling,
+    /// For the CANCEL (RFC 3326).
+    pub cancel_reason: Option<String>,
     /// The ACK of the failure that came, to send again with each repetition of it.
     pub ack: Option<Bytes>,
     /// Our own CANCEL: the user hears nothing of it.

@@ -3,20 +3,25 @@
 use sha2::{Digest, Sha256};
 use tandem_model::{Endpoint, limits};
 
-use crate::message::{Message, Method};
+use crate::message::{Builder, Message, Method};
 
 /// The ACK of a non-2xx final response (RFC 3261 section 17.1.1.3).
 pub(super) fn ack(invite: &Message, response: &Message) -> Message {
-    same_transaction(invite, Method::Ack, response.header("To").unwrap_or_default())
+    same_transaction(invite, Method::Ack, response.header("To").unwrap_or_default()).build()
 }
 
-/// The CANCEL of an INVITE (RFC 3261 section 9.1).
-pub(super) fn cancel(invite: &Message) -> Message {
-    same_transaction(invite, Method::Cancel, invite.header("To").unwrap_or_default())
+/// The CANCEL of an INVITE (RFC 3261 section 9.1), with a Reason if there is one (RFC 3326).
+pub(super) fn cancel(invite: &Message, reason: Option<&str>) -> Message {
+    let cancel = same_transaction(invite, Method::Cancel, invite.header("To").unwrap_or_default());
+    match reason {
+        Some(reason) => cancel.header("Reason", reason),
+        None => cancel,
+    }
+    .build()
 }
 
 /// Same Request-URI, top Via, Route, From, Call-ID and CSeq number.
-fn same_transaction(invite: &Message, method: Method, to: &str) -> Message {
+fn same_transaction(invite: &Message, method: Method, to: &str) -> Builder {
     let uri = invite.request_uri().map_or("", |u| u.as_str());
     let via = first_item(invite.header("Via").unwrap_or_default());
     let mut builder = Message::request(method, uri)
@@ -29,7 +34,7 @@ fn same_transaction(invite: &Message, method: Method, to: &str) -> Message {
     for route in invite.headers("Route") {
         builder = builder.header("Route", route);
     }
-    builder.build()
+    builder
 }
 
 pub(super) fn trying(invite: &Message, source: Endpoint) -> Message {

@@ -34,8 +34,16 @@ impl TransactionLayer {
     /// Cancels an INVITE (RFC 3261 section 9.1): now if a provisional response came, else when one comes. The INVITE ends
     /// with its final response as ever (487, or a 2xx that crossed), or with `Timeout` 32 s after the CANCEL.
     pub fn cancel(&mut self, now: Timestamp, key: ClientKey) -> CancelOutcome {
+        self.cancel_because(now, key, None)
+    }
+
+    /// The same with a Reason (RFC 3326), of which the first that is given stands.
+    pub fn cancel_because(&mut self, now: Timestamp, key: ClientKey, reason: Option<&str>) -> CancelOutcome {
         let Some(client) = self.clients.get_mut(&key.0) else { return CancelOutcome::TooLate };
         let ClientMachine::Invite(invite) = &client.machine else { return CancelOutcome::TooLate };
+        if client.cancelling == Cancelling::No {
+            client.cancel_reason = reason.map(str::to_owned);
+        }
         match (invite.state, client.cancelling) {
             (invite_client::State::Calling { .. }, _) => {
                 client.cancelling = Cancelling::Queued;
@@ -84,7 +92,9 @@ impl TransactionLayer {
         self.client_index.insert(matching.clone(), id);
         self.peers.entry(to).or_default().insert(id);
         let (timers, cancelling) = (TimerTable::default(), Cancelling::No);
-        let client = ClientTransaction { machine, request, to, matching, timers, cancelling, ack: None, silent };
+        let (ack, cancel_reason) = (None, None);
+        let client =
+            ClientTransaction { machine, request, to, matching, timers, cancelling, cancel_reason, ack, silent };
         self.clients.insert(id, client);
         self.run_client(now, id, actions, None);
         id
@@ -93,7 +103,7 @@ impl TransactionLayer {
     pub(super) fn send_cancel(&mut self, now: Timestamp, invite: u64) {
         let Some(client) = self.clients.get_mut(&invite) else { return };
         client.cancelling = Cancelling::Sent;
-        let (cancel, to) = (replies::cancel(&client.request), client.to);
+        let (cancel, to) = (replies::cancel(&client.request, client.cancel_reason.as_deref()), client.to);
         let mut actions = std::mem::take(&mut self.actions);
         client.machine.handle_cancel_sent(&mut actions);
         self.run_client(now, invite, actions, None);

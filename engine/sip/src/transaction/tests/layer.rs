@@ -206,6 +206,23 @@ fn a_cancel_waits_for_a_provisional_response() {
     assert!(alices.is_empty());
 }
 
+/// RFC 3326 section 2: a proxy that forks says that the call was completed elsewhere.
+#[test]
+fn a_cancel_carries_the_reason_first_given_even_if_it_waits() {
+    let mut alices = layer();
+    let original = invite("z9hG4bKi");
+    let key = alices.request(T, original.clone(), bob(UDP)).unwrap();
+    drain(&mut alices);
+    assert_eq!(alices.cancel_because(T, key, Some("SIP;cause=200")), CancelOutcome::Queued);
+    assert_eq!(alices.cancel_because(T, key, Some("SIP;cause=503")), CancelOutcome::Queued);
+    alices.handle_message(T, response(&original, 180, "bt"), bob(UDP), alice(UDP));
+    let cancel = Message::parse(alices.poll_transmit().unwrap().bytes).unwrap();
+    assert_eq!(
+        (start_line_of(&cancel), cancel.header("Reason")),
+        ("CANCEL sip:bob@192.0.2.2 SIP/2.0".into(), Some("SIP;cause=200"))
+    );
+}
+
 #[test]
 fn a_queued_cancel_is_forgotten_when_the_final_response_comes_first() {
     let mut alices = layer();

@@ -1,0 +1,140 @@
+//! The addresses an INVITE is tried at, one after another (RFC 3263 section 4.3), and the transport for its size
+//! (RFC 3261 section 18.1.1).
+//!
+//! The next is tried after a 503, a transport that fails, or silence; never once a callee was heard of, as it could ring
+//! twice. What is silent is cancelled, and a 2xx that it gives late is acknowledged and ended.
+
+use std::collections::VecDeque;
+
+use tandem_model::{Endpoint, Timestamp, Transport, limits};
+use tandem_sip::message::Message;
+
+use super::contract::{LegEffect, RequestId};
+use super::outgoing::Outgoing;
+use super::{Leg, State};
+
+/// Where an INVITE has been and may still go.
+#[derive(Default)]
+pub(super) struct Hops {
+    current: Option<Hop>,
+    left: VecDeque<Hop>,
+    /// The transport is ours to choose. A flow that is known to work is used as it is, and so is UDP where the URI asks
+    /// for it: whoever wrote that knows of no TCP there.
+    any_transport: bool,
+    /// The current hop has said something.
+    heard: bool,
+    /// It should have.
+    silent_at: Option<Timestamp>,
+    /// INVITEs that were left unanswered.
+    pub(super) given_up: Vec<(RequestId, Message)>,
+}
+
+#[derive(Clone, Copy)]
+struct Hop {
+    at: Endpoint,
+    /// UDP in spite of the request's size: TCP to the same address has failed.
+    in_spite_of_size: bool,
+}
+
+impl Hops {
+    pub(super) fn flow(at: Endpoint) -> Self {
+        Hops { current: Some(Hop { at, in_spite_of_size: false }), ..Hops::default() }
+    }
+
+    /// `any_transport`: the URI names none, so that a large request may go by TCP.
+    pub(super) fn resolved(hops: &[Endpoint], any_transport: bool) -> Self {
+        let mut left: VecDeque<Hop> =
+            hops.iter().take(limits::HOPS_MAX).map(|at| Hop { at: *at, in_spite_of_size: false }).collect();
+        Hops { current: left.pop_front(), left, any_transport, ..Hops::default() }
+    }
+
+    pub(super) fn current(&self) -> Option<Endpoint> {
+        self.current.map(|hop| hop.at)
+    }
+
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        self.silent_at
+    }
+
+    /// The current hop answers: it is the one, unless it says 503.
+    pub(super) fn answers(&mut self, status: u16) {
+        self.silent_at = None;
+        self.heard |= (101..=699).contains(&status) && status != 503;
+        // TCP works there: no need for UDP to the same address.
+        if self.left.front().is_some_and(|next| next.in_spite_of_size) {
+            self.left.pop_front();
+        }
+    }
+
+    fn may_move(&self) -> bool {
+        !self.heard && !self.left.is_empty()
+    }
+
+    /// TCP for what is too large for UDP, with UDP as the next resort.
+    fn upgrade(&mut self, bytes: usize, tcp_listens: bool) -> bool {
+        let Some(hop) = self.current else { return false };
+        let too_large = bytes > limits::SIP_UDP_REQUEST_BYTES_MAX && hop.at.transport == Transport::Udp;
+        if !too_large || !tcp_listens || !self.any_transport || hop.in_spite_of_size {
+            return false;
+        }
+        self.left.push_front(Hop { in_spite_of_size: true, ..hop });
+        self.current = Some(Hop { at: Endpoint { transport: Transport::Tcp, ..hop.at }, in_spite_of_size: false });
+        true
+    }
+
+    fn wait(&mut self, now: Timestamp) {
+        self.heard = false;
+        self.silent_at = self
+            .left
+            .front()
+            .map(|next| now + if next.in_spite_of_size { limits::HOP_WAIT_FOR_SIZE } else { limits::HOP_WAIT });
+    }
+}
+
+impl Leg {
+    /// Sends the INVITE to the current hop, with credentials when there are some.
+    pub(super) fn launch(&mut self, now: Timestamp, s: &mut Outgoing, proof: Option<&(&'static str, String)>) {
+        let Some(mut hop) = s.hops.current() else { return };
+        let mut message = self.invite(s, hop, proof);
+        let tcp_listens = self.env.sent_by.iter().any(|(transport, _)| *transport == Transport::Tcp);
+        if s.hops.upgrade(message.bytes().len(), tcp_listens) {
+            hop = s.hops.current().unwrap_or(hop);
+            message = self.invite(s, hop, proof);
+        }
+        self.known.add(hop);
+        let id = self.next_request_id();
+        self.emit(LegEffect::Request { id, message: message.clone(), destination: hop });
+        s.sent = Some((id, message));
+        s.hops.wait(now);
+    }
+
+    /// The current hop failed: tries the next one, in a transaction of its own. Gives the INVITE back when there is none
+    /// that may be tried.
+    pub(super) fn try_next_hop(&mut self, now: Timestamp, mut s: Box<Outgoing>) -> Result<(), Box<Outgoing>> {
+        if s.cancelled.is_some() || !s.hops.may_move() {
+            return Err(s);
+        }
+        s.hops.current = s.hops.left.pop_front();
+        s.auth_tries = 0;
+        self.launch(now, &mut s, None);
+        self.state = State::Outgoing(s);
+        self.record();
+        Ok(())
+    }
+
+    /// Whether the current hop has been silent for too long. It is cancelled, in case it wakes up.
+    pub(super) fn leave_silent_hop(&mut self, now: Timestamp, mut s: Box<Outgoing>) -> Result<(), Box<Outgoing>> {
+        if s.hops.silent_at.is_none_or(|at| at > now) {
+            return Err(s);
+        }
+        s.hops.silent_at = None;
+        if s.cancelled.is_some() {
+            return Err(s);
+        }
+        if let Some((id, invite)) = s.sent.take_if(|_| s.hops.may_move()) {
+            self.emit(LegEffect::Cancel { id, reason: None });
+            s.hops.given_up.push((id, invite));
+        }
+        self.try_next_hop(now, s)
+    }
+}

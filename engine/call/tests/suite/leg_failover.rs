@@ -1,0 +1,106 @@
+//! One INVITE and the addresses it is tried at (RFC 3263 section 4.3, RFC 3261 section 18.1.1).
+
+use tandem_call::leg::{Destination, InviteSpec};
+
+use crate::rig::{Rig, spec};
+
+const SECOND: &str = "INVITE 1 sendrecv @UDP:203.0.113.10:5060";
+const ACCEPTED: &str = "ACK 1; configure Pcmu 203.0.113.9:4000 sr; answered Pcmu";
+
+fn by_name() -> InviteSpec {
+    InviteSpec { destination: Destination::Uri("sip:carrier.example".into()), ..spec() }
+}
+
+fn two_hops() -> Rig {
+    Rig::calling(by_name()).run(&[("opened", ""), ("resolved 203.0.113.9 203.0.113.10", "INVITE 1 sendrecv")])
+}
+
+#[test]
+fn the_next_address_is_tried_when_one_is_unavailable_unreachable_or_silent() {
+    for failure in ["503", "unreachable", "timeout"] {
+        let rig = two_hops().run(&[("100", ""), (failure, SECOND), ("200 sdp", ACCEPTED)]);
+        let branches: Vec<_> =
+            rig.peer.requests.iter().map(|(invite, _)| invite.via().branch().map(str::to_owned)).collect();
+        assert_ne!(branches[0], branches[1], "a transaction of its own");
+        let [first, second] = [0, 1].map(|n| rig.peer.requests[n].0.clone());
+        assert_eq!((first.call_id(), first.from_tag()), (second.call_id(), second.from_tag()));
+        assert_eq!(first.body(), second.body());
+    }
+}
+
+#[test]
+fn what_every_address_refuses_ends_with_the_last() {
+    two_hops().run(&[("503", SECOND), ("503", "ended 503 remote; close")]);
+    two_hops().run(&[("unreachable", SECOND), ("timeout", "ended 408 failure; close")]);
+    for other in ["486", "500", "603", "404"] {
+        two_hops().run(&[(other, &format!("ended {other} remote; close"))]);
+    }
+}
+
+#[test]
+fn no_second_address_once_a_callee_was_heard_of_or_we_gave_up() {
+    two_hops().run(&[("180", "progress 180"), ("503", "ended 503 remote; close")]);
+    two_hops().run(&[("180", "progress 180"), ("unreachable", "ended 503 failure; close")]);
+    two_hops().run(&[("hangup", "ended 487 local; CANCEL"), ("503", "close")]);
+    two_hops().run(&[("hangup", "ended 487 local; CANCEL"), ("+6000", ""), ("+27000", "close")]);
+}
+
+#[test]
+fn a_silent_address_is_left_and_its_late_answer_declined() {
+    two_hops().run(&[
+        ("+5999", ""),
+        ("+1", &format!("CANCEL; {SECOND}")),
+        ("+20000", ""),
+        ("200 sdp tag=late first", "ACK 1; BYE 2"),
+        ("200 sdp tag=late first", "ACK 1"),
+        ("180", "progress 180"),
+        ("200 sdp", ACCEPTED),
+        ("200 sdp tag=late first", "ACK 1"),
+    ]);
+    // 100 is enough to stay.
+    two_hops().run(&[("100", ""), ("+30000", ""), ("200 sdp", ACCEPTED)]);
+}
+
+#[test]
+fn the_next_address_may_challenge_too() {
+    two_hops().run(&[
+        ("401", "INVITE 2 Authorization sendrecv"),
+        ("503", "INVITE 2 sendrecv @UDP:203.0.113.10:5060"),
+        ("401 source=203.0.113.10", "INVITE 3 Authorization sendrecv @UDP:203.0.113.10:5060"),
+    ]);
+}
+
+fn large() -> InviteSpec {
+    InviteSpec { headers: vec![("X-Long".into(), "x".repeat(900))], ..by_name() }
+}
+
+#[test]
+fn a_large_request_goes_by_tcp_and_back_to_udp_where_that_fails() {
+    let calling = || Rig::calling(large()).run(&[("opened", "")]);
+    let by_tcp = "INVITE 1 sendrecv @TCP:203.0.113.9:5060";
+    let rig = calling().run(&[("resolved", by_tcp)]);
+    assert_eq!(rig.peer.invite().via().transport_str(), "TCP");
+    let rig = rig.run(&[("unreachable", "INVITE 1 sendrecv")]);
+    assert_eq!(rig.peer.invite().via().transport_str(), "UDP");
+    rig.run(&[("200 sdp", ACCEPTED)]);
+    calling().run(&[("resolved", by_tcp), ("+3000", "CANCEL; INVITE 1 sendrecv"), ("200 sdp", ACCEPTED)]);
+    // Once TCP has answered, UDP to the same address is no other chance.
+    calling().run(&[
+        ("resolved 203.0.113.9 203.0.113.10", by_tcp),
+        ("503", "INVITE 1 sendrecv @TCP:203.0.113.10:5060"),
+        ("100", ""),
+        ("503", "ended 503 remote; close"),
+    ]);
+}
+
+#[test]
+fn a_uri_that_asks_for_udp_gets_it_whatever_the_size() {
+    let by_udp = InviteSpec { destination: Destination::Uri("sip:carrier.example;transport=udp".into()), ..large() };
+    Rig::calling(by_udp).run(&[("opened", ""), ("resolved", "INVITE 1 sendrecv"), ("200 sdp", ACCEPTED)]);
+}
+
+#[test]
+fn a_flow_that_is_known_to_work_is_used_whatever_the_size() {
+    let to_a_phone = InviteSpec { destination: spec().destination, ..large() };
+    Rig::calling(to_a_phone).run(&[("opened", "INVITE 1 sendrecv"), ("200 sdp", ACCEPTED)]);
+}

@@ -1,0 +1,196 @@
+//! Offers within a session: hold by every known way, resume, glare, refusals (RFC 3261 section 14, RFC 3264 section 8,
+//! RFC 3311, RFC 6141), and requests that are not what they claim.
+
+use tandem_call::leg::{Extensions, MediaPolicy, RecordStage};
+
+use crate::rig::{Rig, spec};
+
+const ANSWER: &str = "configure Pcmu 203.0.113.9:4000 sr; 200 sendrecv; answered Pcmu";
+const AGAIN: &str = "configure Pcmu 203.0.113.9:4000 sr; 200 sendrecv; renegotiated Pcmu";
+
+fn called() -> Rig {
+    Rig::called("sdp").run(&[("opened", ""), ("answer", ANSWER), ("ACK", "")])
+}
+
+fn calling() -> Rig {
+    Rig::calling(spec()).run(&[
+        ("opened", "INVITE 1 sendrecv"),
+        ("200 sdp", "ACK 1; configure Pcmu 203.0.113.9:4000 sr; answered Pcmu"),
+    ])
+}
+
+#[test]
+fn every_known_way_of_hold_holds_and_lets_go() {
+    for (hold, configured) in [
+        ("INVITE hold", "configure Pcmu 203.0.113.9:4000 -r; 200 recvonly; renegotiated Pcmu"),
+        ("INVITE inactive", "configure Pcmu nowhere --; 200 inactive; renegotiated Pcmu"),
+        ("INVITE hold-2543", "configure Pcmu nowhere -r; 200 recvonly; renegotiated Pcmu"),
+    ] {
+        for rig in [called(), calling()] {
+            let mut rig = rig.run(&[(hold, configured), ("ACK", ""), ("INVITE sdp", AGAIN), ("ACK", "")]);
+            let update = hold.replace("INVITE", "UPDATE");
+            assert_eq!(rig.step(&update), configured);
+            assert_eq!(rig.step("UPDATE sdp"), AGAIN);
+        }
+    }
+}
+
+#[test]
+fn we_hold_take_back_and_change_the_codec() {
+    calling().run(&[
+        ("hold", "INVITE 2 sendonly"),
+        ("100", ""),
+        ("200 sdp", "ACK 2; configure Pcmu 203.0.113.9:4000 s-; renegotiated Pcmu"),
+        ("200 sdp", "ACK 2"),
+        // What the far end offers meanwhile is answered from hold.
+        ("UPDATE sdp", "configure Pcmu 203.0.113.9:4000 s-; 200 sendonly; renegotiated Pcmu"),
+        ("resume", "INVITE 3 sendrecv"),
+        ("200 sdp", "ACK 3; configure Pcmu 203.0.113.9:4000 sr; renegotiated Pcmu"),
+        ("to-pcma", "INVITE 4 sendrecv"),
+        ("200 pcma", "ACK 4; configure Pcma 203.0.113.9:4000 sr; renegotiated Pcma"),
+    ]);
+}
+
+#[test]
+fn a_re_invite_that_fails_leaves_the_session_as_it_was() {
+    for refusal in ["488", "403", "415", "503"] {
+        let rig = called().run(&[
+            ("hold", "INVITE 1 sendonly"),
+            (refusal, ""),
+            ("+4000", ""),
+            // Not on hold: theirs is answered in full.
+            ("UPDATE sdp", AGAIN),
+        ]);
+        drop(rig);
+    }
+    called().run(&[
+        ("hold", "INVITE 1 sendonly"),
+        ("500 Retry-After:3", ""),
+        ("+2999", ""),
+        ("+1", "INVITE 2 sendonly"),
+        ("481", "ended 481 failure; BYE 3; close"),
+    ]);
+    called().run(&[("hold", "INVITE 1 sendonly"), ("timeout", "ended 408 failure; BYE 2; close")]);
+}
+
+#[test]
+fn offers_that_cross_are_both_refused_and_the_callers_comes_later() {
+    let crossed = |rig: Rig, cseq: u32| {
+        rig.run(&[
+            ("hold", &format!("INVITE {cseq} sendonly")),
+            ("INVITE sdp", "491"),
+            ("INVITE", "491"),
+            ("UPDATE sdp", "491"),
+            ("UPDATE", "200"),
+            ("491", ""),
+        ])
+    };
+    // RFC 3261 section 14.1: who was called waits up to 2 s,
+    crossed(called(), 1).run(&[("+2000", "INVITE 2 sendonly")]);
+    // who called 2.1 to 4 s.
+    crossed(calling(), 2).run(&[("+2099", ""), ("+1901", "INVITE 3 sendonly")]);
+    // Theirs comes first then.
+    crossed(calling(), 2).run(&[("INVITE sdp", AGAIN), ("ACK", ""), ("+4000", "INVITE 3 sendonly")]);
+}
+
+#[test]
+fn a_target_moves_with_a_re_invite_that_is_accepted_and_stays_with_one_that_is_not() {
+    let target = |rig: &Rig| match &rig.peer.record {
+        Some(RecordStage::Confirmed { dialog, .. }) => dialog.remote_target.clone(),
+        other => panic!("{other:?}"),
+    };
+    let rig = called().run(&[("INVITE sdp contact=<sip:alice@203.0.113.9:5070>", AGAIN), ("ACK", "")]);
+    assert_eq!(target(&rig), "sip:alice@203.0.113.9:5070");
+    // RFC 6141 section 4.1.
+    let rig = rig.run(&[
+        ("INVITE g729 contact=<sip:alice@203.0.113.9:5080>", "488"),
+        ("hangup", "ended 200 local; BYE 1 @UDP:203.0.113.9:5070; close"),
+    ]);
+    drop(rig);
+}
+
+#[test]
+fn what_is_required_and_not_here_is_refused_and_the_call_goes_on() {
+    let mut rig = called().run(&[("INVITE sdp Require:precondition", "420")]);
+    assert_eq!(rig.peer.last_response.as_ref().and_then(|r| r.header("Unsupported")), Some("precondition"));
+    assert_eq!(rig.step("INVITE sdp Require:timer"), AGAIN);
+    for (request, status) in [("MESSAGE", "405"), ("SUBSCRIBE", "405"), ("PUBLISH", "405"), ("FROB", "501")] {
+        assert_eq!(rig.step(request), status, "{request}");
+        let allow = rig.peer.last_response.as_ref().and_then(|r| r.header("Allow").map(str::to_owned));
+        assert!(allow.is_some_and(|allow| allow.contains("PRACK") && allow.contains("UPDATE")), "{request}");
+    }
+    assert_eq!(rig.step("NOTIFY"), "481");
+    assert_eq!(rig.step("PRACK rack=1_1_INVITE"), "481");
+}
+
+/// Promises row 12. The right Call-ID, or all of it from elsewhere, moves nothing.
+#[test]
+fn forged_requests_get_481_and_the_call_goes_on() {
+    for rig in [called(), calling()] {
+        let mut rig = rig;
+        for method in ["BYE", "INVITE sdp", "UPDATE sdp", "INFO signal=5", "OPTIONS"] {
+            for forgery in ["tag=forged", "call-id=forged", "source=198.51.100.66"] {
+                assert_eq!(rig.step(&format!("{method} {forgery}")), "481", "{method} {forgery}");
+            }
+        }
+        assert_eq!(
+            rig.step("BYE cseq=1"),
+            if rig.peer.requests.is_empty() { "500" } else { "200; ended 200 remote; close" }
+        );
+    }
+    // An ACK of somebody else's is none.
+    Rig::called("").run(&[
+        ("opened", ""),
+        ("answer", "200 sendrecv"),
+        ("ACK fork tag=forged", ""),
+        ("ACK sdp", "configure Pcmu 203.0.113.9:4000 sr; answered Pcmu"),
+    ]);
+    let open = Extensions { known_sources_only: false, ..Extensions::default() };
+    let roams = Rig::called_in(open, "sdp", MediaPolicy::default()).unwrap_or_else(|r| panic!("{r:?}"));
+    roams.run(&[("opened", ""), ("answer", ANSWER), ("ACK", ""), ("INVITE sdp source=198.51.100.66", AGAIN)]);
+}
+
+#[test]
+fn a_reason_reaches_the_end_of_the_leg_and_ours_the_far_end() {
+    called().run(&[("BYE Reason:Q.850;cause=16", "200; ended 200 remote [Q.850;cause=16]; close")]);
+    Rig::called("sdp").run(&[
+        ("opened", ""),
+        (
+            "cancelled SIP;cause=200;text=\"Call completed elsewhere\"",
+            "487; ended 487 remote [SIP;cause=200;text=\"Call completed elsewhere\"]; close",
+        ),
+    ]);
+    Rig::called("sdp")
+        .run(&[("opened", ""), ("BYE Reason:Q.850;cause=31", "200; 487; ended 487 remote [Q.850;cause=31]; close")]);
+    Rig::calling(spec()).run(&[
+        ("opened", "INVITE 1 sendrecv"),
+        ("503 Reason:Q.850;cause=34", "ended 503 remote [Q.850;cause=34]; close"),
+    ]);
+    let rig = Rig::calling(spec())
+        .run(&[("opened", "INVITE 1 sendrecv"), ("hangup SIP;cause=200", "ended 487 local; CANCEL")]);
+    assert_eq!(rig.peer.cancel_reason.as_deref(), Some("SIP;cause=200"));
+}
+
+#[test]
+fn a_ringing_call_tells_its_proxies_so_each_minute() {
+    Rig::called("sdp").run(&[
+        ("opened", ""),
+        ("+70000", ""),
+        ("ring", "180"),
+        ("+61000", "180"),
+        ("+61000", "180"),
+        ("answer", ANSWER),
+    ]);
+}
+
+#[test]
+fn a_hang_up_while_our_offer_is_out_acknowledges_its_answer() {
+    called().run(&[
+        ("hold", "INVITE 1 sendonly"),
+        ("hangup", "ended 200 local; BYE 2; close"),
+        ("200 sdp", "ACK 1"),
+        ("200 sdp", "ACK 1"),
+        ("200 bye", ""),
+        ("closed", "closed; stop"),
+    ]);
+}

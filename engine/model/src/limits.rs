@@ -10,6 +10,12 @@ pub const SIP_HEADERS_MAX: usize = 128;
 pub const SIP_STREAM_BUFFER_BYTES_MAX: usize = 128 * 1024;
 /// Hops when a request carries no Max-Forwards, and what our own requests start with (RFC 3261 section 8.1.1.6).
 pub const MAX_FORWARDS: u8 = 70;
+/// Branches a call may have in all its forks together, where its INVITE does not say (RFC 5393 section 5.3.3).
+pub const MAX_BREADTH: u16 = 60;
+/// Contacts of 3xx responses that one run of dialling follows, all redirections together. A phone that forwards names one.
+pub const REDIRECT_TARGETS_MAX: usize = 5;
+/// Marks of servers that one call may carry (docs/adr/0010-loops.md): more are taken for a loop.
+pub const HOP_MARKS_MAX: usize = 16;
 /// Transactions one signalling shard holds; above it new requests get 503.
 pub const TRANSACTIONS_MAX: usize = 65_536;
 /// Contacts one address-of-record may bind.

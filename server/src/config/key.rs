@@ -113,6 +113,20 @@ pub const KEYS: &[Key] = &[
         "true",
         "Challenge phones for SHA-256 beside MD5. Some phones that know MD5 alone give up when both are offered.",
     ),
+    Key::new(
+        "sip",
+        "names",
+        Kind::Texts,
+        "[]",
+        "Further host names of this server, with or without a port. A request whose Route names another host is refused.",
+    ),
+    Key::new(
+        "sip",
+        "redirects",
+        Kind::Text,
+        "\"off\"",
+        "3xx responses of callees: off (not reached), or bounded (a few, never to numbers, under the caller's rules).",
+    ),
     Key::new("media", "address", Kind::Text, "\"0.0.0.0\"", "Address of the RTP sockets."),
     Key::optional(
         "media",

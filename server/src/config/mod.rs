@@ -61,6 +61,10 @@ pub struct Sip {
     pub advertise: Option<String>,
     /// Offer SHA-256 beside MD5 in challenges.
     pub digest_sha256: bool,
+    /// Further hosts that lead here, for Route.
+    pub names: Vec<String>,
+    /// 3xx responses are followed, within bounds.
+    pub redirects: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -146,7 +150,14 @@ impl Default for Config {
         Config {
             project: Project { id: None, token: None, signing_key: None, space: "tandem".into() },
             server: Server { domain: "localhost".into() },
-            sip: Sip { udp: vec![any(5060)], tcp: vec![any(5060)], advertise: None, digest_sha256: true },
+            sip: Sip {
+                udp: vec![any(5060)],
+                tcp: vec![any(5060)],
+                advertise: None,
+                digest_sha256: true,
+                names: vec![],
+                redirects: false,
+            },
             media: Media {
                 address: Ipv4Addr::UNSPECIFIED.into(),
                 advertise: None,

@@ -129,6 +129,10 @@ impl Reader<'_> {
         if let Some((Value::Boolean(offered), _)) = self.take("sip.digest_sha256") {
             c.sip.digest_sha256 = offered;
         }
+        if let Some((Value::Texts(names), _)) = self.take("sip.names") {
+            c.sip.names = names;
+        }
+        self.set("sip.redirects", &mut c.sip.redirects, redirects);
         self.set("media.address", &mut c.media.address, parse);
         c.media.advertise = self.parsed("media.advertise");
         self.ports(&mut c.media.ports);
@@ -265,6 +269,14 @@ impl Reader<'_> {
             line: before.matches('\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
         }
+    }
+}
+
+fn redirects(text: &str) -> Result<bool, String> {
+    match text {
+        "off" => Ok(false),
+        "bounded" => Ok(true),
+        _ => Err("must be off or bounded".into()),
     }
 }
 

@@ -52,6 +52,8 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
         ("sip.tcp", "[]", ""),
         ("sip.advertise", r#""sip.example.com""#, "sip.example.com"),
         ("sip.digest_sha256", "false", "false"),
+        ("sip.names", r#"["pbx.example.com"]"#, "pbx.example.com"),
+        ("sip.redirects", r#""bounded""#, "bounded"),
         ("media.address", r#""192.0.2.1""#, "192.0.2.1"),
         ("media.advertise", r#""203.0.113.1""#, "203.0.113.1"),
         ("media.ports", "[20000, 20999]", "20000,20999"),

@@ -12,20 +12,26 @@
 mod closing;
 pub mod contract;
 mod facts;
+mod hold;
 pub mod hop;
 mod incoming;
 mod info;
 mod media;
 mod outgoing;
+mod redirect;
+mod refer;
 mod rekey;
+mod replaces;
 mod sending;
 mod talking;
 
 pub use contract::{
     CodecUse, ComfortNoiseUse, Credentials, Destination, EndedBy, InviteSpec, LegCommand, LegEffect, LegEnd, LegEnv,
-    LegInput, LegRecord, LegReport, MediaPolicy, RecordStage, RequestFailure, RequestId, SharedEnv,
+    LegInput, LegRecord, LegReport, MediaPolicy, RecordStage, ReferRequest, RequestFailure, RequestId, SharedEnv,
 };
 pub use facts::LegFacts;
+pub use refer::ALLOW_EVENTS;
+pub use replaces::Replaces;
 
 use std::collections::VecDeque;
 
@@ -40,10 +46,14 @@ use incoming::Incoming;
 use info::InfoSender;
 use media::LegMedia;
 use outgoing::Outgoing;
+use refer::Referrals;
 use talking::Talking;
 
 /// Methods this switch answers within a dialog (RFC 3261 section 20.5).
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER";
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, REGISTER";
+
+/// Extensions whose option tags we take in Require (RFC 3891, RFC 4488).
+pub const SUPPORTED: &str = "replaces, norefersub";
 
 /// Poll [`Leg::poll`] until None after every [`Leg::handle`] and [`Leg::expire`]; then wait for [`Leg::deadline`].
 pub struct Leg {
@@ -59,6 +69,9 @@ pub struct Leg {
     final_headers: Vec<(String, String)>,
     requests: u64,
     info: InfoSender,
+    referrals: Referrals,
+    /// The far end has put us on hold.
+    held: bool,
     state: State,
     effects: VecDeque<LegEffect>,
 }
@@ -95,8 +108,9 @@ impl Leg {
         invite: IncomingInvite,
         mut entropy: Box<dyn Entropy + Send>,
     ) -> Result<Leg, Refused> {
+        let remote_tag = invite.message.from_tag().unwrap_or_default().to_owned();
         let incoming = Incoming::new(invite)?;
-        let local_tag = hex_token(&mut *entropy, 8);
+        let local_tag = env.own.tag(id, &mut *entropy);
         let call_id = incoming.call_id().to_owned();
         let media = LegMedia::new(policy, &mut *entropy);
         let mut leg = Leg {
@@ -111,11 +125,14 @@ impl Leg {
             final_headers: Vec::new(),
             requests: 0,
             info: InfoSender::default(),
+            referrals: Referrals::default(),
+            held: false,
             state: State::Incoming(incoming),
             effects: VecDeque::new(),
         };
         leg.allow_of_invite();
         leg.emit(LegEffect::Bind { local_tag: leg.local_tag.clone() });
+        leg.report_dialog(&remote_tag);
         leg.emit(LegEffect::Media(Command::Open { leg: id }));
         leg.record();
         Ok(leg)
@@ -129,7 +146,7 @@ impl Leg {
         spec: InviteSpec,
         mut entropy: Box<dyn Entropy + Send>,
     ) -> Leg {
-        let local_tag = hex_token(&mut *entropy, 8);
+        let local_tag = env.own.tag(id, &mut *entropy);
         let call_id = format!("{}@{}", hex_token(&mut *entropy, 16), env.media_address);
         let media = LegMedia::new(spec.media.clone(), &mut *entropy);
         let mut leg = Leg {
@@ -144,6 +161,8 @@ impl Leg {
             final_headers: Vec::new(),
             requests: 0,
             info: InfoSender::default(),
+            referrals: Referrals::default(),
+            held: false,
             state: State::Over,
             effects: VecDeque::new(),
         };

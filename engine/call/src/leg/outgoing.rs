@@ -92,7 +92,13 @@ impl Leg {
             | LegInput::Media(_)
             | LegInput::Cancelled
             | LegInput::Ack(_)
-            | LegInput::Command(LegCommand::Ring | LegCommand::EarlyMedia { .. } | LegCommand::Answer { .. }) => {}
+            | LegInput::Command(
+                LegCommand::Ring
+                | LegCommand::EarlyMedia { .. }
+                | LegCommand::Answer { .. }
+                | LegCommand::AnswerRefer { .. }
+                | LegCommand::Notify { .. },
+            ) => {}
         }
         self.state = State::Outgoing(s);
     }
@@ -143,7 +149,8 @@ impl Leg {
             .name_addr("To", None, &s.spec.to_uri, "")
             .header("Call-ID", &self.facts.call_id)
             .header("CSeq", &format!("{} INVITE", s.cseq))
-            .header("Allow", super::ALLOW);
+            .header("Allow", super::ALLOW)
+            .header("Supported", super::SUPPORTED);
         for (name, value) in &s.spec.headers {
             b = b.header(name, value);
         }
@@ -153,6 +160,9 @@ impl Leg {
     fn invite_response(&mut self, now: Timestamp, mut s: Outgoing, response: Message, source: Endpoint) {
         let status = response.status().unwrap_or(0);
         self.note_allow(&response);
+        if (101..300).contains(&status) && s.cancelled.is_none() {
+            self.note_dialog(&response);
+        }
         match status {
             0..=100 => {}
             101..=199 => {
@@ -252,6 +262,7 @@ impl Leg {
             "" => reason_phrase(status).to_owned(),
             text => text.to_owned(),
         };
+        self.note_redirect(status, &response);
         self.end(status, reason, EndedBy::Remote, x_headers(&response));
         self.close(now);
     }

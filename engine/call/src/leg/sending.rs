@@ -6,7 +6,7 @@ use tandem_sip::message::{Builder, Message, Method};
 use tandem_sip::transaction::ServerKey;
 
 use super::contract::LegEffect;
-use super::{ALLOW, Leg};
+use super::{ALLOW, Leg, SUPPORTED};
 
 impl Leg {
     /// A response outside the dialog's bookkeeping.
@@ -45,7 +45,7 @@ impl Leg {
         let mut response = Message::response(request, source.addr, status, reason).to_tag(&self.local_tag);
         response = response.header("Contact", &self.contact(source.transport));
         if status >= 200 {
-            response = response.header("Allow", ALLOW);
+            response = response.header("Allow", ALLOW).header("Supported", SUPPORTED);
         }
         for (name, value) in headers {
             response = response.header(name, value);

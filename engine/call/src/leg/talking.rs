@@ -107,12 +107,18 @@ impl Leg {
                 // A 2xx again: the ACK was lost (RFC 3261 section 13.2.2.4). From another fork: not wanted.
                 if s.is_accepted_by(id, &message) {
                     self.repeated_2xx(&mut s, &message);
-                } else {
+                } else if !self.notify_answered(&mut s, id, message.status().unwrap_or(0)) {
                     self.info_answered(&mut s, id, message.status().unwrap_or(0));
                 }
             }
             LegInput::RequestFailed { id, .. } => {
-                self.info_answered(&mut s, id, 408);
+                if !self.notify_answered(&mut s, id, 408) {
+                    self.info_answered(&mut s, id, 408);
+                }
+            }
+            LegInput::Command(LegCommand::AnswerRefer { status }) => self.answer_refer(&mut s, status),
+            LegInput::Command(LegCommand::Notify { status, reason, last }) => {
+                self.notify_refer(&mut s, status, &reason, last);
             }
             LegInput::Media(Event::DigitForPeer { digit, duration_ms, .. }) => {
                 self.digit_for_peer(&mut s, digit, duration_ms);
@@ -187,7 +193,8 @@ impl Leg {
             Method::Invite | Method::Update => self.renegotiate(now, &mut s, key, &request, source),
             Method::Info => self.info(key, &request, source),
             Method::Options => self.respond(key, &request, source, 200, None, &[]),
-            Method::Refer => self.respond(key, &request, source, 603, None, &[]),
+            Method::Refer => self.refer(key, &request, source),
+            Method::Subscribe => self.subscribe(&mut s, key, &request, source),
             _ => self.respond(key, &request, source, 405, None, &[]),
         }
         self.state = State::Talking(s);
@@ -223,6 +230,7 @@ impl Leg {
         }
         if let Some(codec) = codec {
             self.report(LegReport::Renegotiated { codec });
+            self.report_hold();
         }
         let stage = s.stage();
         let record = super::LegRecord { leg: self.id, sid: self.sid, stage };
@@ -251,6 +259,7 @@ impl Leg {
             }
             Ok(Some(codec)) => {
                 self.report(LegReport::Renegotiated { codec });
+                self.report_hold();
                 self.state = State::Talking(s);
             }
             Ok(None) => self.state = State::Talking(s),

@@ -5,9 +5,15 @@
 mod call_api;
 mod call_connect;
 mod call_dial;
+mod call_identity;
+mod call_redirect;
+mod call_replace;
 mod call_script;
+mod call_transfer;
+mod leg_hold;
 mod leg_incoming;
 mod leg_outgoing;
+mod leg_refer;
 mod leg_rekey;
 mod leg_talking;
 mod peer;

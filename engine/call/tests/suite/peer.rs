@@ -94,6 +94,7 @@ pub struct Peer {
     invites: Vec<(RequestId, Message)>,
     byes: Vec<(RequestId, Message)>,
     infos: Vec<(RequestId, Message)>,
+    notifies: Vec<(RequestId, Message)>,
     resolving: Option<RequestId>,
     pub record: Option<RecordStage>,
     pub last_response: Option<Message>,
@@ -113,11 +114,21 @@ impl Peer {
             invites: vec![],
             byes: vec![],
             infos: vec![],
+            notifies: vec![],
             last_spec: None,
             resolving: None,
             record: None,
             last_response: None,
         }
+    }
+
+    /// Call-ID, and the tag of our side.
+    pub fn dialog(&self) -> (String, String) {
+        (self.call_id.clone(), self.local_tag.clone())
+    }
+
+    pub fn notify(&self) -> &Message {
+        &self.notifies.last().expect("a NOTIFY was sent").1
     }
 
     pub fn invite(&self) -> &Message {
@@ -172,6 +183,13 @@ impl Peer {
             "early" => LegInput::Command(LegCommand::EarlyMedia { prefer: None }),
             "answer" => LegInput::Command(LegCommand::Answer { prefer: None }),
             "answer-pcma" => LegInput::Command(LegCommand::Answer { prefer: Some(tandem_codecs::CodecId::Pcma) }),
+            "accept-refer" => LegInput::Command(LegCommand::AnswerRefer { status: 202 }),
+            "refuse-refer" => LegInput::Command(LegCommand::AnswerRefer { status: 403 }),
+            "progress" | "outcome" => {
+                let status = rest.parse().expect("a status");
+                LegInput::Command(LegCommand::Notify { status, reason: "So".into(), last: first == "outcome" })
+            }
+            "notify-timeout" => LegInput::RequestFailed { id: last(&self.notifies), failure: RequestFailure::Timeout },
             "reject" => {
                 let status = rest.parse().expect("a status");
                 LegInput::Command(LegCommand::Reject { status, reason: None, headers: vec![] })
@@ -191,6 +209,8 @@ impl Peer {
             "timeout" | "unreachable" => !self.invites.is_empty(),
             "bye-timeout" => !self.byes.is_empty(),
             "info-timeout" => !self.infos.is_empty(),
+            "notify-timeout" => !self.notifies.is_empty(),
+            _ if first.parse::<u16>().is_ok() && line.contains("notify") => !self.notifies.is_empty(),
             _ if first.parse::<u16>().is_ok() && line.contains("info") => !self.infos.is_empty(),
             "resolved" | "unresolved" => self.resolving.is_some(),
             _ if first.parse::<u16>().is_ok() && line.contains("bye") => !self.byes.is_empty(),
@@ -206,6 +226,8 @@ impl Peer {
             self.byes.last().expect("a BYE")
         } else if words.contains("info") {
             self.infos.last().expect("an INFO")
+        } else if words.contains("notify") {
+            self.notifies.last().expect("a NOTIFY")
         } else {
             self.invites.get(nth).expect("an INVITE")
         };
@@ -282,6 +304,19 @@ impl Peer {
                         let body = String::from_utf8_lossy(message.body()).replace("\r\n", " ");
                         return Some(format!("INFO {cseq} {}", body.trim()));
                     }
+                    "NOTIFY" => {
+                        let state = message.header("Subscription-State").unwrap_or_default();
+                        let fragment = String::from_utf8_lossy(message.body()).trim().to_owned();
+                        let event = message.header("Event").unwrap_or_default();
+                        let id = event.strip_prefix("refer").unwrap_or(event);
+                        let heard = format!(
+                            "NOTIFY{id} {} {}",
+                            &state[..state.find(';').unwrap_or(state.len())],
+                            &fragment[8..11]
+                        );
+                        self.notifies.push(sent);
+                        return Some(heard);
+                    }
                     _ => self.byes.push(sent),
                 }
                 format!("{} {cseq}{auth}{}{reason}", message.method_str(), shape(message.body()))
@@ -303,6 +338,7 @@ impl Peer {
                 }
                 media(command)
             }
+            LegEffect::Report(LegReport::Dialog(_) | LegReport::Held(_)) => return None,
             LegEffect::Report(report) => reported(report),
             LegEffect::Stop => "stop".into(),
         })
@@ -338,6 +374,10 @@ fn reported(report: &LegReport) -> String {
         LegReport::Progress { status, early_media: Some(codec) } => format!("progress {status} {codec:?}"),
         LegReport::Answered { codec, .. } => format!("answered {codec:?}"),
         LegReport::Renegotiated { codec } => format!("renegotiated {codec:?}"),
+        LegReport::Dialog(_) => "dialog".into(),
+        LegReport::Held(held) => format!("held {held}"),
+        LegReport::Refer(refer) => format!("refer {}", refer.to),
+        LegReport::Redirected { targets } => format!("redirected {}", targets.join(" ")),
         LegReport::Digit(digit) => format!("digit {digit}"),
         LegReport::DigitEnded { digit, duration_ms } => format!("digit-ended {digit} {duration_ms}"),
         LegReport::PlayDone { play, .. } => format!("play-done {}", play.0),

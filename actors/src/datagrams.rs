@@ -20,9 +20,8 @@ pub(crate) struct Datagrams<const ROOM: usize, const BYTES: usize> {
 
 impl<const ROOM: usize, const BYTES: usize> Datagrams<ROOM, BYTES> {
     pub fn new() -> Self {
-        let space = nix::cmsg_space!(TimeSpec);
         Datagrams {
-            headers: MultiHeaders::preallocate(ROOM, Some(space)),
+            headers: headers(ROOM),
             // Too large for a stack; the length is right, so the conversion cannot fail.
             buffers: vec![[0; BYTES]; ROOM]
                 .into_boxed_slice()
@@ -57,6 +56,11 @@ impl<const ROOM: usize, const BYTES: usize> Datagrams<ROOM, BYTES> {
         Ok(count)
     }
 
+    /// To be called when a socket that tells times of arrival did not: the kernel takes the room it left unused for all there is.
+    pub fn make_room(&mut self) {
+        self.headers = headers(ROOM);
+    }
+
     /// The `n`th of what the last call took; None when it came from no internet address.
     pub fn get(&mut self, n: usize) -> Option<(&mut [u8], SocketAddr)> {
         let (len, src) = (*self.taken.get(n)?)?;
@@ -75,6 +79,10 @@ impl<const ROOM: usize, const BYTES: usize> Datagrams<ROOM, BYTES> {
 /// The kernel's.
 pub(crate) fn tell_arrival(socket: &impl AsFd) -> io::Result<()> {
     Ok(setsockopt(socket, sockopt::ReceiveTimestampns, &true)?)
+}
+
+fn headers(room: usize) -> MultiHeaders<SockaddrStorage> {
+    MultiHeaders::preallocate(room, Some(nix::cmsg_space!(TimeSpec)))
 }
 
 fn arrival(message: ControlMessageOwned) -> Option<SystemTime> {
@@ -129,6 +137,7 @@ mod tests {
         datagrams.receive(&socket).unwrap();
         assert_eq!(datagrams.first_arrived(), None);
         tell_arrival(&socket).unwrap();
+        datagrams.make_room();
         let before = SystemTime::now();
         socket.send_to(b"two", socket.local_addr().unwrap()).unwrap();
         let after = SystemTime::now();

@@ -5,7 +5,7 @@
 //!         ─► switchboard ─► SIP shards ─► door opens ─► HTTP
 //! ```
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,9 +22,10 @@ use tandem_actors::signalling::{FrontDoor, Gate, RegistrarActor, RegistrationVie
 use tandem_actors::store::{ProjectSettings, Store};
 use tandem_actors::transport::Transports;
 use tandem_actors::webhook::{StatusQueue, StatusQueueLimits, WebhookClient, WebhookConfig};
-use tandem_actors::world::Clock;
+use tandem_actors::world::{Clock, SystemEntropy};
 use tandem_call::leg::LegEnv;
-use tandem_model::{Endpoint, Transport};
+use tandem_call::own::Own;
+use tandem_model::{Endpoint, Transport, limits};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
@@ -86,6 +87,7 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
             env: env.clone(),
             own_address,
             call_duration_max: Duration::from_secs(config.limits.call_secs_max),
+            redirect_targets_max: if config.sip.redirects { limits::REDIRECT_TARGETS_MAX } else { 0 },
             directory: store.directory(),
             shards: shards.clone(),
             media: media_pool.handle(),
@@ -106,6 +108,7 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
         registrar: registrar.clone(),
         switchboard: switchboard.clone().recipient(),
         gate: gate.clone(),
+        own: env.own.clone(),
         media: media_pool.handle(),
         calls_max: config.limits.calls_max,
         calls_per_second: config.limits.calls_per_second,
@@ -254,13 +257,27 @@ fn leg_env(config: &Config, listening: &[Endpoint], media_address: IpAddr) -> Le
             sent_by.push((listen.transport, host_of(listen)));
         }
     }
+    let own = Arc::new(Own::new(&sent_by, &own_names(config, listening), &mut SystemEntropy::new()));
     LegEnv {
         sent_by,
         media_address,
         user_agent: USER_AGENT.to_owned(),
         codecs: config.media.codecs,
         extensions: config.sip.extensions,
+        own,
     }
+}
+
+/// Where this switch is reached beside the addresses it names itself by.
+fn own_names(config: &Config, listening: &[Endpoint]) -> Vec<String> {
+    let loopback = |listen: &Endpoint| match listen.addr.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        IpAddr::V6(ip) if ip.is_unspecified() => Some(IpAddr::V6(Ipv6Addr::LOCALHOST)),
+        _ => None,
+    };
+    let local =
+        listening.iter().map(|l| SocketAddr::new(loopback(l).unwrap_or(l.addr.ip()), l.addr.port()).to_string());
+    config.sip.names.iter().cloned().chain(local).collect()
 }
 
 fn has_port(host: &str) -> bool {

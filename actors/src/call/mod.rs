@@ -10,6 +10,7 @@ mod inbox;
 mod leg;
 mod message;
 mod records;
+mod replace;
 mod services;
 mod switchboard;
 

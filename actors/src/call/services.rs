@@ -24,6 +24,8 @@ pub struct Services {
     /// `host:port` of the first listener, for calls to this server's own applications.
     pub own_address: String,
     pub call_duration_max: Duration,
+    /// Contacts of 3xx responses that one run of dialling follows.
+    pub redirect_targets_max: usize,
     pub directory: watch::Receiver<Arc<Directory>>,
     pub shards: Shards,
     pub media: MediaHandle,

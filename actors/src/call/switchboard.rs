@@ -94,7 +94,15 @@ impl Switchboard {
             directory: self.services.directory.borrow().clone(),
             own_address: self.services.own_address.clone(),
             call_duration_max: self.services.call_duration_max,
+            own: self.services.env.own.clone(),
+            redirect_targets_max: self.services.redirect_targets_max,
         }
+    }
+
+    /// The call of the leg that a dialog's tag of ours names.
+    pub(super) fn call_of_tag(&self, tag: &str) -> Option<&Addr<CallActor>> {
+        let leg = self.services.env.own.leg_of_tag(tag)?;
+        self.calls.get(&leg.call_number()).map(|call| &call.actor)
     }
 
     fn close(&mut self, number: u64) {
@@ -150,6 +158,7 @@ impl Handler<OfferCall> for Switchboard {
     type Result = ();
 
     fn handle(&mut self, msg: OfferCall, _: &mut Self::Context) {
+        let Some(msg) = self.hand_over(msg) else { return };
         let OfferCall { key, message, source, plan, media, mut inbound, shard } = msg;
         let number = self.take_number();
         let base = base_leg(number);

@@ -4,9 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use tandem_call::call::{InboundLeg, Party, Plan, carrier_media, endpoint_media, policy_of};
+use tandem_call::call::{
+    Asserted, HOPS, Hops, InboundLeg, Party, Plan, VOUCHER, carrier_media, endpoint_media, party_of_badge, policy_of,
+};
 use tandem_call::directory::{Directory, DomainApp, Handler, SipEndpoint};
-use tandem_call::leg::MediaPolicy;
+use tandem_call::leg::{MediaPolicy, Replaces};
+use tandem_call::own::Own;
 use tandem_call::routing::{self, Caller};
 use tandem_model::{CallSid, Endpoint, Sid, Transport, limits};
 use tandem_sip::message::{Message, Uri};
@@ -24,6 +27,8 @@ pub(super) enum Sender {
     ToApp(Arc<DomainApp>),
     /// From an address of this carrier.
     Carrier(Arc<tandem_call::directory::Carrier>),
+    /// This server itself, for a party that asked it for an attended transfer.
+    Own { replaces: Replaces, by: Caller },
     /// Has to prove who it is.
     Unknown,
 }
@@ -36,26 +41,62 @@ pub(super) struct Refusal {
 }
 
 /// What an admitted INVITE becomes.
+#[derive(Debug)]
 pub(super) struct Admitted {
     pub plan: Plan,
     pub media: MediaPolicy,
+    /// The sender may say who calls (RFC 3325 section 2.3).
+    pub trusted: bool,
 }
 
 /// Looks at the target and the source only; no webhook is fetched and no password asked before this.
-pub(super) fn classify(directory: &Directory, invite: &Message, source: SocketAddr) -> Result<Sender, Refusal> {
+pub(super) fn classify(
+    own: &Own,
+    directory: &Directory,
+    invite: &Message,
+    source: SocketAddr,
+) -> Result<Sender, Refusal> {
+    if let Some(sender) = from_this_server(own, directory, invite)? {
+        return Ok(sender);
+    }
     let uri = invite.request_uri().ok_or(Refusal { status: 400, why: "malformed Request-URI" })?;
     let user = uri.user_decoded().unwrap_or_default();
     if let Some(app) = directory.domain_app(&user, uri.host()) {
         if app.ip_auth_enabled && !app.ip_auth.iter().any(|range| range.contains(source.ip())) {
             return Err(Refusal { status: 403, why: "source is not on the application's allow-list" });
         }
-        return Ok(Sender::ToApp(app.clone()));
+        // An application takes calls; the calls it has are not its senders' to take over.
+        let replaces = invite.header("Replaces").is_some();
+        return Ok(if replaces { Sender::Unknown } else { Sender::ToApp(app.clone()) });
     }
     if claims_to_be_endpoint(directory, invite) {
         return Ok(Sender::Unknown);
     }
     let carrier = directory.carriers.iter().find(|c| c.allow_from.iter().any(|r| r.contains(source.ip())));
     Ok(carrier.map_or(Sender::Unknown, |c| Sender::Carrier(c.clone())))
+}
+
+fn from_this_server(own: &Own, directory: &Directory, invite: &Message) -> Result<Option<Sender>, Refusal> {
+    let Some(voucher) = invite.header(VOUCHER) else { return Ok(None) };
+    let replaces = replaces_of(invite)?;
+    let sender = replaces.and_then(|replaces| {
+        let badge = own.vouched(voucher, &replaces.to_string())?;
+        Some(Sender::Own { by: party_of_badge(badge, directory)?, replaces })
+    });
+    match sender {
+        Some(sender) => Ok(Some(sender)),
+        None => Err(Refusal { status: 403, why: "forged voucher" }),
+    }
+}
+
+/// RFC 3891 section 3: one Replaces at most, and one that can be read.
+fn replaces_of(invite: &Message) -> Result<Option<Replaces>, Refusal> {
+    let mut values = invite.headers("Replaces");
+    let (Some(value), more) = (values.next(), values.next()) else { return Ok(None) };
+    match Replaces::parse(value) {
+        Some(replaces) if more.is_none() => Ok(Some(replaces)),
+        Some(_) | None => Err(Refusal { status: 400, why: "malformed Replaces" }),
+    }
 }
 
 /// Phones may share an address with a carrier, as they do behind a proxy: who speaks in an endpoint's name proves it,
@@ -68,12 +109,22 @@ fn claims_to_be_endpoint(directory: &Directory, invite: &Message) -> bool {
     in_its_name || invite.header("Proxy-Authorization").is_some()
 }
 
-pub(super) fn to_app(app: Arc<DomainApp>) -> Result<Admitted, Refusal> {
+/// `source` decides whether the sender may say who calls: with an allow-list it was let in as somebody known.
+pub(super) fn to_app(directory: &Directory, app: Arc<DomainApp>, source: SocketAddr) -> Result<Admitted, Refusal> {
     if !matches!(app.handler, Handler::LamlWebhooks(_)) {
         return Err(Refusal { status: 480, why: "the application has no handler" });
     }
     let media = policy_of(&app.codecs, &app.ciphers, app.encryption);
-    Ok(Admitted { plan: Plan::App { app }, media })
+    let carrier = directory.carriers.iter().any(|c| c.allow_from.iter().any(|r| r.contains(source.ip())));
+    let trusted = app.ip_auth_enabled || carrier;
+    Ok(Admitted { plan: Plan::App { app }, media, trusted })
+}
+
+/// This server's own INVITE of an attended transfer.
+pub(super) fn from_own(directory: &Directory, replaces: Replaces, by: Caller) -> Admitted {
+    let p = &directory.profile;
+    let media = policy_of(&p.default_codecs, &p.default_ciphers, p.default_encryption);
+    Admitted { plan: Plan::Replace { replaces, by }, media, trusted: true }
 }
 
 pub(super) fn from_endpoint(
@@ -83,12 +134,19 @@ pub(super) fn from_endpoint(
     listening: &[Endpoint],
 ) -> Result<Admitted, Refusal> {
     let media = endpoint_media(directory, &endpoint);
+    if let Some(replaces) = replaces_of(invite)? {
+        return Ok(Admitted {
+            plan: Plan::Replace { replaces, by: Caller::Endpoint(endpoint) },
+            media,
+            trusted: false,
+        });
+    }
     if matches!(endpoint.handler, Handler::LamlWebhooks(_)) {
-        return Ok(Admitted { plan: Plan::Handler { endpoint }, media });
+        return Ok(Admitted { plan: Plan::Handler { endpoint }, media, trusted: false });
     }
     let caller = Caller::Endpoint(endpoint.clone());
     let route = route(directory, &caller, invite, listening)?;
-    Ok(Admitted { plan: Plan::Connect { caller: Party::Endpoint(endpoint), route }, media })
+    Ok(Admitted { plan: Plan::Connect { caller: Party::Endpoint(endpoint), route }, media, trusted: false })
 }
 
 pub(super) fn from_carrier(
@@ -98,9 +156,13 @@ pub(super) fn from_carrier(
     listening: &[Endpoint],
 ) -> Result<Admitted, Refusal> {
     let caller = Caller::Carrier(carrier.clone());
+    if let Some(replaces) = replaces_of(invite)? {
+        let media = carrier_media(&carrier);
+        return Ok(Admitted { plan: Plan::Replace { replaces, by: caller }, media, trusted: true });
+    }
     let route = route(directory, &caller, invite, listening)?;
     let media = carrier_media(&carrier);
-    Ok(Admitted { plan: Plan::Connect { caller: Party::Carrier(carrier), route }, media })
+    Ok(Admitted { plan: Plan::Connect { caller: Party::Carrier(carrier), route }, media, trusted: true })
 }
 
 fn route(
@@ -121,16 +183,23 @@ pub(super) fn is_ours(listening: &[Endpoint], host: &str, port: Option<u16>) -> 
     listening.iter().any(|l| l.addr.port() == port && (l.addr.ip() == ip || l.addr.ip().is_unspecified()))
 }
 
-/// The facts of an INVITE that a call keeps.
-pub(super) fn inbound_leg(invite: &Message, source: Endpoint, username: Option<String>) -> InboundLeg {
+/// The facts of an INVITE that a call keeps. Who calls is believed of `trusted` senders alone, beyond From.
+pub(super) fn inbound_leg(
+    invite: &Message,
+    source: Endpoint,
+    username: Option<String>,
+    hops: Hops,
+    trusted: bool,
+) -> InboundLeg {
     let uri = invite.request_uri();
     let from = invite.from();
     let from_uri = from.uri().ok();
     let mut headers: Vec<(String, String)> = uri.as_ref().map(uri_headers).unwrap_or_default();
     for (name, value) in invite.all_headers() {
-        let passed = name.len() > 2 && name[..2].eq_ignore_ascii_case("x-")
+        let own = name.eq_ignore_ascii_case(HOPS) || name.eq_ignore_ascii_case(VOUCHER);
+        let passed = name.get(..2).is_some_and(|x| x.eq_ignore_ascii_case("x-")) && name.len() > 2 && !own
             || name.eq_ignore_ascii_case("User-to-User")
-            || name.eq_ignore_ascii_case("P-Asserted-Identity");
+            || trusted && name.eq_ignore_ascii_case("P-Asserted-Identity");
         if passed && !headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name)) {
             headers.push((name.to_owned(), value.to_owned()));
         }
@@ -147,7 +216,8 @@ pub(super) fn inbound_leg(invite: &Message, source: Endpoint, username: Option<S
         call_id: invite.call_id().to_owned(),
         source,
         max_forwards: invite.max_forwards().unwrap_or(limits::MAX_FORWARDS),
-        max_breadth: invite.header("Max-Breadth").and_then(|breadth| breadth.trim().parse().ok()),
+        hops,
+        asserted: Asserted::read(invite, trusted),
         username,
         offered: Vec::new(),
     }
@@ -189,30 +259,4 @@ pub(super) fn admit(gate: &Gate, calls_max: usize, media_has_room: bool) -> Resu
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bare_uri_has_neither_parameters_nor_headers() {
-        for (uri, want) in [
-            ("sip:a@b;transport=tcp?X=1", "sip:a@b"),
-            ("sip:a;x=y@b:5060", "sip:a;x=y@b:5060"),
-            ("sip:b;lr", "sip:b"),
-            ("tel:+1555", "tel:+1555"),
-        ] {
-            assert_eq!(bare(uri), want);
-        }
-    }
-
-    #[test]
-    fn own_addresses_are_known_by_ip_and_port() {
-        let listening = [
-            Endpoint::new(Transport::Udp, "0.0.0.0:5060".parse().unwrap()),
-            Endpoint::new(Transport::Udp, "192.0.2.1:5070".parse().unwrap()),
-        ];
-        assert!(is_ours(&listening, "198.51.100.9", None));
-        assert!(is_ours(&listening, "192.0.2.1", Some(5070)));
-        assert!(!is_ours(&listening, "198.51.100.9", Some(5070)));
-        assert!(!is_ours(&listening, "example.org", None));
-    }
-}
+mod tests;

@@ -2,10 +2,13 @@
 //! call: calls live behind [`OfferCall`]. Start at [`SipShard`](shard::SipShard).
 
 mod admission;
+mod audit;
 mod counts;
 mod message;
+mod outside;
 mod registration;
 mod resolver;
+mod screening;
 mod shard;
 
 pub use admission::Gate;

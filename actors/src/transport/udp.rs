@@ -69,8 +69,12 @@ async fn receive(
         let Ok(count) = socket.async_io(Interest::READABLE, || taken(datagrams.receive(&*socket))).await else {
             continue;
         };
-        if let Some(lag) = datagrams.first_arrived().and_then(|at| at.elapsed().ok()) {
-            counters.lag_us.store(u64::try_from(lag.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        match datagrams.first_arrived() {
+            Some(at) => {
+                let lag = at.elapsed().unwrap_or_default().as_micros();
+                counters.lag_us.store(u64::try_from(lag).unwrap_or(u64::MAX), Ordering::Relaxed);
+            }
+            None => datagrams.make_room(),
         }
         for n in 0..count {
             let Some((bytes, source)) = datagrams.get(n) else { continue };

@@ -4,4 +4,5 @@
 pub mod call;
 pub mod directory;
 pub mod leg;
+pub mod own;
 pub mod routing;

@@ -23,6 +23,12 @@ pub const HOP_WAIT_FOR_SIZE: Duration = Duration::from_secs(3);
 pub const FORKS_MAX: usize = 8;
 /// Requests of ours within one dialog that wait for their answers and could be challenged.
 pub const REQUESTS_IN_FLIGHT_MAX: usize = 16;
+/// Branches a call may have in all its forks together, where its INVITE does not say (RFC 5393 section 5.3.3).
+pub const MAX_BREADTH: u16 = 60;
+/// Contacts of 3xx responses that one run of dialling follows, all redirections together. A phone that forwards names one.
+pub const REDIRECT_TARGETS_MAX: usize = 5;
+/// Marks of servers that one call may carry (docs/adr/0010-loops.md): more are taken for a loop.
+pub const HOP_MARKS_MAX: usize = 16;
 /// Transactions one signalling shard holds; above it new requests get 503.
 pub const TRANSACTIONS_MAX: usize = 65_536;
 /// Contacts one address-of-record may bind.

@@ -141,6 +141,20 @@ pub const KEYS: &[Key] = &[
         "true",
         "Take requests of a call only from addresses that its messages came from or named. Off for phones that roam between networks.",
     ),
+    Key::new(
+        "sip",
+        "names",
+        Kind::Texts,
+        "[]",
+        "Further host names of this server, with or without a port. A request whose Route names another host is refused.",
+    ),
+    Key::new(
+        "sip",
+        "redirects",
+        Kind::Text,
+        "\"off\"",
+        "3xx responses of callees: off (not reached), or bounded (a few, never to numbers, under the caller's rules).",
+    ),
     Key::new("media", "address", Kind::Text, "\"0.0.0.0\"", "Address of the RTP sockets."),
     Key::optional(
         "media",

@@ -62,6 +62,10 @@ pub struct Sip {
     /// Offer SHA-256 beside MD5 in challenges.
     pub digest_sha256: bool,
     pub extensions: Extensions,
+    /// Further hosts that lead here, for Route.
+    pub names: Vec<String>,
+    /// 3xx responses are followed, within bounds.
+    pub redirects: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -153,6 +157,8 @@ impl Default for Config {
                 advertise: None,
                 digest_sha256: true,
                 extensions: Extensions::default(),
+                names: vec![],
+                redirects: false,
             },
             media: Media {
                 address: Ipv4Addr::UNSPECIFIED.into(),

@@ -130,6 +130,10 @@ impl Reader<'_> {
             c.sip.digest_sha256 = offered;
         }
         self.extensions(&mut c.sip.extensions);
+        if let Some((Value::Texts(names), _)) = self.take("sip.names") {
+            c.sip.names = names;
+        }
+        self.set("sip.redirects", &mut c.sip.redirects, redirects);
         self.set("media.address", &mut c.media.address, parse);
         c.media.advertise = self.parsed("media.advertise");
         self.ports(&mut c.media.ports);
@@ -289,6 +293,14 @@ fn reliable(text: &str) -> Result<Reliable, String> {
         "supported" => Ok(Reliable::Supported),
         "required" => Ok(Reliable::Required),
         _ => Err("must be off, supported or required".into()),
+    }
+}
+
+fn redirects(text: &str) -> Result<bool, String> {
+    match text {
+        "off" => Ok(false),
+        "bounded" => Ok(true),
+        _ => Err("must be off or bounded".into()),
     }
 }
 

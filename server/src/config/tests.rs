@@ -56,6 +56,8 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
         ("sip.session_expires", "600", "600"),
         ("sip.min_se", "120", "120"),
         ("sip.known_sources_only", "false", "false"),
+        ("sip.names", r#"["pbx.example.com"]"#, "pbx.example.com"),
+        ("sip.redirects", r#""bounded""#, "bounded"),
         ("media.address", r#""192.0.2.1""#, "192.0.2.1"),
         ("media.advertise", r#""203.0.113.1""#, "203.0.113.1"),
         ("media.ports", "[20000, 20999]", "20000,20999"),

@@ -39,6 +39,10 @@ impl CallActor {
                 self.keep_row(&row);
                 self.reports.rows.offer(RowChanged { number: self.number, row }, Overflow::Warn);
             }
+            CallEffect::Audit { what, leg, detail } => {
+                tracing::warn!(target: "audit", call = self.number, %leg, "{what}");
+                tracing::debug!(target: "audit", call = self.number, %leg, detail, "what it was about");
+            }
             CallEffect::Warn { code, message, line } => self.warn(code, message, line),
             CallEffect::Finished => {
                 self.reports.finished.offer(CallFinished { number: self.number }, Overflow::Warn);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tandem_call::call::Hops;
 use tandem_model::Endpoint;
 use tandem_sip::auth::Role;
 use tandem_sip::message::{Message as SipMessage, Scheme};
@@ -9,6 +10,7 @@ use tandem_sip::transaction::ServerKey;
 
 use super::super::admission::{self, Refusal, Sender};
 use super::super::message::OfferCall;
+use super::super::screening;
 use super::auth::Verdict;
 use super::overload;
 use super::{InviteOwner, SipShard};
@@ -18,23 +20,34 @@ impl SipShard {
         if message.max_forwards() == Some(0) {
             return self.reply(key, &message, source, 483, &[]);
         }
-        let (admitted, username) = match self.admit(&message, source) {
+        let (admitted, username, hops) = match self.admit(&message, source) {
             Ok(admitted) => admitted,
-            Err(Verdict::Challenge { stale }) => return self.challenge(Role::Proxy, key, &message, source, stale),
+            Err(Verdict::Challenge { stale }) => {
+                let directory = self.config.directory.borrow().clone();
+                if let Some(what) = screening::asks_for_much(&self.config.own, &directory, &message) {
+                    self.audit(&message, source, 407, what);
+                }
+                return self.challenge(Role::Proxy, key, &message, source, stale);
+            }
             Err(Verdict::Refuse(refusal)) => {
+                if matches!(refusal.status, 402..=404 | 416 | 481..=483) {
+                    self.audit(&message, source, refusal.status, refusal.why);
+                }
                 tracing::info!(%source, call_id = message.call_id(), status = refusal.status, why = refusal.why, "INVITE refused");
-                let retry: &[(&str, &str)] =
-                    if refusal.status == 503 { &[("Retry-After", overload::RETRY_AFTER)] } else { &[] };
-                return self.refuse(key, &message, source, refusal.status, retry);
+                let headers: &[(&str, &str)] = match refusal.status {
+                    503 => &[("Retry-After", overload::RETRY_AFTER)],
+                    status => screening::headers_of(status),
+                };
+                return self.refuse(key, &message, source, refusal.status, headers);
             }
         };
         let Some(own) = self.own.clone() else { return };
         let offer = OfferCall {
             key,
             source,
+            inbound: admission::inbound_leg(&message, source, username, hops, admitted.trusted),
             plan: admitted.plan,
             media: admitted.media,
-            inbound: admission::inbound_leg(&message, source, username),
             shard: own.recipient(),
             message: message.clone(),
         };
@@ -49,7 +62,7 @@ impl SipShard {
         &mut self,
         message: &SipMessage,
         source: Endpoint,
-    ) -> Result<(admission::Admitted, Option<String>), Verdict> {
+    ) -> Result<(admission::Admitted, Option<String>, Hops), Verdict> {
         let scheme = message.request_uri().map(|u| u.scheme());
         if !matches!(scheme, Some(Scheme::Sip | Scheme::Sips | Scheme::Tel)) {
             let status = if scheme.is_none() { 400 } else { 416 };
@@ -57,9 +70,12 @@ impl SipShard {
         }
         let directory = self.config.directory.borrow().clone();
         let listening = self.config.transports.listening().to_vec();
-        let sender = admission::classify(&directory, message, source.addr)?;
+        let own = self.config.own.clone();
+        let sender = admission::classify(&own, &directory, message, source.addr)?;
+        let hops = screening::hops(&own, message, &sender)?;
         let (admitted, username) = match sender {
-            Sender::ToApp(app) => (admission::to_app(app)?, None),
+            Sender::ToApp(app) => (admission::to_app(&directory, app, source.addr)?, None),
+            Sender::Own { replaces, by } => (admission::from_own(&directory, replaces, by), None),
             Sender::Carrier(carrier) => (admission::from_carrier(&directory, carrier, message, &listening)?, None),
             Sender::Unknown => {
                 let username = self.authenticate(Role::Proxy, message, &directory, source)?;
@@ -68,9 +84,15 @@ impl SipShard {
                 (admission::from_endpoint(&directory, endpoint, message, &listening)?, Some(username))
             }
         };
+        screening::content(message)?;
         admission::admit(&self.config.gate, self.config.calls_max, self.config.media.has_room())?;
         self.within_rate()?;
-        Ok((admitted, username))
+        Ok((admitted, username, hops))
+    }
+
+    pub(super) fn audit(&mut self, request: &SipMessage, source: Endpoint, status: u16, what: &str) {
+        let now = self.now();
+        self.audit.line(now, request, source, status, what);
     }
 
     pub(super) fn within_rate(&mut self) -> Result<(), Refusal> {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 use tandem_call::directory::Directory;
 use tandem_call::leg::{ACCEPT, ALLOW, Extensions, LegInput, RequestFailure, RequestId, supported, unsupported};
+use tandem_call::own::Own;
 use tandem_model::{Endpoint, LegId, Timestamp, hex_token, limits};
 use tandem_sip::auth::Challenger;
 use tandem_sip::message::{Message as SipMessage, Method};
@@ -19,9 +20,12 @@ use tandem_sip::transaction::{ClientKey, Config, Event, ServerKey, TransactionKe
 use tokio::sync::watch;
 
 use super::admission::{self, Gate};
+use super::audit::Audit;
 use super::counts;
 use super::message::{FromLeg, OfferCall, SipInbound, ToLeg};
+use super::outside;
 use super::registration::RegistrarActor;
+use super::screening;
 use crate::api::Metrics;
 use crate::media::MediaHandle;
 use crate::supervision::{Mailbox, Overflow};
@@ -37,6 +41,7 @@ pub struct ShardConfig {
     pub registrar: Addr<RegistrarActor>,
     pub switchboard: Recipient<OfferCall>,
     pub gate: Arc<Gate>,
+    pub own: Arc<Own>,
     /// Asked whether there is room for another call.
     pub media: MediaHandle,
     pub calls_max: usize,
@@ -65,6 +70,7 @@ pub struct SipShard {
     timer: Option<(Timestamp, SpawnHandle)>,
     /// REGISTERs that wait for the store.
     registering: usize,
+    audit: Audit,
     /// New calls let in during the running second.
     rate: (Timestamp, u32),
     overload: overload::Overload,
@@ -100,6 +106,7 @@ impl SipShard {
             invites: HashMap::new(),
             timer: None,
             registering: 0,
+            audit: Audit::default(),
             rate: (Timestamp::ZERO, 0),
             overload: overload::Overload::default(),
             config,
@@ -202,6 +209,11 @@ impl SipShard {
                 };
             return self.reply(key, &message, source, status, if status == 500 { &headers } else { &[] });
         }
+        let directory = self.config.directory.borrow().clone();
+        if let Err(refused) = screening::only_ours_on_route(&self.config.own, &directory, &message) {
+            self.audit(&message, source, refused.status, refused.why);
+            return self.refuse(key, &message, source, refused.status, &[]);
+        }
         if let Some(refused) = unsupported(&Extensions::default(), &message) {
             return self.reply(key, &message, source, 420, &[("Unsupported", &refused)]);
         }
@@ -220,9 +232,13 @@ impl SipShard {
                     &[("Allow", ALLOW), ("Accept", ACCEPT), ("Supported", supported)],
                 );
             }
-            // Of a dialog that never was (RFC 3261 section 15.1.2, RFC 6086 section 4.2.2).
-            Method::Bye | Method::Info => self.reply(key, &message, source, 481, &[]),
-            _ => self.reply(key, &message, source, 405, &[("Allow", ALLOW)]),
+            _ => {
+                let answer = outside::answer_to(&message);
+                if let Some(what) = answer.audit {
+                    self.audit(&message, source, answer.status, what);
+                }
+                self.refuse(key, &message, source, answer.status, answer.header.as_slice());
+            }
         }
     }
 

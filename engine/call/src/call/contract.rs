@@ -8,9 +8,12 @@ use tandem_laml::instruction::{Document, FetchFailure, Method, Prompt, PromptFai
 use tandem_media::control::{Clip, Command, LegStats};
 use tandem_model::{CallSid, Endpoint, LegId, WallTime};
 
+use super::hops::Hops;
+use super::identity::Asserted;
 use crate::directory::{Carrier, Directory, DomainApp, DtmfMethod, Encryption, SipEndpoint};
-use crate::leg::{Credentials, InviteSpec, LegCommand, LegReport, MediaPolicy};
-use crate::routing::Route;
+use crate::leg::{Credentials, InviteSpec, LegCommand, LegReport, MediaPolicy, Replaces};
+use crate::own::Own;
+use crate::routing::{Caller, Route};
 
 /// What a call needs to know of its world.
 #[derive(Clone)]
@@ -21,6 +24,9 @@ pub struct CallEnv {
     pub own_address: String,
     /// No call lasts longer once it is answered.
     pub call_duration_max: Duration,
+    pub own: Arc<Own>,
+    /// Contacts of 3xx responses that one run of dialling follows; 0: none are followed.
+    pub redirect_targets_max: usize,
 }
 
 /// How a call came to be.
@@ -32,6 +38,7 @@ pub enum Origin {
 }
 
 /// What an inbound leg is for.
+#[derive(Debug)]
 pub enum Plan {
     /// An endpoint dialled: connect it.
     Connect { caller: Party, route: Route },
@@ -39,6 +46,8 @@ pub enum Plan {
     App { app: Arc<DomainApp> },
     /// An endpoint whose own handler is a document.
     Handler { endpoint: Arc<SipEndpoint> },
+    /// It takes the place of a party to a dialog of ours (RFC 3891): for the call that dialog belongs to.
+    Replace { replaces: Replaces, by: Caller },
 }
 
 /// Who calls, as far as the other side is shown.
@@ -65,8 +74,8 @@ pub struct InboundLeg {
     pub call_id: String,
     pub source: Endpoint,
     pub max_forwards: u8,
-    /// Branches its INVITE may still fork into (RFC 5393 section 5.3.2); None: it does not say.
-    pub max_breadth: Option<u32>,
+    pub hops: Hops,
+    pub asserted: Asserted,
     /// The digest user, where one authenticated.
     pub username: Option<String>,
     /// Codecs of its offer that we speak, in its order; empty with a late offer.
@@ -126,6 +135,12 @@ pub enum CallInput {
         contacts: Vec<RegisteredContact>,
     },
     Update(CallUpdate),
+    /// A leg takes the place of another ([`super::Call::may_replace`]): the next of this call, which is being started.
+    Replace {
+        replaced: LegId,
+        inbound: Box<InboundLeg>,
+        by: Caller,
+    },
     /// REST ends one dialled leg.
     EndLeg {
         sid: CallSid,
@@ -178,6 +193,12 @@ pub enum CallEffect {
     },
     /// How a leg stands now: for the call resource, and once `closed`, the CDR.
     Record(Box<LegRow>),
+    /// Somebody tried what they may not, or did what costs money: a line for the audit log.
+    Audit {
+        what: &'static str,
+        leg: LegId,
+        detail: String,
+    },
     /// A warning for the call's log.
     Warn {
         code: u32,

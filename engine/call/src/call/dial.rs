@@ -8,13 +8,15 @@ use tandem_codecs::CodecId;
 use tandem_laml::instruction::{Dial, DialOutcome, DialSip, DialStatus, Input, Target, TargetAddress};
 use tandem_media::control::{Command, PlayId, Repeat};
 use tandem_media::tone::ringback;
-use tandem_model::{Country, LegId, Timestamp};
+use tandem_model::{Country, LegId, Timestamp, limits};
 use tandem_sip::message::{Uri, reason_phrase};
 
 use super::contract::{CallEffect, Party, RegisteredContact};
+use super::legs::StatusTarget;
+use super::redirect::Redirects;
 use super::{Call, Driver};
 use crate::directory::{Carrier, SipEndpoint};
-use crate::leg::{LegCommand, LegEnd};
+use crate::leg::{InviteSpec, LegCommand, LegEnd};
 use crate::routing::{self, Caller, NoRoute, Route};
 
 /// How long an endpoint's own call rings before it counts as not answered.
@@ -25,9 +27,12 @@ const CONNECT_TIME_LIMIT: Duration = Duration::from_secs(14_400);
 pub(super) struct Dialling {
     pub dial: Dial,
     pub caller: Caller,
-    attempts: Vec<Attempt>,
-    lookups: Vec<(u64, usize, Arc<SipEndpoint>)>,
+    /// Diversion values of those who sent the call on, oldest first.
+    pub diverted: Vec<String>,
+    pub(super) attempts: Vec<Attempt>,
+    lookups: Vec<Lookup>,
     phase: Phase,
+    pub(super) redirects: Redirects,
     worst: Option<Failure>,
     early: Option<LegId>,
     /// The ringback that plays to the caller.
@@ -57,13 +62,36 @@ enum Phase {
     },
 }
 
-struct Attempt {
-    leg: LegId,
-    target: usize,
-    /// Further carriers for the same number.
-    next: VecDeque<Arc<Carrier>>,
-    number: String,
-    over: bool,
+/// Registrations being asked for.
+struct Lookup {
+    ticket: u64,
+    branch: Branch,
+    endpoint: Arc<SipEndpoint>,
+}
+
+/// One way the call is tried.
+#[derive(Clone, Copy)]
+pub(super) struct Branch {
+    /// The noun it comes from.
+    pub target: usize,
+    /// How many branches it may become (RFC 5393 section 5.3.3).
+    pub breadth: u16,
+}
+
+pub(super) struct Attempt {
+    pub leg: LegId,
+    pub branch: Branch,
+    /// The address that rings.
+    pub uri: String,
+    fallback: Fallback,
+    pub over: bool,
+}
+
+/// Further carriers for a number, in the order to try.
+#[derive(Default)]
+pub(super) struct Fallback {
+    pub number: String,
+    pub carriers: VecDeque<Arc<Carrier>>,
 }
 
 #[derive(Clone, Debug)]
@@ -81,15 +109,42 @@ impl Dialling {
         }
     }
 
-    fn connected(&self) -> Option<LegId> {
+    pub(super) fn connected(&self) -> Option<LegId> {
         match &self.phase {
             Phase::Greeting { leg, .. } | Phase::Joining { leg } | Phase::Bridged { leg, .. } => Some(*leg),
             Phase::Ringing { .. } => None,
         }
     }
 
-    fn is_ringing(&self) -> bool {
+    /// The leg the caller talks to.
+    pub(super) fn bridged(&self) -> Option<LegId> {
+        match &self.phase {
+            Phase::Bridged { leg, .. } => Some(*leg),
+            Phase::Ringing { .. } | Phase::Greeting { .. } | Phase::Joining { .. } => None,
+        }
+    }
+
+    /// Another leg takes the place of the one the caller talks to. The time limit goes on.
+    pub(super) fn bridged_to(&mut self, leg: LegId, uri: String) {
+        if let Phase::Bridged { leg: partner, .. } = &mut self.phase {
+            *partner = leg;
+        }
+        self.add_answered(leg, uri);
+    }
+
+    /// A leg that was not called by this run belongs to it.
+    pub(super) fn add_answered(&mut self, leg: LegId, uri: String) {
+        let branch = Branch { target: usize::MAX, breadth: 1 };
+        self.attempts.push(Attempt { leg, branch, uri, fallback: Fallback::default(), over: false });
+        self.last = Some(leg);
+    }
+
+    pub(super) fn is_ringing(&self) -> bool {
         matches!(self.phase, Phase::Ringing { .. })
+    }
+
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.cancelled.is_some()
     }
 
     fn nothing_left(&self) -> bool {
@@ -136,10 +191,11 @@ impl Call {
         let caller = match caller {
             Party::Endpoint(e) => Caller::Endpoint(e.clone()),
             Party::Carrier(c) => Caller::Carrier(c.clone()),
-            Party::Stranger => Caller::Application,
+            Party::Stranger => somebody(),
         };
         self.open_dial(dial, caller);
-        self.ring_route(0, route);
+        let breadth = self.breadth();
+        self.ring_route(Branch { target: 0, breadth }, route);
         self.dial_settled();
     }
 
@@ -152,9 +208,10 @@ impl Call {
         }
         let addresses: Vec<_> = dial.targets.iter().map(|t| t.to.clone()).collect();
         self.open_dial(dial, Caller::Application);
-        for (i, to) in addresses.into_iter().enumerate() {
+        let breadth = share(self.breadth(), addresses.len());
+        for (target, to) in addresses.into_iter().enumerate() {
             match self.route_target(&to) {
-                Ok(route) => self.ring_route(i, route),
+                Ok(route) => self.ring_route(Branch { target, breadth }, route),
                 Err(no) => self.target_failed(None, no.status, no.why),
             }
         }
@@ -166,6 +223,8 @@ impl Call {
         self.dial = Some(Dialling {
             dial,
             caller,
+            diverted: vec![],
+            redirects: Redirects::default(),
             attempts: vec![],
             lookups: vec![],
             phase: Phase::Ringing { until },
@@ -183,44 +242,59 @@ impl Call {
             TargetAddress::Number(number) => routing::to_number(directory, &Caller::Application, number),
             TargetAddress::Sip { uri, .. } => {
                 let uri = Uri::parse(uri).map_err(|_| NoRoute { status: 484, why: "malformed SIP URI" })?;
-                // The port is the sender's business here: only names are this server's own.
-                routing::route(directory, &Caller::Application, &uri, |_, _| false)
+                let own = &self.env.own;
+                routing::route(directory, &Caller::Application, &uri, |host, port| own.is_here(host, port))
             }
         }
     }
 
-    fn ring_route(&mut self, target: usize, route: Route) {
+    /// Branches that this call may be made into.
+    fn breadth(&self) -> u16 {
+        self.inbound.as_ref().map_or(limits::MAX_BREADTH, |i| i.hops.breadth)
+    }
+
+    pub(super) fn ring_route(&mut self, branch: Branch, route: Route) {
+        if branch.breadth == 0 {
+            // RFC 5393 section 5.3.3.
+            return self.target_failed(None, 440, "Max-Breadth Exceeded");
+        }
+        let target = branch.target;
         match route {
             Route::Endpoint(endpoint) => {
                 let Some(d) = &mut self.dial else { return };
                 self.tickets += 1;
                 let ticket = self.tickets;
-                d.lookups.push((ticket, target, endpoint.clone()));
+                d.lookups.push(Lookup { ticket, branch, endpoint: endpoint.clone() });
                 let aor = endpoint.username.to_ascii_lowercase();
                 self.emit(CallEffect::Lookup { ticket, aor });
             }
-            Route::Number { number, carriers } => self.ring_carrier(target, number, carriers.into()),
+            Route::Number { number, carriers } => {
+                self.ring_carrier(branch, Fallback { number, carriers: carriers.into() })
+            }
             Route::Foreign { uri } => {
-                let spec = self.foreign_spec(target, &uri);
-                self.ring(target, spec, VecDeque::new(), String::new());
+                let spec = self.foreign_spec(target, &self.identity_towards_sip(), &uri);
+                self.ring(branch, spec, somebody(), Fallback::default());
             }
             Route::App(app) => {
-                let spec = self.own_app_spec(target, &app);
-                self.ring(target, spec, VecDeque::new(), String::new());
+                let spec = self.own_app_spec(target, &self.identity_towards_sip(), &app);
+                self.ring(branch, spec, somebody(), Fallback::default());
             }
         }
     }
 
-    fn ring_carrier(&mut self, target: usize, number: String, mut carriers: VecDeque<Arc<Carrier>>) {
-        let Some(carrier) = carriers.pop_front() else { return };
-        let spec = self.carrier_spec(target, &number, &carrier);
-        self.ring(target, spec, carriers, number);
+    fn ring_carrier(&mut self, branch: Branch, mut fallback: Fallback) {
+        let Some(carrier) = fallback.carriers.pop_front() else { return };
+        let spec = self.carrier_spec(branch.target, &self.identity_towards_number(), &fallback.number, &carrier);
+        self.ring(branch, spec, Caller::Carrier(carrier), fallback);
     }
 
     pub(super) fn contacts_found(&mut self, ticket: u64, contacts: &[RegisteredContact]) {
+        if self.transfer_contacts(ticket, contacts) {
+            return;
+        }
         let Some(d) = &mut self.dial else { return };
-        let Some(at) = d.lookups.iter().position(|(t, ..)| *t == ticket) else { return };
-        let (_, target, endpoint) = d.lookups.swap_remove(at);
+        let Some(at) = d.lookups.iter().position(|l| l.ticket == ticket) else { return };
+        let Lookup { branch, endpoint, .. } = d.lookups.swap_remove(at);
         if contacts.is_empty() {
             self.emit(CallEffect::Warn {
                 code: 32009,
@@ -229,49 +303,72 @@ impl Call {
             });
             self.target_failed(None, 480, "not registered");
         }
+        if branch.breadth == 0 && !contacts.is_empty() {
+            self.target_failed(None, 440, "Max-Breadth Exceeded");
+            return self.dial_settled();
+        }
+        // The best of them ring, where there is not breadth enough for all (RFC 5393 section 5.3.3).
+        let contacts = &contacts[..contacts.len().min(branch.breadth.into())];
+        let branch = Branch { breadth: share(branch.breadth, contacts.len()), ..branch };
         for contact in contacts {
-            let spec = self.endpoint_spec(target, &endpoint, contact);
-            self.ring(target, spec, VecDeque::new(), String::new());
+            if self.leads_here(&contact.uri) {
+                // RFC 5393 section 3: an address of ours registered at ours.
+                self.target_failed(None, 482, "Loop Detected");
+                continue;
+            }
+            let spec = self.endpoint_spec(branch.target, &self.identity_towards_sip(), &endpoint, contact);
+            self.ring(branch, spec, Caller::Endpoint(endpoint.clone()), Fallback::default());
         }
         self.dial_settled();
     }
 
-    fn ring(&mut self, target: usize, mut spec: crate::leg::InviteSpec, next: VecDeque<Arc<Carrier>>, number: String) {
+    /// Whether an address is this server's own.
+    pub(super) fn leads_here(&self, uri: &str) -> bool {
+        Uri::parse(uri).is_ok_and(|uri| self.env.own.is_here(uri.host(), uri.port()))
+    }
+
+    fn ring(&mut self, branch: Branch, mut spec: InviteSpec, who: Caller, fallback: Fallback) {
         let Some(d) = &self.dial else { return };
         if !d.is_ringing() || d.cancelled.is_some() {
             return;
         }
-        let branches = d.attempts.iter().filter(|a| !a.over).count();
-        let breadth = self.inbound.as_ref().and_then(|i| i.max_breadth);
-        if breadth.is_some_and(|max| usize::try_from(max).is_ok_and(|max| branches >= max.max(1))) {
-            // RFC 5393 section 5.3.3.1.
-            return self.target_failed(None, 440, "Max-Breadth Exceeded");
+        let callback = d.dial.targets.get(branch.target).and_then(|t| t.status_callback.clone());
+        spec.max_breadth = Some(branch.breadth.into());
+        let uri = spec.request_uri.clone();
+        let id = self.call_out(spec, callback.map(Into::into), who);
+        if let Some(d) = &mut self.dial {
+            d.attempts.push(Attempt { leg: id, branch, uri, fallback, over: false });
+            d.last = Some(id);
         }
-        let callback = d.dial.targets.get(target).and_then(|t| t.status_callback.clone());
+    }
+
+    /// A leg to somebody, and its row. `who` it is decides what it may ask for later.
+    pub(super) fn call_out(&mut self, mut spec: InviteSpec, callback: Option<StatusTarget>, who: Caller) -> LegId {
         let sid = self.new_sid();
         let (from, to) = (spec.from_uri.clone(), spec.to_uri.clone());
         let name = spec.from_display.clone();
         let leg = self.new_leg(sid, super::Direction::OutboundDial, &from, &to, super::LegStatus::Initiated);
-        leg.callback = callback.map(Into::into);
+        leg.callback = callback;
         leg.caller_name = name;
+        leg.who = who;
         let id = leg.id;
         self.identify(&mut spec, sid);
-        if let Some(d) = &mut self.dial {
-            d.attempts.push(Attempt { leg: id, target, next, number, over: false });
-            d.last = Some(id);
-        }
         self.emit(CallEffect::CreateLeg { leg: id, sid, spec: Box::new(spec) });
         self.status_changed(id);
+        id
     }
 
-    fn target_failed(&mut self, leg: Option<LegId>, status: u16, reason: &str) {
+    pub(super) fn target_failed(&mut self, leg: Option<LegId>, status: u16, reason: &str) {
         if let Some(d) = &mut self.dial {
             d.failed(Failure { leg, status, reason: reason.to_owned() });
         }
     }
 
     /// A dialled leg rings or speaks early.
-    pub(super) fn dialled_progress(&mut self, id: LegId, _status: u16, early_media: Option<CodecId>) {
+    pub(super) fn dialled_progress(&mut self, id: LegId, status: u16, early_media: Option<CodecId>) {
+        if self.transfer_progress(id, status) {
+            return;
+        }
         let Some(d) = &mut self.dial else { return };
         if !d.is_ringing() || d.cancelled.is_some() || !d.attempts.iter().any(|a| a.leg == id) {
             return;
@@ -323,11 +420,14 @@ impl Call {
     }
 
     pub(super) fn dialled_answered(&mut self, id: LegId) {
+        if self.transfer_answered(id) || self.replacement_answered(id) {
+            return;
+        }
         let Some(d) = &mut self.dial else { return self.command(id, LegCommand::Hangup { reason: None }) };
         let Some(attempt) = d.attempts.iter().find(|a| a.leg == id) else {
             return self.command(id, LegCommand::Hangup { reason: None });
         };
-        let digits = d.dial.targets.get(attempt.target).and_then(|t| t.send_digits.clone());
+        let digits = d.dial.targets.get(attempt.branch.target).and_then(|t| t.send_digits.clone());
         if !d.is_ringing() || d.cancelled.is_some() {
             // Two answered at once: the second is let go (RFC 3261 section 16.7 leaves it to us).
             return self.command(id, LegCommand::Hangup { reason: None });
@@ -380,10 +480,15 @@ impl Call {
     }
 
     pub(super) fn dialled_ended(&mut self, id: LegId, end: &LegEnd) {
+        if self.transfer_ended(id, end) || self.transferor_left(id) {
+            return;
+        }
+        self.party_left(id);
+        self.replacement_ended(id);
         let Some(d) = &mut self.dial else { return };
         let Some(attempt) = d.attempts.iter_mut().find(|a| a.leg == id) else { return };
         attempt.over = true;
-        let (target, number, next) = (attempt.target, attempt.number.clone(), std::mem::take(&mut attempt.next));
+        let (branch, fallback) = (attempt.branch, std::mem::take(&mut attempt.fallback));
         if d.early == Some(id) {
             d.early = None;
         }
@@ -393,19 +498,23 @@ impl Call {
         if !d.is_ringing() {
             return;
         }
-        if matches!(end.status, 408 | 500..=599) && !next.is_empty() && d.cancelled.is_none() {
-            return self.ring_carrier(target, number, next);
+        if matches!(end.status, 408 | 500..=599) && !fallback.carriers.is_empty() && d.cancelled.is_none() {
+            return self.ring_carrier(branch, fallback);
         }
         // What we ended ourselves says nothing of the target.
         if d.cancelled.is_none() {
             d.failed(Failure { leg: Some(id), status: end.status, reason: end.reason.clone() });
+            self.follow_redirect(id, branch);
         }
         self.dial_settled();
     }
 
     /// Ends the run when nothing rings any more.
     fn dial_settled(&mut self) {
-        if self.dial.as_ref().is_some_and(|d| d.is_ringing() && d.nothing_left()) {
+        while self.dial.as_ref().is_some_and(|d| d.is_ringing() && d.nothing_left()) {
+            if self.next_redirect() {
+                continue;
+            }
             self.dial_over();
         }
     }
@@ -426,6 +535,9 @@ impl Call {
             Phase::Bridged { leg, until, .. } if *until <= now => {
                 *until = now + Duration::from_secs(86_400);
                 let leg = *leg;
+                if self.transfer_gives_up(408) {
+                    return;
+                }
                 self.command(leg, LegCommand::Hangup { reason: Some("SIP;cause=200;text=\"Time limit\"".into()) });
             }
             Phase::Ringing { .. } | Phase::Greeting { .. } | Phase::Joining { .. } | Phase::Bridged { .. } => {}
@@ -437,6 +549,10 @@ impl Call {
         let Some(d) = &mut self.dial else { return };
         d.cancelled.get_or_insert(DialStatus::Canceled);
         d.lookups.clear();
+        if self.end_transfer(487, reason_phrase(487)).is_some_and(|t| t.has_left()) {
+            // The callee has hung up already: nothing ends any more that would end the run.
+            return self.dial_over();
+        }
         self.hang_up_dialled();
         self.dial_settled();
     }
@@ -444,6 +560,7 @@ impl Call {
     /// The caller is gone: nothing more is said of the run.
     pub(super) fn abandon_dial(&mut self) {
         self.hang_up_dialled();
+        self.end_transfer(487, "Request Terminated");
         let ringback = self.dial.take().and_then(|d| d.ringback);
         self.stop_ringback(ringback);
     }
@@ -456,7 +573,7 @@ impl Call {
         }
     }
 
-    fn dial_over(&mut self) {
+    pub(super) fn dial_over(&mut self) {
         let Some(d) = self.dial.take() else { return };
         let bridged = match d.phase {
             Phase::Bridged { since, .. } => Some(self.clock.0.since(since)),
@@ -523,6 +640,16 @@ impl Call {
     }
 }
 
+/// Somebody on the network whose address is not known: allowed nothing.
+pub(super) fn somebody() -> Caller {
+    Caller::Stranger(std::net::SocketAddr::from(([0, 0, 0, 0], 0)))
+}
+
+/// What each of `n` branches gets of the breadth there is: nothing when there is not enough.
+fn share(breadth: u16, n: usize) -> u16 {
+    u16::try_from(n).ok().filter(|n| *n > 0).map_or(breadth, |n| breadth / n)
+}
+
 /// What an unanswered caller is refused with when nobody answered.
 fn refusal(worst: Option<&Failure>) -> (u16, String) {
     let Some(worst) = worst else { return (480, "No answer".to_owned()) };
@@ -536,7 +663,7 @@ fn refusal(worst: Option<&Failure>) -> (u16, String) {
 }
 
 /// What a caller is told of a callee's response: challenges and redirections are between us and the callee.
-fn towards_caller(status: u16) -> u16 {
+pub(super) fn towards_caller(status: u16) -> u16 {
     match status {
         300..=399 => 480,
         401 | 407 => 502,

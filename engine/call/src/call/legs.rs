@@ -4,9 +4,11 @@ use tandem_codecs::CodecId;
 use tandem_laml::instruction::{Method, StatusCallback, StatusEvents};
 use tandem_media::control::LegStats;
 use tandem_model::{CallSid, LegId, Timestamp, WallTime};
+use tandem_sip::dialog::DialogId;
 
 use super::contract::{Direction, LegRow, LegStatus};
 use crate::leg::{EndedBy, LegEnd};
+use crate::routing::Caller;
 
 pub(super) struct CallLeg {
     pub id: LegId,
@@ -30,6 +32,14 @@ pub(super) struct CallLeg {
     /// Its SIP leg exists. One that REST asks for waits for a lookup first.
     pub spawned: bool,
     pub callback: Option<StatusTarget>,
+    /// Whose rules hold for what this leg asks for.
+    pub who: Caller,
+    /// As far as it is known.
+    pub dialog: Option<Box<DialogId>>,
+    /// It has put us on hold.
+    pub held: bool,
+    /// Where its 3xx pointed.
+    pub redirect: Vec<String>,
 }
 
 /// One status callback to send.

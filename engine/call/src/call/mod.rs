@@ -10,14 +10,22 @@
 mod bind;
 pub mod contract;
 mod dial;
+mod hops;
+mod identity;
 mod invite;
 mod legs;
+mod redirect;
+mod replace;
+mod transfer;
 
 pub use contract::{
     ApiCall, ApiDocument, CallEffect, CallEnv, CallInput, CallUpdate, Direction, InboundLeg, LegRow, LegStatus, Origin,
     Party, Plan, RegisteredContact, carrier_media, policy_of,
 };
+pub use hops::{HOPS, Hops, Looped};
+pub use identity::{Asserted, Identity};
 pub use invite::endpoint_media;
+pub use transfer::{VOUCHER, party_of_badge};
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -25,10 +33,13 @@ use tandem_laml::Script;
 use tandem_model::{CallSid, Entropy, LegId, Sid, Timestamp, WallTime};
 
 use bind::Playing;
-use dial::Dialling;
+use dial::{Dialling, somebody};
 use legs::{CallLeg, StatusNotice, StatusTarget, final_status};
 
 use crate::leg::{EndedBy, LegCommand, LegEnd, LegReport};
+use crate::routing::Caller;
+use replace::Replacement;
+use transfer::Transfer;
 
 /// Poll [`Call::poll`] until None after every [`Call::start`], [`Call::handle`] and [`Call::expire`].
 pub struct Call {
@@ -43,12 +54,16 @@ pub struct Call {
     script: Option<Box<Script>>,
     driver: Driver,
     dial: Option<Dialling>,
+    transfer: Option<Transfer>,
+    replacement: Option<Replacement>,
     playing: Option<Playing>,
     plays: u64,
     /// Lookups so far: an answer names its own, also when it comes after the next run of dialling has begun.
     tickets: u64,
     /// The caller's side, for what is dialled on its behalf.
     inbound: Option<InboundLeg>,
+    /// Who that is, by whose rules it dials.
+    caller: Caller,
     offered: Vec<tandem_codecs::CodecId>,
     /// How the last Dial of the document failed: the final response of a caller whom nothing answered.
     refusal: Option<(u16, String)>,
@@ -90,13 +105,17 @@ enum DocumentSource {
 impl Call {
     /// A call whose legs are numbered from `base`. `entropy` names its legs.
     pub fn new(env: CallEnv, base: LegId, origin: Origin, entropy: Box<dyn Entropy + Send>) -> Call {
+        let mut caller = somebody();
         let (inbound, driver, offered) = match origin {
             Origin::Inbound { leg, plan } => {
                 let offered = leg.offered.clone();
+                caller = who_calls(&plan, &leg);
                 let driver = match plan {
                     Plan::Connect { caller, route } => Driver::Connect { caller, route: Some(route) },
                     Plan::App { app } => Driver::Document { source: source_of(&app.handler) },
                     Plan::Handler { endpoint } => Driver::Document { source: source_of(&endpoint.handler) },
+                    // Replacing is for a call that is there; a call of its own has nothing to do.
+                    Plan::Replace { .. } => Driver::Document { source: DocumentSource::Running },
                 };
                 (Some(*leg), driver, offered)
             }
@@ -112,10 +131,13 @@ impl Call {
             script: None,
             driver,
             dial: None,
+            transfer: None,
+            replacement: None,
             playing: None,
             plays: 0,
             tickets: 0,
             inbound,
+            caller,
             offered,
             refusal: None,
             ring_until: None,
@@ -159,6 +181,7 @@ impl Call {
             CallInput::Contacts { ticket, contacts } if Self::is_api_ticket(ticket) => self.contacts_for_api(&contacts),
             CallInput::Contacts { ticket, contacts } => self.contacts_found(ticket, &contacts),
             CallInput::Update(update) => self.update(update),
+            CallInput::Replace { replaced, inbound, by } => self.replace(replaced, &inbound, by),
             CallInput::EndLeg { sid } => {
                 if let Some(leg) = self.legs.values_mut().find(|l| l.sid == sid) {
                     leg.canceled = leg.is_pending();
@@ -186,6 +209,7 @@ impl Call {
             self.talk_until,
             self.script.as_ref().and_then(|s| s.deadline()),
             self.dial.as_ref().and_then(Dialling::deadline),
+            self.transfer.as_ref().map(Transfer::deadline),
         ]
         .into_iter()
         .flatten()
@@ -203,6 +227,7 @@ impl Call {
             self.command(self.primary, LegCommand::Hangup { reason: None });
         }
         self.expire_dial(now);
+        self.expire_transfer(now);
         if let Some(script) = &mut self.script
             && script.deadline().is_some_and(|at| at <= now)
         {
@@ -237,6 +262,8 @@ impl Call {
         leg.callback = callback;
         let id = leg.id;
         self.primary = id;
+        let caller = self.caller.clone();
+        self.legs.entry(id).and_modify(|l| l.who = caller);
         self.record(id);
         match &mut self.driver {
             Driver::Connect { caller, route } => {
@@ -281,6 +308,10 @@ impl Call {
             canceled: false,
             spawned: direction != Direction::OutboundApi,
             callback: None,
+            who: somebody(),
+            dialog: None,
+            held: false,
+            redirect: Vec::new(),
         };
         self.legs.entry(id).or_insert(Box::new(leg))
     }
@@ -313,6 +344,11 @@ impl Call {
                 if id == self.primary { self.primary_answered() } else { self.dialled_answered(id) }
             }
             LegReport::Renegotiated { codec } => leg.codec = Some(codec),
+            // Each leg answers for itself: the other side hears what still comes, or nothing.
+            LegReport::Held(held) => leg.held = held,
+            LegReport::Dialog(dialog) => leg.dialog = Some(dialog),
+            LegReport::Refer(refer) => self.refer(id, *refer),
+            LegReport::Redirected { targets } => self.redirected(id, targets),
             LegReport::Digit(digit) => self.digit(id, digit),
             // For who wants to know how long: no verb does.
             LegReport::DigitEnded { .. } => {}
@@ -396,6 +432,12 @@ impl Call {
     }
 
     fn primary_ended(&mut self) {
+        let id = self.primary;
+        if self.transferor_left(id) {
+            return;
+        }
+        self.end_transfer(487, "Request Terminated");
+        self.replacement = None;
         self.ending = true;
         self.ring_until = None;
         self.talk_until = None;
@@ -405,6 +447,7 @@ impl Call {
     }
 
     fn hang_up_all(&mut self, reason: &str) {
+        self.end_transfer(487, "Request Terminated");
         let reason = (!reason.is_empty()).then(|| reason.to_owned());
         let live: Vec<_> = self.legs.values().filter(|l| l.end.is_none()).map(|l| l.id).collect();
         for id in live {
@@ -460,6 +503,16 @@ impl Call {
 
     fn emit(&mut self, effect: CallEffect) {
         self.effects.push_back(effect);
+    }
+}
+
+/// By whose rules a caller dials. An application's caller has proved nothing, but a phone its password.
+fn who_calls(plan: &Plan, leg: &InboundLeg) -> Caller {
+    match plan {
+        Plan::Connect { caller: Party::Endpoint(e), .. } | Plan::Handler { endpoint: e } => Caller::Endpoint(e.clone()),
+        Plan::Connect { caller: Party::Carrier(c), .. } => Caller::Carrier(c.clone()),
+        Plan::Connect { caller: Party::Stranger, .. } | Plan::App { .. } => Caller::Stranger(leg.source.addr),
+        Plan::Replace { by, .. } => by.clone(),
     }
 }
 

@@ -49,6 +49,13 @@ impl Directory {
         format!("{}-{}.dapp.{}", self.project.space, app.identifier, self.project.domain).to_ascii_lowercase()
     }
 
+    /// Whether a host is a domain of this server: the profile's, an application's, or the one they are under.
+    pub fn is_home(&self, host: &str) -> bool {
+        host.eq_ignore_ascii_case(&self.project.domain)
+            || host.eq_ignore_ascii_case(&self.profile_domain())
+            || self.domain_apps.iter().any(|app| host.eq_ignore_ascii_case(&self.app_domain(app)))
+    }
+
     pub fn endpoint(&self, username: &str) -> Option<&Arc<SipEndpoint>> {
         self.endpoints.get(&username.to_ascii_lowercase())
     }

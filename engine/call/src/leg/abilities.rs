@@ -6,7 +6,7 @@ use super::Leg;
 use super::contract::{Extensions, Reliable};
 
 /// Methods this switch answers within a dialog (RFC 3261 section 20.5).
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REGISTER";
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REFER, REGISTER";
 
 /// Bodies that an INVITE of a peer may have.
 pub const ACCEPT: &str = "application/sdp";
@@ -14,8 +14,8 @@ pub const ACCEPT: &str = "application/sdp";
 /// The option tags of our Supported (RFC 3261 section 20.37). `199` says that we understand such responses (RFC 6228).
 pub fn supported(extensions: &Extensions) -> &'static str {
     match extensions.reliable {
-        Reliable::Off => "timer, 199",
-        Reliable::Supported | Reliable::Required => "100rel, timer, 199",
+        Reliable::Off => "timer, replaces, norefersub, 199",
+        Reliable::Supported | Reliable::Required => "100rel, timer, replaces, norefersub, 199",
     }
 }
 

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use tandem_codecs::{CodecId, Tuning};
 use tandem_media::control::{Command, Event, LegStats, PlayId};
 use tandem_model::{CallSid, Endpoint, LegId, SrtpSuite, Timestamp};
-use tandem_sip::dialog::{DialogSnapshot, MIN_SE_SECS};
+use tandem_sip::dialog::{DialogId, DialogSnapshot, MIN_SE_SECS};
 use tandem_sip::message::Message;
 use tandem_sip::transaction::ServerKey;
 
+use super::replaces::Replaces;
 use crate::directory::{DtmfMethod, Encryption};
+use crate::own::Own;
 
 /// How this switch appears in SIP and SDP.
 #[derive(Clone, Debug)]
@@ -21,6 +23,7 @@ pub struct LegEnv {
     pub user_agent: String,
     pub codecs: CodecUse,
     pub extensions: Extensions,
+    pub own: Arc<Own>,
 }
 
 /// What the operator chose of SIP's extensions, for all legs.
@@ -203,6 +206,21 @@ pub enum LegCommand {
     Reoffer { hold: bool, prefer: Option<CodecId> },
     /// End the leg, whatever its state: 480, CANCEL or BYE. `reason` goes into a Reason header (RFC 3326).
     Hangup { reason: Option<String> },
+    /// Answers [`LegReport::Refer`]: 202, or why not.
+    AnswerRefer { status: u16 },
+    /// How the transfer that the far end asked for goes, as the status line of a response; `last` ends the subscription.
+    Notify { status: u16, reason: String, last: bool },
+}
+
+/// A transfer that the far end asks for (RFC 3515).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReferRequest {
+    /// The URI of Refer-To, without the header fields in it.
+    pub to: String,
+    /// The dialog whose place the transferred party is to take: an attended transfer (RFC 5589 section 7).
+    pub replaces: Option<Replaces>,
+    /// The URI of Referred-By (RFC 3892).
+    pub referred_by: Option<String>,
 }
 
 /// What the leg wants done.
@@ -291,6 +309,16 @@ pub enum LegReport {
     /// The far end put us on hold, took us back, or changed codec.
     Renegotiated {
         codec: CodecId,
+    },
+    /// The far end has put us on hold (true), or taken us back.
+    Held(bool),
+    /// The names of the dialog, as far as they are known: told again when a response brings another tag.
+    Dialog(Box<DialogId>),
+    /// A REFER: wants [`LegCommand::AnswerRefer`].
+    Refer(Box<ReferRequest>),
+    /// A 3xx, before the `Ended` it brings: where else to try, best first.
+    Redirected {
+        targets: Vec<String>,
     },
     Digit(char),
     /// The key of an earlier `Digit` came up.

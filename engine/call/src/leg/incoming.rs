@@ -274,6 +274,7 @@ impl Leg {
                 self.end(status, reason, EndedBy::Local, vec![]);
                 return self.close(now);
             }
+            LegCommand::AnswerRefer { .. } | LegCommand::Notify { .. } => {}
             LegCommand::Hangup { reason } => {
                 let headers = reason.map(|r| vec![("Reason".to_owned(), r)]).unwrap_or_default();
                 return self.command_incoming(now, s, LegCommand::Reject { status: 480, reason: None, headers });

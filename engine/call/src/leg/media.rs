@@ -136,6 +136,11 @@ impl LegMedia {
         self.session.described = None;
     }
 
+    /// The far end hears nothing, as it asked.
+    pub(super) fn is_held(&self) -> bool {
+        self.session.agreement.as_ref().is_some_and(|a| !a.send)
+    }
+
     pub(super) fn dtmf_method(&self) -> DtmfMethod {
         self.policy.dtmf
     }

@@ -16,13 +16,17 @@ pub mod contract;
 mod facts;
 mod failover;
 mod forks;
+mod hold;
 pub mod hop;
 mod incoming;
 mod info;
 mod media;
 mod outgoing;
 mod prack;
+mod redirect;
+mod refer;
 mod reinvite;
+mod replaces;
 mod sending;
 mod session_timer;
 mod source;
@@ -31,10 +35,12 @@ mod talking;
 pub use abilities::{ACCEPT, ALLOW, supported, unsupported};
 pub use contract::{
     CodecUse, ComfortNoiseUse, Credentials, Destination, EndedBy, Extensions, InviteSpec, LegCommand, LegEffect,
-    LegEnd, LegEnv, LegInput, LegRecord, LegReport, MediaPolicy, RecordStage, Reliable, RequestFailure, RequestId,
-    SharedEnv,
+    LegEnd, LegEnv, LegInput, LegRecord, LegReport, MediaPolicy, RecordStage, ReferRequest, Reliable, RequestFailure,
+    RequestId, SharedEnv,
 };
 pub use facts::LegFacts;
+pub use refer::ALLOW_EVENTS;
+pub use replaces::Replaces;
 
 use std::collections::VecDeque;
 
@@ -50,6 +56,7 @@ use incoming::Incoming;
 use info::InfoSender;
 use media::LegMedia;
 use outgoing::Outgoing;
+use refer::Referrals;
 use reinvite::Ours;
 use session_timer::SessionTimer;
 use source::KnownSources;
@@ -76,6 +83,9 @@ pub struct Leg {
     ours: Ours,
     /// Callees of our INVITE that answered too late.
     lost: Vec<Lost>,
+    referrals: Referrals,
+    /// The far end has put us on hold.
+    held: bool,
     state: State,
     effects: VecDeque<LegEffect>,
 }
@@ -120,7 +130,8 @@ impl Leg {
         invite: IncomingInvite,
         mut entropy: Box<dyn Entropy + Send>,
     ) -> Result<Leg, Refused> {
-        let local_tag = hex_token(&mut *entropy, 8);
+        let remote_tag = invite.message.from_tag().unwrap_or_default().to_owned();
+        let local_tag = env.own.tag(id, &mut *entropy);
         let source = invite.source;
         let incoming = Incoming::new(invite, &env.extensions, &local_tag, &mut *entropy)?;
         let call_id = incoming.call_id().to_owned();
@@ -129,6 +140,7 @@ impl Leg {
         leg.known.add(source);
         leg.allow_of_invite();
         leg.emit(LegEffect::Bind { local_tag: leg.local_tag.clone() });
+        leg.report_dialog(&remote_tag);
         leg.emit(LegEffect::Media(Command::Open { leg: id }));
         leg.record();
         Ok(leg)
@@ -142,7 +154,7 @@ impl Leg {
         spec: InviteSpec,
         mut entropy: Box<dyn Entropy + Send>,
     ) -> Leg {
-        let local_tag = hex_token(&mut *entropy, 8);
+        let local_tag = env.own.tag(id, &mut *entropy);
         let call_id = format!("{}@{}", hex_token(&mut *entropy, 16), env.media_address);
         let (policy, credentials) = (spec.media.clone(), spec.credentials.clone());
         let mut leg = Leg::assemble(id, sid, env, policy, local_tag, call_id, credentials, State::Over, entropy);
@@ -183,6 +195,8 @@ impl Leg {
             timer,
             ours: Ours::default(),
             lost: Vec::new(),
+            referrals: Referrals::default(),
+            held: false,
             state,
             effects: VecDeque::new(),
         }

@@ -124,7 +124,13 @@ impl Leg {
             | LegInput::Media(_)
             | LegInput::Cancelled { .. }
             | LegInput::Ack(_)
-            | LegInput::Command(LegCommand::Ring | LegCommand::EarlyMedia { .. } | LegCommand::Answer { .. }) => {}
+            | LegInput::Command(
+                LegCommand::Ring
+                | LegCommand::EarlyMedia { .. }
+                | LegCommand::Answer { .. }
+                | LegCommand::AnswerRefer { .. }
+                | LegCommand::Notify { .. },
+            ) => {}
         }
         self.state = State::Outgoing(s);
     }
@@ -219,6 +225,9 @@ impl Leg {
         let status = response.status().unwrap_or(0);
         self.note_allow(&response);
         s.hops.answers(status);
+        if (101..300).contains(&status) && s.cancelled.is_none() {
+            self.note_dialog(&response);
+        }
         match status {
             0..=100 => {}
             101..=199 => self.provisional(&mut s, &response, source),
@@ -404,6 +413,7 @@ impl Leg {
             "" => reason_phrase(status).to_owned(),
             text => text.to_owned(),
         };
+        self.note_redirect(status, &response);
         self.end(status, reason, EndedBy::Remote, x_headers(&response));
         self.close(now);
     }

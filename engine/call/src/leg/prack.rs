@@ -187,7 +187,7 @@ impl Leg {
         match answer {
             Ok((sdp, codec)) => {
                 self.respond_in_dialog(key, request, source, 200, None, &[], Some(sdp));
-                self.report(LegReport::Renegotiated { codec });
+                self.report_session(codec);
             }
             Err(refused) => self.refuse(key, request, source, &refused),
         }

@@ -12,7 +12,7 @@ use tandem_sip::dialog::Dialog;
 use tandem_sip::message::{Message, Method};
 use tandem_sip::transaction::ServerKey;
 
-use super::contract::{EndedBy, LegEffect, LegReport, RequestFailure, RequestId};
+use super::contract::{EndedBy, LegEffect, RequestFailure, RequestId};
 use super::incoming::is_sdp;
 use super::media::{Reshape, parse};
 use super::session_timer::{TOO_SMALL_MAX, too_small_interval};
@@ -288,7 +288,7 @@ impl Leg {
                 body => self.take_answer(body),
             };
             match answer {
-                Ok(Some(codec)) => self.report(LegReport::Renegotiated { codec }),
+                Ok(Some(codec)) => self.report_session(codec),
                 Ok(None) => {}
                 // The offer and its answer are past: there is no session to go back to.
                 Err(refused) => {
@@ -347,7 +347,7 @@ impl Leg {
                 self.ours.sent = None;
                 let _ = dialog.handle_response(response);
                 match self.take_answer(response.body()) {
-                    Ok(Some(codec)) => self.report(LegReport::Renegotiated { codec }),
+                    Ok(Some(codec)) => self.report_session(codec),
                     // What it said is not to be had; the session as it was may do, and the answer will show.
                     Ok(None) | Err(_) => self.media.forget_offer(),
                 }
@@ -399,7 +399,7 @@ impl Leg {
                     s.wait_for_ack(key, response, offers, now);
                 }
                 if let Some(codec) = codec {
-                    self.report(LegReport::Renegotiated { codec });
+                    self.report_session(codec);
                 }
                 let stage = s.stage();
                 let record = super::LegRecord { leg: self.id, sid: self.sid, stage };

@@ -148,12 +148,20 @@ impl Leg {
                 // A 2xx again: the ACK was lost (RFC 3261 section 13.2.2.4). From another fork: not wanted.
                 if let Some(invite) = s.accepted_invite(id, &message) {
                     self.repeated_2xx(&mut s, &invite, &message, source);
-                } else if !self.proves_again(&mut s, id, &message, source) {
+                } else if !self.proves_again(&mut s, id, &message, source)
+                    && !self.notify_answered(&mut s, id, message.status().unwrap_or(0))
+                {
                     self.info_answered(&mut s, id, message.status().unwrap_or(0));
                 }
             }
             LegInput::RequestFailed { id, .. } => {
-                self.info_answered(&mut s, id, 408);
+                if !self.notify_answered(&mut s, id, 408) {
+                    self.info_answered(&mut s, id, 408);
+                }
+            }
+            LegInput::Command(LegCommand::AnswerRefer { status }) => self.answer_refer(&mut s, status),
+            LegInput::Command(LegCommand::Notify { status, reason, last }) => {
+                self.notify_refer(&mut s, status, &reason, last);
             }
             LegInput::Media(Event::DigitForPeer { digit, duration_ms, .. }) => {
                 self.digit_for_peer(&mut s, digit, duration_ms);
@@ -243,7 +251,8 @@ impl Leg {
                 s.outstanding.take_if(|_| known);
                 self.respond(key, &request, source, if known { 200 } else { 481 }, None, &[]);
             }
-            Method::Refer => self.respond(key, &request, source, 603, None, &[]),
+            Method::Refer => self.refer(key, &request, source),
+            Method::Subscribe => self.subscribe(&mut s, key, &request, source),
             _ => self.request_of_any_state(key, &request, source),
         }
         self.state = State::Talking(s);
@@ -275,7 +284,7 @@ impl Leg {
                 self.now_talking(now, codec);
             }
             Ok(Some(codec)) => {
-                self.report(LegReport::Renegotiated { codec });
+                self.report_session(codec);
                 self.state = State::Talking(s);
             }
             Ok(None) => self.state = State::Talking(s),

@@ -266,7 +266,7 @@ fn without_the_extension_a_reliable_response_is_taken_for_an_ordinary_one() {
     let off = Extensions { reliable: Reliable::Off, ..Extensions::default() };
     let rig = Rig::calling_in(off, spec())
         .run(&[("opened", "INVITE 1 sendrecv"), ("180 Require:100rel RSeq:7", "progress 180")]);
-    assert_eq!(rig.peer.invite().header("Supported"), Some("timer, 199"));
+    assert_eq!(rig.peer.invite().header("Supported"), Some("timer, replaces, norefersub, 199"));
     let required = Extensions { reliable: Reliable::Required, ..Extensions::default() };
     let rig = Rig::calling_in(required, spec()).run(&[("opened", "INVITE 1 sendrecv")]);
     assert_eq!(rig.peer.invite().header("Require"), Some("100rel"));

@@ -74,7 +74,7 @@ fn forged_and_old_requests_do_not_touch_the_call() {
         ("BYE cseq=1", "500"),
         ("INFO", "200"),
         ("OPTIONS", "200"),
-        ("REFER", "603"),
+        ("REFER", "400"),
         ("MESSAGE", "405"),
         ("BYE", "200; ended 200 remote; close"),
     ]);

@@ -106,6 +106,7 @@ pub struct Peer {
     /// BYE, PRACK, UPDATE of the leg's, in order.
     others: Vec<(RequestId, Message)>,
     infos: Vec<(RequestId, Message)>,
+    notifies: Vec<(RequestId, Message)>,
     resolving: Option<RequestId>,
     pub record: Option<RecordStage>,
     pub last_response: Option<Message>,
@@ -134,11 +135,21 @@ impl Peer {
             rseq: 0,
             requests: vec![],
             infos: vec![],
+            notifies: vec![],
             last_spec: None,
             resolving: None,
             record: None,
             last_response: None,
         }
+    }
+
+    /// Call-ID, and the tag of our side.
+    pub fn dialog(&self) -> (String, String) {
+        (self.call_id.clone(), self.local_tag.clone())
+    }
+
+    pub fn notify(&self) -> &Message {
+        &self.notifies.last().expect("a NOTIFY was sent").1
     }
 
     pub fn invite(&self) -> &Message {
@@ -204,6 +215,13 @@ impl Peer {
             "to-pcma" => {
                 LegInput::Command(LegCommand::Reoffer { hold: false, prefer: Some(tandem_codecs::CodecId::Pcma) })
             }
+            "accept-refer" => LegInput::Command(LegCommand::AnswerRefer { status: 202 }),
+            "refuse-refer" => LegInput::Command(LegCommand::AnswerRefer { status: 403 }),
+            "progress" | "outcome" => {
+                let status = rest.parse().expect("a status");
+                LegInput::Command(LegCommand::Notify { status, reason: "So".into(), last: first == "outcome" })
+            }
+            "notify-timeout" => LegInput::RequestFailed { id: last(&self.notifies), failure: RequestFailure::Timeout },
             "reject" => {
                 let status = rest.parse().expect("a status");
                 LegInput::Command(LegCommand::Reject { status, reason: None, headers: vec![] })
@@ -223,6 +241,8 @@ impl Peer {
             "timeout" | "unreachable" => !self.invites.is_empty(),
             "bye-timeout" | "update-timeout" => !self.others.is_empty(),
             "info-timeout" => !self.infos.is_empty(),
+            "notify-timeout" => !self.notifies.is_empty(),
+            _ if first.parse::<u16>().is_ok() && line.contains("notify") => !self.notifies.is_empty(),
             _ if first.parse::<u16>().is_ok() && line.contains("info") => !self.infos.is_empty(),
             "resolved" | "unresolved" => self.resolving.is_some(),
             _ if first.parse::<u16>().is_ok() && OTHERS.iter().any(|word| line.contains(word)) => {
@@ -240,6 +260,8 @@ impl Peer {
             self.others.last().expect("a BYE, PRACK or UPDATE")
         } else if words.contains("info") {
             self.infos.last().expect("an INFO")
+        } else if words.contains("notify") {
+            self.notifies.last().expect("a NOTIFY")
         } else {
             self.invites.get(nth).expect("an INVITE")
         };
@@ -324,6 +346,19 @@ impl Peer {
                         let body = String::from_utf8_lossy(message.body()).replace("\r\n", " ");
                         return Some(format!("INFO {cseq} {}", body.trim()));
                     }
+                    "NOTIFY" => {
+                        let state = message.header("Subscription-State").unwrap_or_default();
+                        let fragment = String::from_utf8_lossy(message.body()).trim().to_owned();
+                        let event = message.header("Event").unwrap_or_default();
+                        let id = event.strip_prefix("refer").unwrap_or(event);
+                        let heard = format!(
+                            "NOTIFY{id} {} {}",
+                            &state[..state.find(';').unwrap_or(state.len())],
+                            &fragment[8..11]
+                        );
+                        self.notifies.push(sent);
+                        return Some(heard);
+                    }
                     _ => self.others.push(sent),
                 }
                 format!("{} {cseq}{auth}{}{reason}{at}", message.method_str(), shape(message.body()))
@@ -351,6 +386,7 @@ impl Peer {
                 }
                 media(command)
             }
+            LegEffect::Report(LegReport::Dialog(_) | LegReport::Held(_)) => return None,
             LegEffect::Report(report) => reported(report),
             LegEffect::Stop => "stop".into(),
         })
@@ -386,6 +422,10 @@ fn reported(report: &LegReport) -> String {
         LegReport::Progress { status, early_media: Some(codec) } => format!("progress {status} {codec:?}"),
         LegReport::Answered { codec, .. } => format!("answered {codec:?}"),
         LegReport::Renegotiated { codec } => format!("renegotiated {codec:?}"),
+        LegReport::Dialog(_) => "dialog".into(),
+        LegReport::Held(held) => format!("held {held}"),
+        LegReport::Refer(refer) => format!("refer {}", refer.to),
+        LegReport::Redirected { targets } => format!("redirected {}", targets.join(" ")),
         LegReport::Digit(digit) => format!("digit {digit}"),
         LegReport::DigitEnded { digit, duration_ms } => format!("digit-ended {digit} {duration_ms}"),
         LegReport::PlayDone { play, .. } => format!("play-done {}", play.0),

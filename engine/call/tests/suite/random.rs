@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tandem_call::call::{ApiDocument, Call, CallEffect, CallEnv, CallInput, CallUpdate, Origin};
-use tandem_call::leg::{Destination, EndedBy, LegEffect, LegEnd, LegReport};
+use tandem_call::leg::{Destination, EndedBy, LegEffect, LegEnd, LegReport, ReferRequest};
 use tandem_codecs::CodecId;
 use tandem_laml::instruction::{Document, FetchFailure, Method, PromptFailure, PromptId};
 use tandem_media::control::{Clip, PlayId};
@@ -71,6 +71,17 @@ const LEG_WORDS: &[&str] = &[
     "415 info",
     "info-timeout",
     "REFER",
+    "REFER Refer-To:<sip:carol@far.test>",
+    "accept-refer",
+    "refuse-refer",
+    "progress 180",
+    "outcome 200",
+    "200 notify",
+    "481 notify",
+    "notify-timeout",
+    "SUBSCRIBE Event:refer",
+    "SUBSCRIBE Event:refer Expires:0",
+    "302 Contact:<sip:x@far.test>",
     "OPTIONS",
     "ACK",
     "ACK sdp",
@@ -257,6 +268,18 @@ const WORLD_WORDS: &[&str] = &[
     "3 487",
     "4 200 sdp",
     "4 BYE",
+    "1 REFER Refer-To:<sip:x@far.test>",
+    "2 REFER Refer-To:<sip:x@far.test>",
+    "2 REFER Refer-To:<tel:+15557654321>",
+    "3 REFER Refer-To:<sip:bob@acme-main.sip.example.test>",
+    "2 302 Contact:<sip:m@far.test> Contact:<sip:n@far.test>",
+    "3 302 Contact:<sip:m@far.test>",
+    "replace 1",
+    "replace 2",
+    "replace 3",
+    "3 503",
+    "5 200 sdp",
+    "5 BYE",
     "1 180",
     "1 200 sdp",
     "1 486",
@@ -318,6 +341,7 @@ fn act(w: &mut World, word: &str, document: &str) {
             drop(sid.map(|sid| w.input(CallInput::EndLeg { sid })));
         }
         "drain" => drop(w.input(CallInput::Drain)),
+        "replace 1" | "replace 2" | "replace 3" => w.try_replace(word[8..].parse().expect("a leg")),
         line => w.try_step(line),
     }
 }
@@ -357,6 +381,10 @@ fn report(kind: u8) -> LegReport {
         6 => LegReport::PlayDone { play: PlayId(1), completed: true },
         7 => LegReport::Ended(end(503)),
         8 => LegReport::Ended(end(486)),
+        23 => {
+            LegReport::Refer(Box::new(ReferRequest { to: "sip:x@far.test".into(), replaces: None, referred_by: None }))
+        }
+        24 => LegReport::Redirected { targets: vec!["sip:m@far.test".into(), "sip:n@far.test".into()] },
         _ => LegReport::Closed(Box::default()),
     }
 }
@@ -364,7 +392,7 @@ fn report(kind: u8) -> LegReport {
 fn call_input(kind: u8, number: u64, document: &str) -> CallInput {
     let xml = format!("<Response>{document}</Response>");
     match kind {
-        0..=9 => CallInput::Leg { leg: LegId(number), report: report(kind) },
+        0..=9 | 23 | 24 => CallInput::Leg { leg: LegId(number), report: report(kind) },
         10 => CallInput::LegCrashed { leg: LegId(number) },
         11 => CallInput::Document(Ok(Document {
             url: "https://app.test/d".into(),
@@ -397,10 +425,10 @@ proptest! {
     #[test]
     fn a_call_survives_reports_that_make_no_sense(
         to_number in any::<bool>(),
-        steps in prop::collection::vec((0u8..23, 1u64..6, 0..DOCUMENTS.len(), 0u64..20), 0..50),
+        steps in prop::collection::vec((0u8..25, 1u64..6, 0..DOCUMENTS.len(), 0u64..20), 0..50),
     ) {
         let to = if to_number { "+15551234567".to_owned() } else { format!("sip:bob@{DOMAIN}") };
-        let env = CallEnv { directory: Arc::new(directory()), own_address: "198.51.100.1:5060".into(), call_duration_max: Duration::from_secs(14_400) };
+        let env = CallEnv { directory: Arc::new(directory()), own_address: "198.51.100.1:5060".into(), call_duration_max: Duration::from_secs(14_400), own: crate::rig::own(), redirect_targets_max: 3 };
         let call = api_call(&to, &format!("<Response>{}</Response>", DOCUMENTS[0]));
         let mut call = Call::new(env, LegId(1), Origin::Api(Box::new(call)), Box::new(SeedEntropy::new(9)));
         let (mut now, wall, mut finished) = (Timestamp::from_secs(1), WallTime::default(), 0);

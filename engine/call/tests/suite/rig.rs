@@ -8,9 +8,15 @@ use tandem_call::leg::{
     CodecUse, Credentials, Destination, Extensions, IncomingInvite, InviteSpec, Leg, LegEffect, LegEnv, MediaPolicy,
     Refused, SharedEnv,
 };
+use tandem_call::own::Own;
 use tandem_model::{LegId, SeedEntropy, Sid, Timestamp, Transport};
 
 use crate::peer::{self, Peer};
+
+/// This server, as its legs and calls know it.
+pub fn own() -> Arc<Own> {
+    Arc::new(Own::new(&[(Transport::Udp, "198.51.100.1:5060".into())], &[], &mut SeedEntropy::new(99)))
+}
 
 pub fn env() -> SharedEnv {
     env_with(Extensions::default())
@@ -23,6 +29,7 @@ pub fn env_with(extensions: Extensions) -> SharedEnv {
         user_agent: "Tandem".into(),
         codecs: CodecUse::default(),
         extensions,
+        own: own(),
     })
 }
 

@@ -8,14 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tandem_call::call::{
-    ApiCall, ApiDocument, Call, CallEffect, CallEnv, CallInput, InboundLeg, LegRow, Origin, Party, Plan,
-    RegisteredContact,
+    ApiCall, ApiDocument, Asserted, Call, CallEffect, CallEnv, CallInput, Hops, InboundLeg, LegRow, Origin, Party,
+    Plan, RegisteredContact,
 };
 use tandem_call::directory::{
     Carrier, Directory, DomainApp, DtmfMethod, Encryption, Handler, OutboundPolicy, Project, SipEndpoint, SipProfile,
     WebhookSet,
 };
-use tandem_call::leg::{IncomingInvite, Leg, LegEffect, LegInput, LegReport, MediaPolicy};
+use tandem_call::leg::{
+    IncomingInvite, InviteSpec, Leg, LegEffect, LegInput, LegReport, MediaPolicy, Refused, Replaces,
+};
 use tandem_call::routing;
 use tandem_laml::instruction::{Document, FetchFailure, Method, StatusCallback, StatusEvents};
 use tandem_media::control::{Clip, Command, Event, LegStats};
@@ -55,6 +57,8 @@ pub struct World {
     /// Parameters of the last fetch or notice.
     pub params: Vec<(String, String)>,
     pub last_ticket: u64,
+    /// What INVITEs went out.
+    pub specs: BTreeMap<LegId, InviteSpec>,
 }
 
 pub fn directory() -> Directory {
@@ -69,7 +73,7 @@ pub fn directory() -> Directory {
         Project { id: "acc".into(), space: "acme".into(), domain: "example.test".into(), realm: "example.test".into() };
     let endpoints = ["alice", "bob", "carol"].map(|name| {
         let endpoint = SipEndpoint {
-            id: Sid::from_bytes([name.len() as u8; 16]),
+            id: Sid::from_bytes([name.as_bytes()[0]; 16]),
             username: name.into(),
             secrets: Default::default(),
             caller_id: None,
@@ -97,6 +101,15 @@ pub fn directory() -> Directory {
         })
     });
     Directory { project, profile, endpoints: endpoints.into(), domain_apps: vec![], carriers: carriers.into() }
+}
+
+/// Alice dials.
+fn plan_of(to: &str) -> (Directory, Plan) {
+    let directory = directory();
+    let alice = directory.endpoints["alice"].clone();
+    let caller = routing::Caller::Endpoint(alice.clone());
+    let route = routing::route(&directory, &caller, &Uri::parse(to).unwrap(), |_, _| false).unwrap();
+    (directory, Plan::Connect { caller: Party::Endpoint(alice), route })
 }
 
 /// An application whose document is fetched.
@@ -156,11 +169,8 @@ impl World {
     }
 
     fn dialling(to: &str, offer: &str, hold_lookups: bool) -> World {
-        let directory = directory();
-        let alice = directory.endpoints["alice"].clone();
-        let caller = routing::Caller::Endpoint(alice.clone());
-        let route = routing::route(&directory, &caller, &Uri::parse(to).unwrap(), |_, _| false).unwrap();
-        World::inbound(directory, Plan::Connect { caller: Party::Endpoint(alice), route }, offer, hold_lookups)
+        let (directory, plan) = plan_of(to);
+        World::inbound(directory, plan, offer, hold_lookups)
     }
 
     /// Somebody calls the application, which answers with `document`.
@@ -198,15 +208,49 @@ impl World {
     }
 
     pub fn inbound(directory: Directory, plan: Plan, offer: &str, hold_lookups: bool) -> World {
+        World::inbound_altered(directory, plan, offer, hold_lookups, 0, |_| {})
+    }
+
+    /// Callees' redirections are followed, this many.
+    pub fn dials_redirected(to: &str, redirects: usize) -> World {
+        let (directory, plan) = plan_of(to);
+        World::inbound_altered(directory, plan, "sdp", false, redirects, |_| {})
+    }
+
+    /// The INVITE said something more.
+    pub fn dials_saying(to: &str, alter: impl FnOnce(&mut InboundLeg)) -> World {
+        let (directory, plan) = plan_of(to);
+        World::inbound_altered(directory, plan, "sdp", false, 0, alter)
+    }
+
+    /// The same, and the registrar takes its time.
+    pub fn dials_saying_looking(to: &str, alter: impl FnOnce(&mut InboundLeg)) -> World {
+        let (directory, plan) = plan_of(to);
+        World::inbound_altered(directory, plan, "sdp", true, 0, alter)
+    }
+
+    /// The registrar has found these.
+    pub fn found(&mut self, contacts: Vec<RegisteredContact>) -> String {
+        self.input(CallInput::Contacts { ticket: self.last_ticket, contacts })
+    }
+
+    pub fn inbound_altered(
+        directory: Directory,
+        plan: Plan,
+        offer: &str,
+        hold_lookups: bool,
+        redirects: usize,
+        alter: impl FnOnce(&mut InboundLeg),
+    ) -> World {
         let (id, sid) = (LegId(1), Sid::from_bytes([1; 16]));
         let mut peer = Peer::new(id);
         let message = peer::invite("sip:support@acme-app.dapp.example.test", offer);
-        let max_breadth = message.header("Max-Breadth").and_then(|breadth| breadth.parse().ok());
+        let hops = Hops::read(&message, "here").expect("no loop");
         let invite = IncomingInvite { key: peer.key(), message, source: peer::address() };
         let policy = MediaPolicy::default();
         let entropy = Box::new(SeedEntropy::new(5));
         let leg = Leg::new_incoming(id, sid, rig::env(), policy, invite, entropy).expect("a good INVITE");
-        let inbound = InboundLeg {
+        let mut inbound = InboundLeg {
             sid,
             from_uri: format!("sip:alice@{DOMAIN}"),
             from_display: None,
@@ -218,11 +262,13 @@ impl World {
             call_id: "incoming-1".into(),
             source: peer::address(),
             max_forwards: 10,
-            max_breadth,
+            hops,
+            asserted: Asserted::default(),
             username: None,
             offered: leg.offered_codecs(),
         };
-        let mut world = World::new(directory, Origin::Inbound { leg: Box::new(inbound), plan });
+        alter(&mut inbound);
+        let mut world = World::new(directory, Origin::Inbound { leg: Box::new(inbound), plan }, redirects);
         world.hold_lookups = hold_lookups;
         world.parties.insert(id, Side { leg, peer, ended: 0, closed: 0, stopped: false });
         world.start();
@@ -230,23 +276,25 @@ impl World {
     }
 
     pub fn api(call: ApiCall) -> World {
-        let mut world = World::new(directory(), Origin::Api(Box::new(call)));
+        let mut world = World::new(directory(), Origin::Api(Box::new(call)), 0);
         world.start();
         world
     }
 
     pub fn api_unanswered_lookup(call: ApiCall) -> World {
-        let mut world = World::new(directory(), Origin::Api(Box::new(call)));
+        let mut world = World::new(directory(), Origin::Api(Box::new(call)), 0);
         world.hold_lookups = true;
         world.start();
         world
     }
 
-    fn new(directory: Directory, origin: Origin) -> World {
+    fn new(directory: Directory, origin: Origin, redirects: usize) -> World {
         let env = CallEnv {
             directory: Arc::new(directory),
             own_address: "198.51.100.1:5060".into(),
             call_duration_max: Duration::from_secs(20_000),
+            own: rig::own(),
+            redirect_targets_max: redirects,
         };
         World {
             call: Call::new(env, LegId(1), origin, Box::new(SeedEntropy::new(3))),
@@ -262,6 +310,7 @@ impl World {
             finished: 0,
             params: vec![],
             last_ticket: 0,
+            specs: BTreeMap::new(),
         }
     }
 
@@ -405,6 +454,11 @@ impl World {
                 let answer = party.peer.says("200 bye");
                 party.leg.handle(now, answer);
             }
+            LegEffect::Request { message, .. } if message.method_str() == "NOTIFY" => {
+                self.log.extend(heard.map(|h| format!("{id} {h}")));
+                let answer = party.peer.says("200 notify");
+                party.leg.handle(now, answer);
+            }
             LegEffect::Resolve { .. } => {
                 let found = party.peer.says("resolved");
                 party.leg.handle(now, found);
@@ -468,6 +522,7 @@ impl World {
             CallEffect::CreateLeg { leg, sid, spec } => {
                 self.log
                     .push(format!("call {leg} {} from {} hops {}", spec.request_uri, spec.from_uri, spec.max_forwards));
+                self.specs.insert(leg, (*spec).clone());
                 let entropy = Box::new(SeedEntropy::new(leg.0));
                 let party = Leg::new_outgoing(leg, sid, rig::env(), *spec, entropy);
                 self.parties
@@ -509,12 +564,61 @@ impl World {
             CallEffect::Record(row) => {
                 self.rows.insert(format!("{}{}", row.direction.as_str(), row.sid), *row);
             }
+            CallEffect::Audit { what, .. } => self.log.push(format!("audit {what}")),
             CallEffect::Warn { code, .. } => self.log.push(format!("warn {code}")),
             CallEffect::Finished => {
                 self.log.push("finished".into());
                 self.finished += 1;
             }
         }
+    }
+
+    /// The party of a leg takes its place with another telephone, if it may.
+    pub fn try_replace(&mut self, leg: u64) {
+        let known = self.parties.contains_key(&LegId(leg)) && self.finished == 0;
+        for name in ["alice", "bob"].into_iter().filter(|_| known) {
+            let by = routing::Caller::Endpoint(directory().endpoints[name].clone());
+            let _ = self.replaced(leg, by, |_| {});
+        }
+    }
+
+    /// Somebody's INVITE with Replaces for the dialog of a leg; `alter` changes the value before it is looked at.
+    pub fn replaced(
+        &mut self,
+        leg: u64,
+        by: routing::Caller,
+        alter: impl FnOnce(&mut Replaces),
+    ) -> Result<String, Refused> {
+        let (call_id, to_tag) = self.parties[&LegId(leg)].peer.dialog();
+        let mut replaces = Replaces { call_id, to_tag, from_tag: "theirs".into(), early_only: false };
+        alter(&mut replaces);
+        let replaced = self.call.may_replace(&replaces, &by)?;
+        let id = self.call.next_leg();
+        let sid = Sid::from_bytes([id.0 as u8 + 100; 16]);
+        let mut peer = Peer::new(id);
+        let message = peer::invite("sip:tandem@198.51.100.1", "sdp");
+        let invite = IncomingInvite { key: peer.key(), message, source: peer::address() };
+        let entropy = Box::new(SeedEntropy::new(id.0));
+        let leg = Leg::new_incoming(id, sid, rig::env(), MediaPolicy::default(), invite, entropy)?;
+        let inbound = InboundLeg {
+            sid,
+            from_uri: format!("sip:new@{DOMAIN}"),
+            from_display: None,
+            from_user: "new".into(),
+            to_uri: "sip:tandem@198.51.100.1".into(),
+            request_user: "tandem".into(),
+            request_host: "198.51.100.1".into(),
+            headers: vec![],
+            call_id: "incoming-1".into(),
+            source: peer::address(),
+            max_forwards: 10,
+            hops: Hops::default(),
+            asserted: Asserted::default(),
+            username: None,
+            offered: leg.offered_codecs(),
+        };
+        self.parties.insert(id, Side { leg, peer, ended: 0, closed: 0, stopped: false });
+        Ok(self.input(CallInput::Replace { replaced, inbound: Box::new(inbound), by }))
     }
 
     pub fn param(&self, name: &str) -> Option<&str> {

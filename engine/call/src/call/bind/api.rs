@@ -8,6 +8,7 @@ use tandem_sip::message::Uri;
 
 use super::super::DocumentSource;
 use super::super::contract::{ApiCall, ApiDocument, CallEffect, RegisteredContact};
+use super::super::dial::somebody;
 use super::super::invite::ApiTarget;
 use super::super::{Call, Direction, Driver, LegStatus};
 use crate::leg::{EndedBy, LegEnd};
@@ -21,7 +22,12 @@ impl Call {
         let Driver::Document { source: DocumentSource::Api(api) } = &self.driver else { return };
         let api = api.clone();
         let (from, to) = (display_address(&api.from, &self.env.directory.profile_domain(), &api.to), api.to.clone());
+        let who = match self.api_route(&api) {
+            Ok(Route::Endpoint(endpoint)) => Caller::Endpoint(endpoint),
+            Ok(_) | Err(_) => somebody(),
+        };
         let leg = self.new_leg(api.sid, Direction::OutboundApi, &from, &to, LegStatus::Initiated);
+        leg.who = who;
         leg.callback = api.status_callback.clone().map(Into::into);
         let id = leg.id;
         self.primary = id;
@@ -59,7 +65,8 @@ impl Call {
         }
         let bare = api.to.split('?').next().unwrap_or_default();
         let uri = Uri::parse(bare).map_err(|_| routing::NoRoute { status: 484, why: "malformed SIP URI" })?;
-        routing::route(directory, &Caller::Application, &uri, |_, _| false)
+        let own = &self.env.own;
+        routing::route(directory, &Caller::Application, &uri, |host, port| own.is_here(host, port))
     }
 
     pub(in super::super) fn contacts_for_api(&mut self, contacts: &[RegisteredContact]) {

@@ -81,6 +81,7 @@ impl Party {
             user_agent: "Tandem".into(),
             codecs: CodecUse::default(),
             extensions: self.extensions,
+            own: crate::rig::own(),
         })
     }
 
@@ -269,6 +270,10 @@ impl Party {
             LegReport::Progress { .. }
             | LegReport::Digit(_)
             | LegReport::DigitEnded { .. }
+            | LegReport::Held(_)
+            | LegReport::Dialog(_)
+            | LegReport::Refer(_)
+            | LegReport::Redirected { .. }
             | LegReport::PlayDone { .. } => {}
         }
     }

@@ -1,0 +1,434 @@
+//! Transfer: one party of a bridged call asks for another in its place (RFC 3515, RFC 5589). What it asks for is dialled
+//! as if it had dialled it itself, under its own rules; until somebody answers, the old conversation stands.
+//!
+//! ```text
+//!   Refer ─► refused: nothing changes
+//!         └► 202 ─► target rings ─► answers ─► bridged with the transferred party, the transferor is released
+//!                                └► fails ───► the transferor is told; if it has left already, the call ends
+//! ```
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tandem_media::control::{Command, PlayId, Repeat};
+use tandem_media::tone::ringback;
+use tandem_model::{Country, LegId, Timestamp, limits};
+use tandem_sip::message::{Uri, reason_phrase};
+
+use super::contract::{CallEffect, RegisteredContact};
+use super::dial::{Fallback, somebody, towards_caller};
+use super::identity::{Identity, Towards, diversion, user_of};
+use super::invite::address_of;
+use super::{Call, Driver};
+use crate::directory::SipEndpoint;
+use crate::leg::{Destination, InviteSpec, LegCommand, LegEnd, ReferRequest, Replaces};
+use crate::routing::{self, Caller, NoRoute, Route};
+
+/// How long the target may ring.
+const TRANSFER_RING: Duration = Duration::from_secs(60);
+
+pub(super) struct Transfer {
+    transferor: LegId,
+    /// The party that is passed on.
+    transferee: LegId,
+    /// The transferor, whose rules hold.
+    caller: Caller,
+    referred_by: String,
+    /// The dialog at the target that the new one takes the place of, where the target is not this server.
+    replaces: Option<Replaces>,
+    lookup: Option<(u64, Arc<SipEndpoint>)>,
+    attempts: Vec<Attempt>,
+    until: Timestamp,
+    worst: Option<(u16, String)>,
+    /// The highest provisional status the transferor was told.
+    told: u16,
+    /// The transferor hung up without waiting for the outcome.
+    left: bool,
+    /// The call began with the transferor: the transferred party has taken its place.
+    promoted: bool,
+    ringback: Option<PlayId>,
+}
+
+struct Attempt {
+    leg: LegId,
+    uri: String,
+    fallback: Fallback,
+    over: bool,
+}
+
+impl Transfer {
+    pub(super) fn deadline(&self) -> Timestamp {
+        self.until
+    }
+
+    /// The transferor has hung up.
+    pub(super) fn has_left(&self) -> bool {
+        self.left
+    }
+
+    fn attempt(&mut self, id: LegId) -> Option<&mut Attempt> {
+        self.attempts.iter_mut().find(|a| a.leg == id)
+    }
+
+    fn nothing_left(&self) -> bool {
+        self.lookup.is_none() && self.attempts.iter().all(|a| a.over)
+    }
+}
+
+/// What a transfer asks for, once its rules have been asked.
+enum Target {
+    Route(Route),
+    /// A dialog of this server: the call it belongs to is asked to put the transferred party there.
+    Own(Replaces),
+}
+
+impl Call {
+    pub(super) fn refer(&mut self, id: LegId, refer: ReferRequest) {
+        if self.transfer.is_some() {
+            return self.command(id, LegCommand::AnswerRefer { status: 491 });
+        }
+        let partner = self.dial.as_ref().and_then(|d| d.bridged()).filter(|_| !self.ending);
+        let transferee = match partner {
+            Some(partner) if id == self.primary => partner,
+            Some(partner) if id == partner => self.primary,
+            // Nobody to pass on: a document's own conversation is not the caller's to give away (laml.md 1.14).
+            _ => return self.refuse_refer(id, &refer, 603, "REFER without a conversation to transfer"),
+        };
+        let caller = self.legs[&id].who.clone();
+        match self.transfer_target(&caller, &refer) {
+            Err(NoRoute { status, why }) => self.refuse_refer(id, &refer, status, why),
+            Ok(target) => {
+                self.audit("transfer", id, refer.to.clone());
+                self.command(id, LegCommand::AnswerRefer { status: 202 });
+                self.start_transfer(id, transferee, caller, refer, target);
+            }
+        }
+    }
+
+    fn refuse_refer(&mut self, id: LegId, refer: &ReferRequest, status: u16, why: &'static str) {
+        self.audit(why, id, refer.to.clone());
+        self.command(id, LegCommand::AnswerRefer { status });
+    }
+
+    fn transfer_target(&self, caller: &Caller, refer: &ReferRequest) -> Result<Target, NoRoute> {
+        let own = &self.env.own;
+        if let Some(replaces) = &refer.replaces
+            && own.leg_of_tag(&replaces.to_tag).is_some()
+        {
+            return Ok(Target::Own(replaces.clone()));
+        }
+        let uri = Uri::parse(&refer.to).map_err(|_| NoRoute { status: 400, why: "REFER to a malformed URI" })?;
+        let route = routing::route(&self.env.directory, caller, &uri, |host, port| own.is_here(host, port))?;
+        match route {
+            // Nobody else's dialog has a carrier's tags; a number is dialled or it is not.
+            Route::Number { .. } if refer.replaces.is_some() => {
+                Err(NoRoute { status: 403, why: "REFER to replace a dialog behind a number" })
+            }
+            route => Ok(Target::Route(route)),
+        }
+    }
+
+    fn start_transfer(
+        &mut self,
+        transferor: LegId,
+        transferee: LegId,
+        caller: Caller,
+        refer: ReferRequest,
+        target: Target,
+    ) {
+        let by = self.address_of_leg(transferor);
+        self.transfer = Some(Transfer {
+            transferor,
+            transferee,
+            caller,
+            referred_by: refer.referred_by.unwrap_or(by),
+            replaces: refer.replaces.clone(),
+            lookup: None,
+            attempts: vec![],
+            until: self.clock.0 + TRANSFER_RING,
+            worst: None,
+            told: 100,
+            left: false,
+            promoted: false,
+            ringback: None,
+        });
+        match target {
+            Target::Own(replaces) => {
+                let spec = self.replacing_spec(&refer.to, &replaces);
+                self.transfer_to(spec, somebody(), Fallback::default());
+            }
+            Target::Route(Route::Endpoint(endpoint)) => {
+                self.tickets += 1;
+                let (ticket, aor) = (self.tickets, endpoint.username.to_ascii_lowercase());
+                if let Some(t) = &mut self.transfer {
+                    t.lookup = Some((ticket, endpoint));
+                }
+                self.emit(CallEffect::Lookup { ticket, aor });
+            }
+            Target::Route(Route::Number { number, carriers }) => {
+                self.transfer_to_carrier(Fallback { number, carriers: carriers.into() });
+            }
+            Target::Route(Route::Foreign { uri }) => {
+                let spec = self.foreign_spec(usize::MAX, &self.transfer_identity(false), &uri);
+                self.transfer_to(spec, somebody(), Fallback::default());
+            }
+            Target::Route(Route::App(app)) => {
+                let spec = self.own_app_spec(usize::MAX, &self.transfer_identity(false), &app);
+                let spec = InviteSpec { request_uri: refer.to.clone(), to_uri: address_of(&refer.to), ..spec };
+                self.transfer_to(spec, somebody(), Fallback::default());
+            }
+        }
+        self.transfer_settled();
+    }
+
+    /// The address a leg is known by.
+    fn address_of_leg(&self, id: LegId) -> String {
+        let leg = &self.legs[&id];
+        match &leg.who {
+            Caller::Endpoint(e) => format!("sip:{}@{}", e.username, self.env.directory.profile_domain()),
+            Caller::Carrier(_) | Caller::Application | Caller::Stranger(_) => {
+                if leg.direction == super::Direction::Inbound { leg.from.clone() } else { leg.to.clone() }
+            }
+        }
+    }
+
+    /// Who calls the target: the transferred party. Towards numbers it is the transferor, who answers for the call.
+    fn transfer_identity(&self, to_number: bool) -> Identity {
+        let Some(t) = &self.transfer else { return self.caller_as_is() };
+        if to_number && let Caller::Endpoint(e) = &t.caller {
+            return self.number_of(e);
+        }
+        if t.transferee == self.primary && self.inbound.is_some() {
+            return self.caller_as_is();
+        }
+        let leg = &self.legs[&t.transferee];
+        let address = if leg.direction == super::Direction::Inbound { &leg.from } else { &leg.to };
+        Identity { user: user_of(address), display: None }
+    }
+
+    /// An INVITE to this server itself: the call that the dialog belongs to finds it there (see `Own::voucher`).
+    fn replacing_spec(&self, to: &str, replaces: &Replaces) -> InviteSpec {
+        let own = Destination::Uri(format!("sip:{}", self.env.own_address));
+        let media = self.profile_media();
+        let mut spec = self.spec(usize::MAX, to.to_owned(), own, address_of(to), media);
+        self.present(&mut spec, &self.transfer_identity(false), Towards::Own);
+        let who = self.transfer.as_ref().and_then(|t| badge(&t.caller)).unwrap_or_default();
+        let voucher = self.env.own.voucher(&who, &replaces.to_string());
+        spec.headers.push((VOUCHER.to_owned(), voucher));
+        spec
+    }
+
+    fn transfer_to_carrier(&mut self, mut fallback: Fallback) {
+        let Some(carrier) = fallback.carriers.pop_front() else { return };
+        let spec = self.carrier_spec(usize::MAX, &self.transfer_identity(true), &fallback.number, &carrier);
+        self.transfer_to(spec, Caller::Carrier(carrier), fallback);
+    }
+
+    fn transfer_to(&mut self, mut spec: InviteSpec, who: Caller, fallback: Fallback) {
+        let Some(t) = &self.transfer else { return };
+        let codec = self.legs.get(&t.transferee).and_then(|l| l.codec);
+        // What the transferred party speaks goes first: it is passed through then.
+        spec.media.codecs.sort_by_key(|c| Some(*c) != codec);
+        spec.headers.push(("Referred-By".into(), format!("<{}>", t.referred_by)));
+        if matches!(who, Caller::Carrier(_) | Caller::Endpoint(_)) {
+            spec.headers.push(("Diversion".into(), diversion(&self.address_of_leg(t.transferor), "deflection")));
+        }
+        if let Some(replaces) = &t.replaces {
+            spec.headers.push(("Replaces".into(), replaces.to_string()));
+            spec.headers.push(("Require".into(), "replaces".into()));
+        }
+        let breadth = self.inbound.as_ref().map_or(limits::MAX_BREADTH, |i| i.hops.breadth.max(1));
+        spec.headers.push(("Max-Breadth".into(), breadth.to_string()));
+        let uri = spec.request_uri.clone();
+        let leg = self.call_out(spec, None, who);
+        if let Some(t) = &mut self.transfer {
+            t.attempts.push(Attempt { leg, uri, fallback, over: false });
+        }
+    }
+
+    /// True when the contacts were for the transfer.
+    pub(super) fn transfer_contacts(&mut self, ticket: u64, contacts: &[RegisteredContact]) -> bool {
+        let Some(t) = &mut self.transfer else { return false };
+        let Some((_, endpoint)) = t.lookup.take_if(|(asked, _)| *asked == ticket) else { return false };
+        t.worst = Some((480, "not registered".into()));
+        for contact in contacts.iter().take(limits::CONTACTS_PER_AOR_MAX) {
+            if self.leads_here(&contact.uri) {
+                continue;
+            }
+            let spec = self.endpoint_spec(usize::MAX, &self.transfer_identity(false), &endpoint, contact);
+            self.transfer_to(spec, Caller::Endpoint(endpoint.clone()), Fallback::default());
+        }
+        self.transfer_settled();
+        true
+    }
+
+    pub(super) fn transfer_progress(&mut self, id: LegId, status: u16) -> bool {
+        let Some(t) = &mut self.transfer else { return false };
+        if t.attempt(id).is_none() {
+            return false;
+        }
+        if status > t.told {
+            t.told = status;
+            let (leg, reason) = (t.transferor, reason_phrase(status).to_owned());
+            if !t.left {
+                self.command(leg, LegCommand::Notify { status, reason, last: false });
+            }
+        }
+        self.ring_transferee();
+        true
+    }
+
+    /// Whoever waits alone hears that it rings.
+    fn ring_transferee(&mut self) {
+        let Some(t) = self.transfer.as_mut().filter(|t| t.left && t.told > 100 && t.ringback.is_none()) else { return };
+        self.plays += 1;
+        let (leg, play) = (t.transferee, PlayId(self.plays));
+        t.ringback = Some(play);
+        let clip = ringback(Country::Us);
+        self.emit(CallEffect::Media(Command::Play { leg, play, clip, repeat: Repeat::Forever }));
+    }
+
+    pub(super) fn transfer_answered(&mut self, id: LegId) -> bool {
+        if !self.transfer.as_mut().is_some_and(|t| t.attempt(id).is_some()) {
+            return false;
+        }
+        let Some(t) = self.transfer.take() else { return false };
+        for loser in t.attempts.iter().filter(|a| a.leg != id && !a.over) {
+            let reason = Some("SIP;cause=200;text=\"Call completed elsewhere\"".to_owned());
+            self.command(loser.leg, LegCommand::Hangup { reason });
+        }
+        if t.transferor == self.primary {
+            self.promote(t.transferee);
+        }
+        let uri = t.attempts.into_iter().find(|a| a.leg == id).map(|a| a.uri).unwrap_or_default();
+        if let Some(d) = &mut self.dial {
+            d.bridged_to(id, uri);
+        }
+        // The bridge ends the ringback.
+        self.emit(CallEffect::Media(Command::Bridge { a: t.transferee, b: id }));
+        if !t.left {
+            let reason = reason_phrase(200).to_owned();
+            self.command(t.transferor, LegCommand::Notify { status: 200, reason, last: true });
+            self.command(t.transferor, LegCommand::Hangup { reason: None });
+        }
+        true
+    }
+
+    /// The call goes on with another party in the place of the one it began with, whose document ends with it.
+    pub(super) fn promote(&mut self, leg: LegId) {
+        self.primary = leg;
+        self.script = None;
+        self.refusal = None;
+        let caller = super::Party::Stranger;
+        self.driver = Driver::Connect { caller, route: None };
+    }
+
+    /// An attempt of the transfer has ended.
+    pub(super) fn transfer_ended(&mut self, id: LegId, end: &LegEnd) -> bool {
+        let Some(t) = &mut self.transfer else { return false };
+        let Some(attempt) = t.attempt(id) else { return false };
+        attempt.over = true;
+        let fallback = std::mem::take(&mut attempt.fallback);
+        if matches!(end.status, 408 | 500..=599) && !fallback.carriers.is_empty() {
+            self.transfer_to_carrier(fallback);
+            return true;
+        }
+        if t.worst.as_ref().is_none_or(|(status, _)| *status == 480) {
+            t.worst = Some((end.status, end.reason.clone()));
+        }
+        self.transfer_settled();
+        true
+    }
+
+    fn transfer_settled(&mut self) {
+        let Some(t) = self.transfer.as_ref().filter(|t| t.nothing_left()) else { return };
+        let (status, reason) = t.worst.clone().unwrap_or((480, String::new()));
+        let told = towards_caller(status);
+        let reason = if told != status || reason.is_empty() { reason_phrase(told).to_owned() } else { reason };
+        self.transfer_failed(told, &reason);
+    }
+
+    pub(super) fn expire_transfer(&mut self, now: Timestamp) {
+        if self.transfer.as_ref().is_some_and(|t| t.until <= now) {
+            self.transfer_failed(408, reason_phrase(408));
+        }
+    }
+
+    /// The transfer is given up, with the call if nobody else is left in it: true then.
+    pub(super) fn transfer_gives_up(&mut self, status: u16) -> bool {
+        let left = self.transfer.as_ref().is_some_and(|t| t.left);
+        self.transfer_failed(status, reason_phrase(status));
+        left
+    }
+
+    fn transfer_failed(&mut self, status: u16, reason: &str) {
+        let Some(t) = self.end_transfer(status, reason).filter(|t| t.left) else { return };
+        if t.promoted {
+            self.command(t.transferee, LegCommand::Hangup { reason: None });
+        } else {
+            // The callee sent its caller on and left: to the caller the callee has hung up.
+            self.dial_over();
+        }
+    }
+
+    /// Ends a transfer and says so to the transferor; whoever is left stays as it is.
+    pub(super) fn end_transfer(&mut self, status: u16, reason: &str) -> Option<Transfer> {
+        let t = self.transfer.take()?;
+        for attempt in t.attempts.iter().filter(|a| !a.over) {
+            self.command(attempt.leg, LegCommand::Hangup { reason: None });
+        }
+        if let Some(play) = t.ringback {
+            self.emit(CallEffect::Media(Command::StopPlay { leg: t.transferee, play }));
+        }
+        if !t.left {
+            let reason = reason.to_owned();
+            self.command(t.transferor, LegCommand::Notify { status, reason, last: true });
+        }
+        Some(t)
+    }
+
+    /// The transferor hangs up before the outcome, as phones do after a blind transfer: the transfer goes on without it.
+    /// True when that is so.
+    pub(super) fn transferor_left(&mut self, id: LegId) -> bool {
+        let Some(t) = self.transfer.as_mut().filter(|t| t.transferor == id && !t.left) else { return false };
+        t.left = true;
+        t.promoted = id == self.primary;
+        let transferee = t.transferee;
+        if id == self.primary {
+            self.promote(transferee);
+        }
+        self.emit(CallEffect::Media(Command::Unbridge { leg: transferee }));
+        self.ring_transferee();
+        true
+    }
+
+    /// Who was to be transferred has hung up: there is nothing to transfer.
+    pub(super) fn party_left(&mut self, id: LegId) {
+        if self.transfer.as_ref().is_some_and(|t| t.transferee == id) {
+            self.end_transfer(487, reason_phrase(487));
+        }
+    }
+}
+
+/// The header field by which this server knows its own INVITE with Replaces.
+pub const VOUCHER: &str = "X-Tandem-Voucher";
+
+/// A party as a voucher names it; None for one that is nobody in particular.
+fn badge(caller: &Caller) -> Option<String> {
+    match caller {
+        Caller::Endpoint(e) => Some(format!("endpoint:{}", e.id)),
+        Caller::Carrier(c) => Some(format!("carrier:{}", c.id)),
+        Caller::Application | Caller::Stranger(_) => None,
+    }
+}
+
+/// The party that a voucher names.
+pub fn party_of_badge(badge: &str, directory: &crate::directory::Directory) -> Option<Caller> {
+    let (kind, id) = badge.split_once(':')?;
+    let id = id.parse().ok()?;
+    match kind {
+        "endpoint" => directory.endpoint_by_id(id).cloned().map(Caller::Endpoint),
+        "carrier" => directory.carriers.iter().find(|c| c.id == id).cloned().map(Caller::Carrier),
+        _ => None,
+    }
+}

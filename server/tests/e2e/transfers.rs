@@ -1,0 +1,176 @@
+//! What happens between the legs of a call by SIP means, and who may cause it.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::common::message::param;
+use crate::common::phone::Call;
+use crate::common::tandem::PASSWORD;
+use crate::common::{Message, Phone, Tandem, alone, audio};
+
+/// A server with three telephones.
+fn trio() -> (Tandem, [Phone; 3]) {
+    let tandem = Tandem::start();
+    let phones = ["alice", "bob", "carol"].map(|name| {
+        tandem.endpoint(name, json!({"outbound_policy": "block"}));
+        let mut phone = Phone::new(&tandem, name, PASSWORD);
+        assert_eq!(phone.register().status(), 200);
+        phone
+    });
+    (tandem, phones)
+}
+
+fn connect(caller: &mut Phone, callee: &mut Phone) -> (Call, Call) {
+    let mut call = caller.invite(&callee.uri());
+    let mut rung = callee.ringing();
+    callee.answer_call(&mut rung);
+    caller.connected(&mut call);
+    (call, rung)
+}
+
+/// The next NOTIFY, answered: its Subscription-State and the status it tells.
+#[track_caller]
+fn notified(phone: &mut Phone, call: &Call) -> (String, String) {
+    let notify: Message = phone.expect("NOTIFY", call);
+    phone.reply(call, &notify, 200, "OK", "");
+    let state = notify.header("Subscription-State").split(';').next().unwrap_or_default().to_owned();
+    (state, notify.body.split(' ').nth(1).unwrap_or_default().to_owned())
+}
+
+/// NOTIFYs up to the last; what it tells.
+#[track_caller]
+fn outcome(phone: &mut Phone, call: &Call) -> String {
+    loop {
+        let (state, status) = notified(phone, call);
+        if state == "terminated" {
+            return status;
+        }
+    }
+}
+
+#[track_caller]
+fn hear_each_other(left: &Call, right: &Call) {
+    let (one, other) = (audio::sweep(3.0, 300.0, 1_500.0), audio::sweep(3.0, 3_000.0, 900.0));
+    left.media.play(&one);
+    right.media.play(&other);
+    std::thread::sleep(Duration::from_millis(4_500));
+    let (there, back) = (audio::likeness(&one, &right.media.heard()), audio::likeness(&other, &left.media.heard()));
+    assert!(there >= 0.85 && back >= 0.85, "{there:.2} there, {back:.2} back");
+}
+
+#[test]
+fn a_blind_transfer_joins_the_two_who_are_left() {
+    let _turn = alone();
+    let (_tandem, [mut alice, mut bob, mut carol]) = trio();
+    let (mut call, mut with_bob) = connect(&mut alice, &mut bob);
+    let refer = format!("Refer-To: <{}>\r\nReferred-By: <{}>\r\n", carol.uri(), alice.uri());
+    assert_eq!(alice.within(&mut call, "REFER", &refer, "").status(), 202);
+    assert_eq!(notified(&mut alice, &call), ("active".into(), "100".into()));
+    let mut rung = carol.ringing();
+    assert!(rung.invite.header("Referred-By").contains(&alice.uri()), "{:?}", rung.invite);
+    assert!(rung.invite.header("From").contains("bob"), "the transferred party calls: {:?}", rung.invite);
+    assert_eq!(notified(&mut alice, &call), ("active".into(), "180".into()));
+    carol.answer_call(&mut rung);
+    assert_eq!(notified(&mut alice, &call), ("terminated".into(), "200".into()));
+    alice.hung_up(&call);
+    hear_each_other(&with_bob, &rung);
+    assert_eq!(bob.hang_up(&mut with_bob).status(), 200);
+    carol.hung_up(&rung);
+}
+
+#[test]
+fn a_blind_transfer_that_fails_leaves_the_call() {
+    let (_tandem, [mut alice, mut bob, mut carol]) = trio();
+    let (mut call, with_bob) = connect(&mut alice, &mut bob);
+    assert_eq!(alice.within(&mut call, "REFER", &format!("Refer-To: <{}>\r\n", carol.uri()), "").status(), 202);
+    let rung = carol.ringing();
+    carol.refuse(&rung, 486, "Busy Here");
+    assert_eq!(outcome(&mut alice, &call), "486");
+    assert_eq!(alice.within(&mut call, "OPTIONS", "", "").status(), 200, "the dialog is there");
+    assert_eq!(alice.hang_up(&mut call).status(), 200);
+    bob.hung_up(&with_bob);
+}
+
+#[test]
+fn an_attended_transfer_joins_two_calls_into_one() {
+    let _turn = alone();
+    let (_tandem, [mut alice, mut bob, mut carol]) = trio();
+    let (mut first, mut with_bob) = connect(&mut alice, &mut bob);
+    let (second, with_carol) = connect(&mut alice, &mut carol);
+    let tag = |value: &str| param(value, "tag").unwrap_or_default().to_owned();
+    let replaces = format!(
+        "{}%3Bto-tag%3D{}%3Bfrom-tag%3D{}",
+        second.call_id.replace('@', "%40"),
+        tag(&second.remote),
+        tag(&second.local)
+    );
+    let refer = format!("Refer-To: <{}?Replaces={replaces}>\r\n", carol.uri());
+    assert_eq!(alice.within(&mut first, "REFER", &refer, "").status(), 202);
+    assert_eq!(outcome(&mut alice, &first), "200");
+    alice.hung_up(&first);
+    alice.hung_up(&second);
+    assert!(carol.stays_quiet(Duration::from_millis(300)), "carol talks already: nothing rings");
+    hear_each_other(&with_bob, &with_carol);
+    assert_eq!(bob.hang_up(&mut with_bob).status(), 200);
+    carol.hung_up(&with_carol);
+}
+
+#[test]
+fn nobody_transfers_or_takes_over_what_they_may_not() {
+    let (tandem, [mut alice, mut bob, mut carol]) = trio();
+    let (mut call, with_bob) = connect(&mut alice, &mut bob);
+    let out = format!("Refer-To: <sip:+19005551234@{}>\r\n", tandem.domain());
+    assert_eq!(alice.within(&mut call, "REFER", &out, "").status(), 403, "alice may not dial out");
+    let tag = |value: &str| param(value, "tag").unwrap_or_default().to_owned();
+    let replaces = format!("Replaces: {};to-tag={};from-tag={}\r\n", call.call_id, tag(&call.remote), tag(&call.local));
+    let mut theft = carol.invite_with(&bob.uri(), &replaces);
+    assert_eq!(carol.outcome(&mut theft).status(), 403, "the call is not carol's");
+    let wrong = "Replaces: nothing;to-tag=1;from-tag=2\r\n";
+    let mut nothing = carol.invite_with(&bob.uri(), wrong);
+    assert_eq!(carol.outcome(&mut nothing).status(), 481);
+    let log = tandem.log();
+    assert!(log.contains("audit") && log.contains("the dialog is somebody else's"), "{log}");
+    assert_eq!(alice.hang_up(&mut call).status(), 200);
+    bob.hung_up(&with_bob);
+}
+
+#[test]
+fn a_call_is_taken_over_by_another_telephone_of_the_same_user() {
+    let (tandem, [mut alice, mut bob, _carol]) = trio();
+    let (call, mut with_bob) = connect(&mut alice, &mut bob);
+    let mut other = Phone::new(&tandem, "alice", PASSWORD);
+    let tag = |value: &str| param(value, "tag").unwrap_or_default().to_owned();
+    let replaces = format!("Replaces: {};to-tag={};from-tag={}\r\n", call.call_id, tag(&call.remote), tag(&call.local));
+    let mut taken = other.invite_with(&bob.uri(), &replaces);
+    other.connected(&mut taken);
+    alice.hung_up(&call);
+    assert_eq!(bob.hang_up(&mut with_bob).status(), 200);
+    other.hung_up(&taken);
+}
+
+#[test]
+fn methods_and_routes_that_start_nothing_are_refused() {
+    let (tandem, [mut alice, bob, _carol]) = trio();
+    for (method, status) in [
+        ("MESSAGE", 405),
+        ("PUBLISH", 405),
+        ("SUBSCRIBE", 489),
+        ("NOTIFY", 481),
+        ("REFER", 403),
+        ("UPDATE", 481),
+        ("PRACK", 481),
+        ("FETCH", 501),
+    ] {
+        assert_eq!(alice.ask(method, &bob.uri(), "Refer-To: <sip:x@elsewhere.test>\r\n").status(), status, "{method}");
+    }
+    for route in ["<sip:198.51.100.1;lr>", "<sip:trunk.carrier.test;lr>"] {
+        let refused = alice.ask("OPTIONS", &bob.uri(), &format!("Route: {route}\r\n"));
+        assert_eq!(refused.status(), 403, "{route}");
+    }
+    let own = format!("Route: <sip:{};lr>\r\n", tandem.sip);
+    assert_eq!(alice.ask("OPTIONS", &bob.uri(), &own).status(), 200);
+    let mut preloaded = alice.invite_with(&bob.uri(), "Route: <sip:198.51.100.1;lr>\r\n");
+    assert_eq!(alice.outcome(&mut preloaded).status(), 403);
+    assert!(tandem.log().contains("preloaded Route leads elsewhere"), "{}", tandem.log());
+}

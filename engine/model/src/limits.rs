@@ -34,6 +34,11 @@ pub const REGISTER_EXPIRES_SECS_DEFAULT: u32 = 600;
 /// How long a digest nonce is good.
 pub const NONCE_LIFETIME: Duration = Duration::from_secs(300);
 
+/// Places one URI is tried at: three hosts with two addresses each, and some to spare. Each failure costs a caller seconds.
+pub const SIP_HOPS_MAX: usize = 8;
+/// Records read of one DNS answer.
+pub const DNS_RECORDS_MAX: usize = 16;
+
 /// SDP bytes read from one body. Real offers stay below 8 KiB.
 pub const SDP_BYTES_MAX: usize = 16 * 1024;
 /// Lines of a session description. Browsers with all their candidates write some hundreds.

@@ -10,3 +10,4 @@ mod operations;
 mod phones;
 mod registration;
 mod rest_clients;
+mod transports;

@@ -7,6 +7,7 @@ use tandem_actors::recording::RecordingService;
 use tandem_actors::supervision;
 use tandem_actors::transport::Transports;
 use tandem_actors::webhook::StatusQueue;
+use tandem_model::Transport;
 
 fn counter(name: &'static str, help: &'static str, value: u64) -> Sample {
     Sample { name, help, value: SampleValue::Counter(value) }
@@ -59,6 +60,8 @@ fn lateness(all: &[MediaSnapshot]) -> SampleValue {
     SampleValue::Histogram { buckets, count: late.count(), sum: late.sum().as_secs_f64() }
 }
 
+const STREAMS: [Transport; 4] = [Transport::Tcp, Transport::Tls, Transport::Ws, Transport::Wss];
+
 pub fn transports(transports: Transports) -> SampleSource {
     Box::new(move || {
         let c = transports.counters();
@@ -69,7 +72,19 @@ pub fn transports(transports: Transports) -> SampleSource {
             counter("sip_messages_malformed", "SIP messages that could not be read", read(&c.malformed)),
             counter("sip_messages_refused", "SIP messages dropped by a full shard", read(&c.refused)),
             counter("sip_send_failed", "SIP messages that could not be sent", read(&c.send_failed)),
-            gauge("sip_connections", "TCP connections", read(&c.connections) as f64),
+            gauge(
+                "sip_connections",
+                "Connections of all stream transports",
+                STREAMS.map(|t| c.connections(t)).iter().sum::<u64>() as f64,
+            ),
+            gauge("sip_connections_tcp", "TCP connections", c.connections(Transport::Tcp) as f64),
+            gauge("sip_connections_tls", "TLS connections", c.connections(Transport::Tls) as f64),
+            gauge("sip_connections_ws", "WebSocket connections", c.connections(Transport::Ws) as f64),
+            gauge("sip_connections_wss", "WebSocket connections over TLS", c.connections(Transport::Wss) as f64),
+            counter("sip_connections_refused", "Connections there was no room for", read(&c.connections_refused)),
+            counter("sip_handshakes_failed", "TLS and WebSocket handshakes that failed", read(&c.handshakes_failed)),
+            counter("sip_slow_peers", "Connections dropped because the peer did not read", read(&c.slow_peers)),
+            counter("sip_stun_answered", "STUN keep-alives answered", read(&c.stun_answered)),
         ]
     })
 }

@@ -18,9 +18,11 @@ use tandem_actors::call::{
 use tandem_actors::media::{self, JitterConfig, MediaConfig, SocketOptions};
 use tandem_actors::prompt::{EspeakConfig, EspeakEngine, PromptLimits, PromptLoader};
 use tandem_actors::recording::{RecordingConfig, RecordingService};
-use tandem_actors::signalling::{FrontDoor, Gate, RegistrarActor, RegistrationView, ShardConfig, Shards, SipShard};
+use tandem_actors::signalling::{
+    FrontDoor, Gate, RegistrarActor, RegistrationView, Resolver, ShardConfig, Shards, SipShard,
+};
 use tandem_actors::store::{ProjectSettings, Store};
-use tandem_actors::transport::Transports;
+use tandem_actors::transport::{ConnectionLimits, Timing, TransportSettings, Transports};
 use tandem_actors::webhook::{StatusQueue, StatusQueueLimits, WebhookClient, WebhookConfig};
 use tandem_actors::world::{Clock, SystemEntropy};
 use tandem_call::leg::LegEnv;
@@ -57,9 +59,10 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
     let media_pool = start_media(&config, router)?;
 
     let (door, gate) = (Arc::new(FrontDoor::default()), Arc::new(Gate::default()));
-    let transports = Transports::listen(&config.sip.udp, &config.sip.tcp, door.clone())
-        .await
-        .map_err(|(addr, e)| format!("[sip] cannot listen on {addr}: {e}"))?;
+    let transports =
+        Transports::listen(&transport_settings(&config), door.clone()).map_err(|e| format!("[sip] {e}"))?;
+    let resolver =
+        Resolver::new(transports.clone(), &config.sip.dns_servers).map_err(|e| format!("[sip] no resolver: {e}"))?;
     let env = Arc::new(leg_env(&config, transports.listening(), media_pool.handle().advertised_address()));
 
     let recordings = open_recordings(&config)?;
@@ -92,6 +95,7 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
             shards: shards.clone(),
             media: media_pool.handle(),
             registrar: registrar.clone(),
+            resolver,
             prompts: PromptLoader::new(webhooks.clone(), PromptLimits::default()),
             webhooks,
             status: status.clone(),
@@ -148,6 +152,7 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
             ExitCode::FAILURE
         }
     };
+    transports.close().await;
     status.drain(LAST_CALLBACKS).await;
     if let Err(error) = store.flush().await {
         tracing::error!(%error, "the last records were not written");
@@ -238,12 +243,39 @@ fn open_recordings(config: &Config) -> Result<RecordingService, String> {
     RecordingService::open(settings).map_err(|e| format!("[recording] {shown}: {e}"))
 }
 
+fn transport_settings(config: &Config) -> TransportSettings {
+    let sip = &config.sip;
+    TransportSettings {
+        udp: sip.udp.clone(),
+        tcp: sip.tcp.clone(),
+        tls: sip.tls.clone(),
+        ws: sip.ws.clone(),
+        wss: sip.wss.clone(),
+        certificate: sip.certificate.clone(),
+        client_certificates: sip.tls_client_certificates,
+        client_ca: sip.tls_client_ca.clone(),
+        ca: sip.tls_ca.clone(),
+        origins: sip.ws_origins.clone(),
+        connections: ConnectionLimits {
+            all: config.limits.connections,
+            per_source: config.limits.connections_per_source,
+        },
+        timing: Timing::default(),
+    }
+}
+
 /// How this switch names itself in Via and Contact.
 fn leg_env(config: &Config, listening: &[Endpoint], media_address: IpAddr) -> LegEnv {
     let host_of = |listen: &Endpoint| -> String {
         match &config.sip.advertise {
-            // With a port, that is the port; without, the listener's.
-            Some(host) if host.parse::<SocketAddr>().is_ok() || has_port(host) => host.clone(),
+            // With a port, that is the port of UDP and TCP; all others have the listener's.
+            Some(host) if host.parse::<SocketAddr>().is_ok() || has_port(host) => match listen.transport {
+                Transport::Udp | Transport::Tcp => host.clone(),
+                Transport::Tls | Transport::Ws | Transport::Wss => {
+                    let name = host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name);
+                    format!("{name}:{}", listen.addr.port())
+                }
+            },
             Some(host) => format!("{host}:{}", listen.addr.port()),
             None => {
                 let ip = reachable(listen.addr.ip()).unwrap_or(listen.addr.ip());

@@ -9,8 +9,9 @@ use super::inbox::{MediaEvents, MediaInbox};
 use super::message::{Fault, FromLegActor, LegDied, ToCall};
 use super::services::{Services, call_number};
 use crate::media::MediaThread;
-use crate::signalling::{FromLeg, SipShard, ToLeg, resolve};
+use crate::signalling::{FromLeg, SipShard, ToLeg};
 use crate::supervision::{Alarm, DeathWatch, Mailbox, Overflow};
+use crate::transport::Verify;
 
 pub struct LegActor {
     leg: Leg,
@@ -96,7 +97,8 @@ impl LegActor {
                 FromLeg::Bind { leg: self.id, local_tag, invite: self.invite, owner }
             }
             LegEffect::Resolve { id, uri } => {
-                let look_up = async move { resolve(&uri).await }.into_actor(self);
+                let resolver = self.services.resolver.clone();
+                let look_up = async move { resolver.resolve(&uri, Verify::Yes).await }.into_actor(self);
                 ctx.spawn(look_up.map(move |hops, actor, ctx| actor.step(LegInput::Resolved { id, hops }, ctx)));
                 return;
             }

@@ -11,7 +11,7 @@ use super::inbox::MediaInbox;
 use crate::api::Metrics;
 use crate::media::MediaHandle;
 use crate::prompt::{PromptLoader, SpeechEngine};
-use crate::signalling::{RegistrarActor, Shards};
+use crate::signalling::{RegistrarActor, Resolver, Shards};
 use crate::store::Store;
 use crate::webhook::{StatusQueue, WebhookClient};
 use crate::world::Clock;
@@ -30,6 +30,7 @@ pub struct Services {
     pub shards: Shards,
     pub media: MediaHandle,
     pub registrar: Addr<RegistrarActor>,
+    pub resolver: Resolver,
     pub webhooks: WebhookClient,
     pub status: StatusQueue,
     pub prompts: PromptLoader,

@@ -14,7 +14,7 @@ mod shard;
 pub use admission::Gate;
 pub use message::{FromLeg, OfferCall, SipInbound, ToLeg};
 pub use registration::{Contacts, Lookup, Register, Registered, RegistrarActor, RegistrationView};
-pub use resolver::resolve;
+pub use resolver::Resolver;
 pub use shard::{ShardConfig, SipShard};
 
 use std::hash::{DefaultHasher, Hash, Hasher};

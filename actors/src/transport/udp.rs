@@ -10,7 +10,8 @@ use tandem_sip::message::{Message, reject};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
-use super::{Inbound, TransportCounters};
+use super::counters::count;
+use super::{Inbound, TransportCounters, stun};
 use crate::datagrams::{Datagrams, tell_arrival};
 
 /// The kernel holds bursts of this size: at 200 KiB a registration storm after a restart overflows in milliseconds.
@@ -101,6 +102,13 @@ fn datagram(
 ) {
     // Keep-alives: empty lines (RFC 5626 section 3.5.1) and the single NUL some phones send.
     if bytes.iter().all(|b| matches!(b, b'\r' | b'\n' | 0)) {
+        return;
+    }
+    if stun::is_stun(bytes) {
+        if let Some(reply) = stun::answer(bytes, source) {
+            count(&counters.stun_answered);
+            let _ = socket.try_send_to(&reply, source);
+        }
         return;
     }
     match Message::parse(Bytes::copy_from_slice(bytes)) {

@@ -40,6 +40,11 @@ pub const REGISTER_EXPIRES_SECS_DEFAULT: u32 = 600;
 /// How long a digest nonce is good.
 pub const NONCE_LIFETIME: Duration = Duration::from_secs(300);
 
+/// Places one URI is tried at: three hosts with two addresses each, and some to spare. Each failure costs a caller seconds.
+pub const SIP_HOPS_MAX: usize = 8;
+/// Records read of one DNS answer.
+pub const DNS_RECORDS_MAX: usize = 16;
+
 /// SDP bytes read from one body. Real offers stay below 8 KiB.
 pub const SDP_BYTES_MAX: usize = 16 * 1024;
 /// Lines of a session description. Browsers with all their candidates write some hundreds.
@@ -86,7 +91,21 @@ pub const SHARD_MAILBOX: usize = 8_192;
 pub const REGISTRAR_MAILBOX: usize = 4_096;
 pub const STORE_MAILBOX: usize = 4_096;
 pub const TRANSPORT_QUEUE: usize = 4_096;
-pub const TCP_SEND_QUEUE: usize = 256;
+/// Messages, and their bytes, that may come for one stream connection before its task has its turn: what a busy proxy is sent at once.
+pub const STREAM_SEND_QUEUE: usize = 1_024;
+pub const STREAM_SEND_BURST_BYTES_MAX: usize = 512 * 1024;
+/// Bytes that wait for a peer that does not take them; a single message may be larger. With the framer's buffer this
+/// keeps such a connection below 256 KiB.
+pub const STREAM_SEND_BYTES_MAX: usize = 64 * 1024;
+/// Keep-alives taken from one connection in [`STREAM_PINGS_WINDOW`]; RFC 5626 section 4.4.1 has one in two minutes.
+pub const STREAM_PINGS_MAX: u32 = 64;
+pub const STREAM_PINGS_WINDOW: Duration = Duration::from_secs(10);
+/// Messages in a row that cannot be read, after which a connection is closed.
+pub const STREAM_MALFORMED_MAX: u32 = 16;
+/// Aliases of one connection (RFC 5923): the names and ports its certificate proved.
+pub const STREAM_ALIASES_MAX: usize = 4;
+/// Names of TLS peers that are told apart at a time.
+pub const HOST_NAMES_MAX: usize = 4_095;
 /// Commands to, and events from, one media thread.
 pub const MEDIA_COMMANDS: usize = 8_192;
 pub const MEDIA_EVENTS: usize = 16_384;
@@ -97,5 +116,7 @@ pub const RESTART_WINDOW: Duration = Duration::from_secs(30);
 
 const _: () =
     assert!(SIP_MESSAGE_BYTES_MAX < SIP_STREAM_BUFFER_BYTES_MAX, "a whole message must fit the stream buffer");
+const _: () = assert!(SIP_STREAM_BUFFER_BYTES_MAX + STREAM_SEND_BYTES_MAX < 256 * 1024, "promised of a connection");
+const _: () = assert!(HOST_NAMES_MAX < 1 << 12, "a host's place has 12 bits of its number");
 const _: () = assert!(REGISTER_EXPIRES_SECS_MIN < REGISTER_EXPIRES_SECS_DEFAULT);
 const _: () = assert!(REGISTER_EXPIRES_SECS_DEFAULT < REGISTER_EXPIRES_SECS_MAX);

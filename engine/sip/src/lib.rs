@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod dialog;
+pub mod locate;
 pub mod message;
 pub mod registrar;
 pub mod transaction;

@@ -15,6 +15,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
+use tandem_actors::transport::{CertificateFiles, ClientCertificates};
 use tandem_call::leg::{CodecUse, Extensions};
 
 /// The whole configuration, checked.
@@ -57,6 +58,20 @@ pub struct Server {
 pub struct Sip {
     pub udp: Vec<SocketAddr>,
     pub tcp: Vec<SocketAddr>,
+    pub tls: Vec<SocketAddr>,
+    pub ws: Vec<SocketAddr>,
+    pub wss: Vec<SocketAddr>,
+    /// Certificate chain and key, PEM; there when `tls` or `wss` is.
+    pub certificate: Option<CertificateFiles>,
+    pub tls_client_certificates: ClientCertificates,
+    /// Authorities of client certificates, PEM.
+    pub tls_client_ca: Option<PathBuf>,
+    /// Authorities of peers we connect to, PEM; None takes the system's.
+    pub tls_ca: Option<PathBuf>,
+    /// Origins of web pages that may connect; empty is the same host.
+    pub ws_origins: Vec<String>,
+    /// Empty takes the system's.
+    pub dns_servers: Vec<SocketAddr>,
     /// Host written into Via, Contact and Record-Route; None takes the listener's address.
     pub advertise: Option<String>,
     /// Offer SHA-256 beside MD5 in challenges.
@@ -126,6 +141,9 @@ pub struct Limits {
     pub call_threads: usize,
     /// New calls a second; above it 503.
     pub calls_per_second: u32,
+    /// SIP connections at a time, over all stream transports, and from one source.
+    pub connections: usize,
+    pub connections_per_source: usize,
     /// How long calls may go on after SIGTERM.
     pub drain_secs: u64,
     /// Longest call.
@@ -154,6 +172,15 @@ impl Default for Config {
             sip: Sip {
                 udp: vec![any(5060)],
                 tcp: vec![any(5060)],
+                tls: Vec::new(),
+                ws: Vec::new(),
+                wss: Vec::new(),
+                certificate: None,
+                tls_client_certificates: ClientCertificates::Off,
+                tls_client_ca: None,
+                tls_ca: None,
+                ws_origins: Vec::new(),
+                dns_servers: Vec::new(),
                 advertise: None,
                 digest_sha256: true,
                 extensions: Extensions::default(),
@@ -183,6 +210,8 @@ impl Default for Config {
                 calls_max: 4_000,
                 call_threads: 0,
                 calls_per_second: 500,
+                connections: 8_192,
+                connections_per_source: 1_024,
                 drain_secs: 300,
                 call_secs_max: 14_400,
             },

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use tandem_call::leg::{CodecUse, ComfortNoiseUse, Extensions, Reliable};
 use toml::de::{DeTable, DeValue};
 
-use super::{Config, KEYS, Key, Kind, LogFormat, Media, Problem};
+use super::{CertificateFiles, ClientCertificates, Config, KEYS, Key, Kind, LogFormat, Media, Problem, Sip};
 
 /// File, then environment, then meaning; all problems together.
 pub(super) fn read(
@@ -125,6 +125,7 @@ impl Reader<'_> {
         self.set("server.domain", &mut c.server.domain, domain);
         self.set_all("sip.udp", &mut c.sip.udp);
         self.set_all("sip.tcp", &mut c.sip.tcp);
+        self.streams(&mut c.sip);
         c.sip.advertise = self.parsed::<Host>("sip.advertise").map(|host| host.0);
         if let Some((Value::Boolean(offered), _)) = self.take("sip.digest_sha256") {
             c.sip.digest_sha256 = offered;
@@ -159,13 +160,15 @@ impl Reader<'_> {
         self.integer("limits.calls_max", &mut c.limits.calls_max);
         self.integer("limits.call_threads", &mut c.limits.call_threads);
         self.integer("limits.calls_per_second", &mut c.limits.calls_per_second);
+        self.integer("limits.connections", &mut c.limits.connections);
+        self.integer("limits.connections_per_source", &mut c.limits.connections_per_source);
         self.integer("limits.drain_secs", &mut c.limits.drain_secs);
         self.integer("limits.call_secs_max", &mut c.limits.call_secs_max);
         self.set("log.level", &mut c.log.level, |s| if s.is_empty() { Err("is empty".into()) } else { Ok(s.into()) });
         self.set("log.format", &mut c.log.format, log_format);
-        if c.sip.udp.is_empty() && c.sip.tcp.is_empty() {
+        if [&c.sip.udp, &c.sip.tcp, &c.sip.tls, &c.sip.ws, &c.sip.wss].iter().all(|list| list.is_empty()) {
             let place = Place { file: self.file.to_owned(), line: 0, column: 0 };
-            self.report(place, "sip", "needs at least one address in udp or tcp".into());
+            self.report(place, "sip", "needs at least one address in udp, tcp, tls, ws or wss".into());
         }
         c
     }
@@ -217,6 +220,45 @@ impl Reader<'_> {
         }
         if let Some((Value::Boolean(only), _)) = self.take("sip.known_sources_only") {
             out.known_sources_only = only;
+        }
+    }
+
+    /// TLS and WebSocket: what one key asks for, another has to give.
+    fn streams(&mut self, sip: &mut Sip) {
+        let place_of = |reader: &Self, key: &str| reader.found.get(key).map(|f| f.place.clone());
+        let secure = place_of(self, "sip.tls").or_else(|| place_of(self, "sip.wss"));
+        let demand = place_of(self, "sip.tls_client_certificates");
+        self.set_all("sip.tls", &mut sip.tls);
+        self.set_all("sip.ws", &mut sip.ws);
+        self.set_all("sip.wss", &mut sip.wss);
+        let half = place_of(self, "sip.tls_certificate").or_else(|| place_of(self, "sip.tls_key"));
+        let mut file = |key: &str| {
+            let mut path = PathBuf::new();
+            self.set(key, &mut path, folder);
+            Some(path).filter(|p| !p.as_os_str().is_empty())
+        };
+        let (chain, key) = (file("sip.tls_certificate"), file("sip.tls_key"));
+        sip.tls_client_ca = file("sip.tls_client_ca");
+        sip.tls_ca = file("sip.tls_ca");
+        self.set("sip.tls_client_certificates", &mut sip.tls_client_certificates, client_certificates);
+        self.set_all("sip.dns_servers", &mut sip.dns_servers);
+        if let Some((Value::Texts(origins), place)) = self.take("sip.ws_origins") {
+            if let Some(bad) = origins.iter().find(|o| !is_origin(o)) {
+                self.report(place, "sip.ws_origins", format!("{bad:?} is no origin such as https://app.example.com"));
+            }
+            sip.ws_origins = origins;
+        }
+        sip.certificate = chain.zip(key).map(|(chain, key)| CertificateFiles { chain, key });
+        if let Some(place) = half.filter(|_| sip.certificate.is_none()) {
+            self.report(place, "sip.tls_certificate", "tls_certificate and tls_key belong together".into());
+        } else if let Some(place) =
+            secure.filter(|_| sip.certificate.is_none() && !(sip.tls.is_empty() && sip.wss.is_empty()))
+        {
+            self.report(place, "sip.tls", "tls and wss need tls_certificate and tls_key".into());
+        }
+        let unproved = sip.tls_client_certificates != ClientCertificates::Off && sip.tls_client_ca.is_none();
+        if let Some(place) = demand.filter(|_| unproved) {
+            self.report(place, "sip.tls_client_certificates", "needs tls_client_ca".into());
         }
     }
 
@@ -302,6 +344,23 @@ fn redirects(text: &str) -> Result<bool, String> {
         "bounded" => Ok(true),
         _ => Err("must be off or bounded".into()),
     }
+}
+
+fn client_certificates(text: &str) -> Result<ClientCertificates, String> {
+    match text {
+        "off" => Ok(ClientCertificates::Off),
+        "optional" => Ok(ClientCertificates::Optional),
+        "required" => Ok(ClientCertificates::Required),
+        _ => Err("must be off, optional or required".into()),
+    }
+}
+
+/// Scheme and authority, no path; or any.
+fn is_origin(text: &str) -> bool {
+    text == "*"
+        || text
+            .split_once("://")
+            .is_some_and(|(scheme, rest)| !scheme.is_empty() && !rest.is_empty() && !rest.contains(['/', ' ']))
 }
 
 fn comfort_noise(text: &str) -> Result<ComfortNoiseUse, String> {

@@ -50,6 +50,20 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
         ("server.domain", r#""voice.example.com""#, "voice.example.com"),
         ("sip.udp", r#"["192.0.2.1:5060", "[2001:db8::1]:5070"]"#, "192.0.2.1:5060,[2001:db8::1]:5070"),
         ("sip.tcp", "[]", ""),
+        ("sip.tls", r#"["192.0.2.1:5061"]"#, "192.0.2.1:5061"),
+        ("sip.ws", r#"["192.0.2.1:80"]"#, "192.0.2.1:80"),
+        ("sip.wss", r#"["192.0.2.1:443"]"#, "192.0.2.1:443"),
+        ("sip.tls_certificate", r#""chain.pem""#, "chain.pem"),
+        ("sip.tls_key", r#""key.pem""#, "key.pem"),
+        ("sip.tls_client_certificates", r#""optional""#, "optional"),
+        ("sip.tls_client_ca", r#""clients.pem""#, "clients.pem"),
+        ("sip.tls_ca", r#""peers.pem""#, "peers.pem"),
+        (
+            "sip.ws_origins",
+            r#"["https://app.example.com", "https://b.example"]"#,
+            "https://app.example.com,https://b.example",
+        ),
+        ("sip.dns_servers", r#"["192.0.2.53:53"]"#, "192.0.2.53:53"),
         ("sip.advertise", r#""sip.example.com""#, "sip.example.com"),
         ("sip.digest_sha256", "false", "false"),
         ("sip.reliable_provisional", r#""required""#, "required"),
@@ -87,6 +101,8 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
         ("limits.calls_max", "5", "5"),
         ("limits.call_threads", "2", "2"),
         ("limits.calls_per_second", "6", "6"),
+        ("limits.connections", "100", "100"),
+        ("limits.connections_per_source", "50", "50"),
         ("limits.drain_secs", "7", "7"),
         ("limits.call_secs_max", "8", "8"),
         ("log.level", r#""debug""#, "debug"),
@@ -94,11 +110,20 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
     ];
     for (key, file, variable) in cases {
         let (section, name) = key.split_once('.').unwrap();
-        let by_file = with(&format!("[{section}]\n{name} = {file}\n"), &[]).expect(key);
+        // Some mean nothing without another.
+        let (certificate, private) = (("TANDEM_SIP_TLS_CERTIFICATE", "c.pem"), ("TANDEM_SIP_TLS_KEY", "k.pem"));
+        let others = match key {
+            "sip.tls" | "sip.wss" => vec![certificate, private],
+            "sip.tls_certificate" => vec![private],
+            "sip.tls_key" => vec![certificate],
+            "sip.tls_client_certificates" => vec![("TANDEM_SIP_TLS_CLIENT_CA", "ca.pem")],
+            _ => vec![],
+        };
+        let by_file = with(&format!("[{section}]\n{name} = {file}\n"), &others).expect(key);
         let var = format!("TANDEM_{section}_{name}").to_uppercase();
-        let by_env = with("", &[(&var, variable)]).expect(key);
+        let by_env = with("", &[others.as_slice(), &[(&var, variable)]].concat()).expect(key);
         assert_eq!(by_file, by_env, "{key}");
-        assert_ne!(by_file, Config::default(), "{key}");
+        assert_ne!(Ok(by_file), with("", &others), "{key}");
     }
     // Each of `KEYS` has its row.
     let listed = cases.iter().map(|(key, ..)| (*key).to_owned()).collect::<std::collections::BTreeSet<_>>();
@@ -153,7 +178,31 @@ fn each_mistake_is_reported_at_its_place() {
         ),
         ("[recording]\nfolder = \"\"\n", "tandem.toml:2:10: recording.folder: is empty"),
         ("[log]\nformat = \"xml\"\n", "tandem.toml:2:10: log.format: \"xml\" is neither text nor json"),
-        ("[sip]\nudp = []\ntcp = []\n", "tandem.toml: sip: needs at least one address in udp or tcp"),
+        ("[sip]\nudp = []\ntcp = []\n", "tandem.toml: sip: needs at least one address in udp, tcp, tls, ws or wss"),
+        (
+            "[sip]\ntls = [\"192.0.2.1:5061\"]\n",
+            "tandem.toml:2:7: sip.tls: tls and wss need tls_certificate and tls_key",
+        ),
+        (
+            "[sip]\nwss = [\"192.0.2.1:443\"]\n",
+            "tandem.toml:2:7: sip.tls: tls and wss need tls_certificate and tls_key",
+        ),
+        (
+            "[sip]\ntls_key = \"k.pem\"\n",
+            "tandem.toml:2:11: sip.tls_certificate: tls_certificate and tls_key belong together",
+        ),
+        (
+            "[sip]\ntls_client_certificates = \"required\"\n",
+            "tandem.toml:2:27: sip.tls_client_certificates: needs tls_client_ca",
+        ),
+        (
+            "[sip]\ntls_client_certificates = \"yes\"\n",
+            "tandem.toml:2:27: sip.tls_client_certificates: must be off, optional or required",
+        ),
+        (
+            "[sip]\nws_origins = [\"app.example.com\"]\n",
+            "tandem.toml:2:14: sip.ws_origins: \"app.example.com\" is no origin such as https://app.example.com",
+        ),
     ] {
         assert_eq!(problems(text, &[]), [problem], "{text}");
     }

@@ -11,3 +11,4 @@ mod phones;
 mod registration;
 mod rest_clients;
 mod transfers;
+mod transports;

@@ -8,6 +8,7 @@ pub mod audio;
 pub mod baresip;
 pub mod digest;
 pub mod http;
+pub mod link;
 pub mod media;
 pub mod message;
 pub mod phone;

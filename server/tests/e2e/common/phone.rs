@@ -1,11 +1,13 @@
 //! A SIP phone in text: says exactly what a test wants, and shows exactly what came.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::address::own_ip;
+use super::link::{Link, Udp};
 use super::message::param;
 use super::{Media, Message, Tandem, digest};
 
@@ -19,7 +21,9 @@ pub struct Phone {
     pub domain: String,
     pub address: SocketAddr,
     pub server: SocketAddr,
-    socket: UdpSocket,
+    link: RefCell<Box<dyn Link>>,
+    /// As the Via names it.
+    transport: &'static str,
     inbox: VecDeque<Message>,
     /// Requests already delivered, and what they were answered: a retransmission gets the same again.
     answered: BTreeMap<String, Option<String>>,
@@ -42,13 +46,28 @@ impl Phone {
     /// A phone at an address of its own, talking to `tandem`.
     pub fn new(tandem: &Tandem, user: &str, password: &str) -> Phone {
         let socket = UdpSocket::bind((own_ip(), 0)).expect("the phone's port");
+        let address = socket.local_addr().expect("its address");
+        let link = Udp { socket };
+        Phone::over("UDP", Box::new(link), address, tandem, user, password)
+    }
+
+    /// A phone that talks over `link`, whose transport the Via names so.
+    pub fn over(
+        transport: &'static str,
+        link: Box<dyn Link>,
+        address: SocketAddr,
+        tandem: &Tandem,
+        user: &str,
+        password: &str,
+    ) -> Phone {
         Phone {
             user: user.into(),
             password: password.into(),
             domain: tandem.domain(),
-            address: socket.local_addr().expect("its address"),
+            address,
             server: tandem.sip,
-            socket,
+            link: RefCell::new(link),
+            transport,
             inbox: VecDeque::new(),
             answered: BTreeMap::new(),
         }
@@ -59,7 +78,12 @@ impl Phone {
     }
 
     pub fn contact(&self) -> String {
-        format!("sip:{}@{}", self.user, self.address)
+        match self.transport {
+            "UDP" => format!("sip:{}@{}", self.user, self.address),
+            "TLS" => format!("sip:{}@{};transport=tls", self.user, self.address),
+            // Of a browser nobody knows the address (RFC 7118 section 5).
+            _ => format!("sip:{}@df7jal23ls0d.invalid;transport=ws", self.user),
+        }
     }
 
     /// Registers, answering the challenge, and returns the final response.
@@ -394,7 +418,7 @@ impl Phone {
     }
 
     pub fn send(&self, text: &str) {
-        self.socket.send_to(text.as_bytes(), self.server).expect("to send on loopback");
+        self.link.borrow_mut().send(text, self.server);
     }
 
     fn request(&self, call: &Call, method: &str, cseq: u32, headers: &str, body: &str) -> String {
@@ -418,7 +442,11 @@ impl Phone {
     }
 
     fn via_only(&self) -> String {
-        format!("Via: SIP/2.0/UDP {};rport;branch=z9hG4bK{}\r\n", self.address, unique("b"))
+        let host = match self.transport {
+            "WS" | "WSS" => "df7jal23ls0d.invalid".to_owned(),
+            _ => self.address.to_string(),
+        };
+        format!("Via: SIP/2.0/{} {host};rport;branch=z9hG4bK{}\r\n", self.transport, unique("b"))
     }
 
     /// The Authorization that answers the MD5 challenge of `reply`.
@@ -467,10 +495,8 @@ impl Phone {
 
     /// Takes what the network has, for at most `patience`.
     fn pump(&mut self, patience: Duration) {
-        let mut buffer = vec![0; 65_536];
-        let _ = self.socket.set_read_timeout(Some(patience));
-        let Ok((n, _)) = self.socket.recv_from(&mut buffer) else { return };
-        let Some(message) = std::str::from_utf8(&buffer[..n]).ok().and_then(Message::parse) else { return };
+        let received = self.link.borrow_mut().receive(patience);
+        let Some(message) = received.as_deref().and_then(Message::parse) else { return };
         if message.is_request() && message.method() != "ACK" {
             match self.answered.get(&key(&message)) {
                 Some(Some(reply)) => return self.send(reply),

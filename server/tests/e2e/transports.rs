@@ -1,0 +1,165 @@
+//! Phones over TLS and WebSocket: they register and call, and are called over the connection they made.
+
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use serde_json::json;
+
+use crate::common::address::{free_port, own_ip};
+use crate::common::link::{Link, Secure, Tls, Web, secure};
+use crate::common::tandem::PASSWORD;
+use crate::common::{Options, Phone, Tandem, alone, audio};
+
+/// A server that listens on everything, with a certificate of an authority made for it.
+struct Site {
+    tandem: Tandem,
+    tls: SocketAddr,
+    ws: SocketAddr,
+    wss: SocketAddr,
+    ca: PathBuf,
+    folder: PathBuf,
+}
+
+const NAME: &str = "sip.test.example";
+
+impl Site {
+    fn start() -> Site {
+        let ip = own_ip();
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("site-{ip}"));
+        std::fs::create_dir_all(&folder).expect("a folder for certificates");
+        let file = |name: &str| folder.join(name);
+        let key = KeyPair::generate().expect("a key");
+        let mut authority = CertificateParams::new(Vec::new()).expect("no names");
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        std::fs::write(file("ca.pem"), authority.self_signed(&key).expect("an authority").pem()).expect("to write");
+        let issuer = Issuer::new(authority, key);
+        let key = KeyPair::generate().expect("a key");
+        let server = CertificateParams::new(vec![NAME.to_owned()]).expect("a name");
+        std::fs::write(file("chain.pem"), server.signed_by(&key, &issuer).expect("a certificate").pem())
+            .expect("to write");
+        std::fs::write(file("key.pem"), key.serialize_pem()).expect("to write");
+        let [tls, ws, wss] = [(); 3].map(|()| SocketAddr::new(ip, free_port(ip)));
+        let sip = format!(
+            "tls = [\"{tls}\"]\nws = [\"{ws}\"]\nwss = [\"{wss}\"]\ntls_certificate = \"{}\"\ntls_key = \"{}\"\n",
+            file("chain.pem").display(),
+            file("key.pem").display()
+        );
+        let tandem = Tandem::start_with(Options { ip: Some(ip), sip, ..Options::default() });
+        Site { tandem, tls, ws, wss, ca: file("ca.pem"), folder }
+    }
+
+    fn phone(&self, transport: &'static str, user: &str) -> Phone {
+        self.tandem.endpoint(user, json!({}));
+        let connect = |to| {
+            let stream = TcpStream::connect(to).expect("to connect on loopback");
+            let address = stream.local_addr().expect("its address");
+            (stream, address)
+        };
+        let plain = |stream: &TcpStream, patience| _ = stream.set_read_timeout(Some(patience));
+        let page = format!("https://{}", "server.test");
+        let (link, address): (Box<dyn Link>, SocketAddr) = match transport {
+            "TLS" => {
+                let (stream, address) = connect(self.tls);
+                (Box::new(Tls::new(secure(stream, NAME, &self.ca))), address)
+            }
+            "WS" => {
+                let (stream, address) = connect(self.ws);
+                (Box::new(Web::new(stream, &page, plain)), address)
+            }
+            "WSS" => {
+                let (stream, address) = connect(self.wss);
+                let patient = move |stream: &Secure, patience| plain(&stream.sock, patience);
+                (Box::new(Web::new(secure(stream, NAME, &self.ca), &page, patient)), address)
+            }
+            other => panic!("no phone talks over {other} here"),
+        };
+        let mut phone = Phone::over(transport, link, address, &self.tandem, user, PASSWORD);
+        assert_eq!(phone.register().status(), 200);
+        phone
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// One registers over `transport`, calls a phone on UDP, and is called by it; each hears the other once.
+fn call_and_be_called(transport: &'static str) {
+    let _turn = alone();
+    let site = Site::start();
+    let mut here = site.phone(transport, "alice");
+    site.tandem.endpoint("bob", json!({}));
+    let mut there = Phone::new(&site.tandem, "bob", PASSWORD);
+    assert_eq!(there.register().status(), 200);
+
+    let mut call = here.invite(&there.uri());
+    let mut rung = there.ringing();
+    there.answer_call(&mut rung);
+    let answer = here.connected(&mut call);
+    assert!(
+        answer.contact().to_ascii_lowercase().contains(match transport {
+            "TLS" => "sips:",
+            _ => "transport=ws",
+        }),
+        "{}",
+        answer.contact()
+    );
+    let (hers, his) = (audio::sweep(2.0, 300.0, 1_500.0), audio::sweep(2.0, 3_000.0, 900.0));
+    call.media.play(&hers);
+    rung.media.play(&his);
+    std::thread::sleep(Duration::from_millis(2_800));
+    let likeness = (audio::likeness(&hers, &rung.media.heard()), audio::likeness(&his, &call.media.heard()));
+    assert!(likeness.0 >= 0.85 && likeness.1 >= 0.85, "{likeness:?}");
+    // A request of ours within the dialog, over the phone's own connection.
+    assert_eq!(there.hang_up(&mut rung).status(), 200);
+    here.hung_up(&call);
+
+    let mut call = there.invite(&here.uri());
+    let mut rung = here.ringing();
+    assert!(rung.invite.header("Via").starts_with(&format!("SIP/2.0/{transport} ")), "{}", rung.invite.header("Via"));
+    here.answer_call(&mut rung);
+    there.connected(&mut call);
+    assert_eq!(here.hang_up(&mut rung).status(), 200);
+    there.hung_up(&call);
+    let gauge = format!("tandem_sip_connections_{}", transport.to_ascii_lowercase());
+    assert!((site.tandem.metric(&gauge, "") - 1.0).abs() < 0.1);
+}
+
+#[test]
+fn a_phone_over_tls_calls_and_is_called() {
+    call_and_be_called("TLS");
+}
+
+#[test]
+fn a_browsers_phone_calls_and_is_called() {
+    call_and_be_called("WS");
+}
+
+#[test]
+fn a_browsers_phone_over_tls_calls_and_is_called() {
+    call_and_be_called("WSS");
+}
+
+#[test]
+fn a_certificate_that_cannot_be_used_is_named_at_the_start() {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("no-certificate-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let ip = own_ip();
+    let config = format!(
+        "[sip]\nudp = [\"{ip}:5060\"]\ntcp = []\ntls = [\"{ip}:5061\"]\ntls_certificate = \"missing.pem\"\ntls_key = \"key.pem\"\n\
+         [http]\nlisten = \"{ip}:8080\"\n[media]\naddress = \"{ip}\"\nports = [21000, 21099]\n"
+    );
+    std::fs::write(folder.join("tandem.toml"), config).expect("to write");
+    let out = std::process::Command::new(env!("CARGO_BIN_EXE_tandem"))
+        .args(["serve", "--config", "tandem.toml"])
+        .current_dir(&folder)
+        .output()
+        .expect("to start tandem");
+    let said = String::from_utf8_lossy(&out.stderr).into_owned() + &String::from_utf8_lossy(&out.stdout);
+    assert!(!out.status.success() && said.contains("[sip] missing.pem: "), "{said}");
+    let _ = std::fs::remove_dir_all(&folder);
+}

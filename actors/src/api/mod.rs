@@ -17,6 +17,7 @@ mod handler;
 mod ops;
 mod page;
 mod recordings;
+mod registrations;
 mod sip_profile;
 mod state;
 
@@ -73,6 +74,7 @@ fn routes(config: &mut web::ServiceConfig, state: ApiState) {
         .configure(sip_profile::routes)
         .configure(domain_applications::routes)
         .configure(carriers::routes)
+        .configure(registrations::routes)
         .configure(calls::relay_routes)
         .configure(faults::routes)
         .configure(dashboard::routes);

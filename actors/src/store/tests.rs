@@ -60,8 +60,10 @@ fn binding(aor: &str, contact: &str, expires: i64) -> BindingRow {
         local: "192.0.2.9:5060".into(),
         path: vec!["<sip:edge;lr>".into()],
         user_agent: Some("phone".into()),
+        flow: String::new(),
         instance: None,
         reg_id: None,
+        behind_nat: false,
         registered_at: WallTime(5),
     }
 }
@@ -232,7 +234,7 @@ async fn bindings_change_expire_and_go_with_their_endpoint() {
     store
         .put_bindings(vec![
             put("alice", "sip:1", 50),
-            BindingChange::Remove { aor: "bob".into(), contact: "sip:4".into() },
+            BindingChange::Remove { aor: "bob".into(), contact: "sip:4".into(), flow: String::new() },
         ])
         .await
         .unwrap();

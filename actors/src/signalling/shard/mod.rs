@@ -6,13 +6,15 @@ mod legs;
 mod overload;
 mod register;
 
+pub use auth::AuthPolicy;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use actix::prelude::*;
 use tandem_call::directory::Directory;
 use tandem_call::leg::{ACCEPT, ALLOW, Extensions, LegInput, RequestFailure, RequestId, supported, unsupported};
-use tandem_model::{Endpoint, LegId, Timestamp, hex_token, limits};
+use tandem_model::{Endpoint, LegId, Timestamp, Transport, hex_token, limits};
 use tandem_sip::auth::Challenger;
 use tandem_sip::message::{Message as SipMessage, Method};
 use tandem_sip::transaction::{ClientKey, Config, Event, ServerKey, TransactionKey, TransactionLayer};
@@ -21,12 +23,13 @@ use tokio::sync::watch;
 use super::admission::{self, Gate};
 use super::counts;
 use super::message::{FromLeg, OfferCall, SipInbound, ToLeg};
-use super::registration::RegistrarActor;
+use super::registration::{FlowClosed, RegistrarActor};
 use crate::api::Metrics;
 use crate::media::MediaHandle;
 use crate::supervision::{Mailbox, Overflow};
 use crate::transport::Transports;
 use crate::world::{Clock, SystemEntropy};
+use auth::AuthState;
 
 /// What every shard is given.
 #[derive(Clone)]
@@ -44,9 +47,11 @@ pub struct ShardConfig {
     pub calls_per_second: u32,
     pub metrics: Metrics,
     pub user_agent: String,
-    /// Challenge for SHA-256 too. Clients that know MD5 alone should pass over it (RFC 8760 section 2.4); some in
-    /// wide use give up instead.
-    pub digest_sha256: bool,
+    pub auth: AuthPolicy,
+    /// Service-Route values of a 200 to REGISTER (RFC 3608).
+    pub service_route: Vec<String>,
+    /// `host:port` this server names itself by, for each transport that listens.
+    pub sent_by: Vec<(Transport, String)>,
 }
 
 pub struct SipShard {
@@ -68,6 +73,7 @@ pub struct SipShard {
     /// New calls let in during the running second.
     rate: (Timestamp, u32),
     overload: overload::Overload,
+    auth: AuthState,
 }
 
 /// Who is told what becomes of an INVITE's server transaction.
@@ -88,10 +94,12 @@ impl SipShard {
         SipShard {
             own: None,
             layer: TransactionLayer::new(Config::new(tag_secret)),
-            challenger: Challenger::new(&realm, &mut entropy).accept_own_address({
-                let listening = config.transports.listening().to_vec();
-                move |host, port| admission::is_ours(&listening, host, port)
-            }),
+            challenger: Challenger::new(&realm, &mut entropy).offer_auth_int(config.auth.auth_int).accept_own_address(
+                {
+                    let listening = config.transports.listening().to_vec();
+                    move |host, port| admission::is_ours(&listening, host, port)
+                },
+            ),
             realm,
             entropy,
             legs: HashMap::new(),
@@ -102,6 +110,7 @@ impl SipShard {
             registering: 0,
             rate: (Timestamp::ZERO, 0),
             overload: overload::Overload::default(),
+            auth: AuthState::default(),
             config,
         }
     }
@@ -202,7 +211,11 @@ impl SipShard {
                 };
             return self.reply(key, &message, source, status, if status == 500 { &headers } else { &[] });
         }
-        if let Some(refused) = unsupported(&Extensions::default(), &message) {
+        let refused = match message.method() {
+            Method::Register => register::unsupported_extension(&message),
+            _ => unsupported(&Extensions::default(), &message),
+        };
+        if let Some(refused) = refused {
             return self.reply(key, &message, source, 420, &[("Unsupported", &refused)]);
         }
         match message.method() {
@@ -284,7 +297,12 @@ impl Handler<SipInbound> for SipShard {
                     self.layer.handle_message(now, message, source, local);
                 }
             }
-            SipInbound::Unreachable { peer } => self.layer.handle_transport_error(now, peer),
+            SipInbound::Unreachable { peer } => {
+                self.layer.handle_transport_error(now, peer);
+                if peer.transport.is_reliable() {
+                    self.config.registrar.offer(FlowClosed { peer }, Overflow::Warn);
+                }
+            }
         }
         self.settle(ctx);
     }

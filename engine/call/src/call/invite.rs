@@ -28,8 +28,13 @@ impl Call {
     ) -> InviteSpec {
         let identity = self.identity_towards_sip();
         let to_uri = format!("sip:{}@{}", endpoint.username, self.env.directory.profile_domain());
-        let hop = crate::leg::hop::next_hop(&contact.uri, contact.source);
-        self.spec(target, identity, contact.uri.clone(), Destination::Flow(hop), to_uri, self.endpoint_media(endpoint))
+        let destination = Destination::Flow(contact.hop());
+        let media = self.endpoint_media(endpoint);
+        // RFC 3327 section 5.4: the Path it registered with leads to it.
+        InviteSpec {
+            route: contact.path.clone(),
+            ..self.spec(target, identity, contact.uri.clone(), destination, to_uri, media)
+        }
     }
 
     pub(super) fn foreign_spec(&self, target: usize, uri: &str) -> InviteSpec {

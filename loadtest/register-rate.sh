@@ -13,24 +13,24 @@ set -euo pipefail
 . "$(dirname "$0")/server.sh"
 RATE=${RATE:-1000} SECS=${SECS:-20} USERS=${USERS:-2000}
 start_server PCMU PCMU
-cp "$here"/sipp/register-many.xml "$work/"
+cp "$here"/sipp/register-load.xml "$work/"
 cd "$work"
 
 {
     echo SEQUENTIAL
-    seq "$USERS" | awk '{ printf "u%d;[authentication username=u%d password=load-u%d]\n", $1, $1, $1 }'
+    seq "$USERS" | awk '{ printf "u%d;load-u%d;[authentication username=u%d password=load-u%d]\n", $1, $1, $1, $1 }'
 } > users.csv
 # One connection for all of them.
 seq "$USERS" | awk -v url="http://127.0.0.1:$HTTP_PORT/api/relay/rest/endpoints/sip" -v user="$PROJECT:$TOKEN" '
     NR > 1 { print "next" }
     { printf "url = \"%s\"\nuser = \"%s\"\nheader = \"Content-Type: application/json\"\nfail\nsilent\noutput = \"/dev/null\"\n", url, user
       printf "data = \"{\\\"username\\\":\\\"u%d\\\",\\\"password\\\":\\\"load-u%d\\\"}\"\n", $1, $1 }' > users.curl
-curl --parallel --parallel-max 50 -K users.curl
+curl --no-progress-meter --parallel --parallel-max 50 -K users.curl
 
 metrics > before.txt
 ticks=$(cpu_ticks) began=$(date +%s.%N)
 status=0
-(pin "${SIPP_CPU:-}" sipp -sf register-many.xml -inf users.csv -i 127.0.0.1 -p $((SIP_PORT + 10)) -nostdin -trace_err \
+(pin "${SIPP_CPU:-}" sipp -sf register-load.xml -inf users.csv -i 127.0.0.1 -p $((SIP_PORT + 10)) -nostdin -trace_err \
     -r "$RATE" -m $((RATE * SECS)) -l $((RATE * 10)) -fd 1 -trace_stat -stf register.csv \
     "127.0.0.1:$SIP_PORT") > register.out 2>&1 || status=$?
 ended=$(date +%s.%N)

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use tandem_actors::api::{self, ApiOptions, ApiState, Faults, Metrics};
+use tandem_actors::api::{self, ApiOptions, ApiState, Faults, Logins, Metrics};
 use tandem_actors::call::{
     Drain, Floor, LiveCalls, MediaInbox, MediaRouter, Services, Switchboard, SwitchboardControl,
 };
@@ -137,6 +137,7 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
         registrations: Arc::new(RegistrationControl::new(view, registrar.clone())),
         recordings: recordings.clone(),
         metrics,
+        logins: Logins::new(clock),
         options: ApiOptions { metrics_public: config.http.metrics_public, workers: config.http.workers, faults },
     };
     let (http, addresses) = api::serve(state, config.http.listen)

@@ -22,11 +22,12 @@ use tandem_model::{Sid, WallTime};
 
 use super::{
     ApiOptions, ApiState, BODY_BYTES_MAX, CallControl, CallControlError, CallDocument, CallView, ContactView,
-    CreateCall, EndCall, Metrics, Registrations, UpdateCall, routes, serve,
+    CreateCall, EndCall, Logins, Metrics, Registrations, UpdateCall, routes, serve,
 };
 use crate::recording::{RecordingConfig, RecordingService};
 use crate::store::tests::TempDir;
 use crate::store::{CallDirection, CallRecord, CallStatus, ProjectSettings, Store};
+use crate::world::Clock;
 
 pub(super) const PROJECT: &str = "6bfbbe86-a901-4197-8759-2a0de1fa319d";
 pub(super) const TOKEN: &str = "PTtest";
@@ -72,6 +73,7 @@ impl Api {
             })
             .unwrap(),
             metrics: Metrics::new(Vec::new()),
+            logins: Logins::new(Clock::new()),
             options: ApiOptions::default(),
         };
         Api { state, calls, _dir: dir }

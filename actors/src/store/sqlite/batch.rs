@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
+use sqlx::Row;
 use sqlx::pool::PoolConnection;
-use sqlx::{Executor, Row};
 use tandem_model::{Sid, WallTime};
 
 use super::Sqlite;
@@ -53,7 +53,8 @@ pub(super) fn sealed_for(carrier: Sid) -> String {
 impl Sqlite {
     pub async fn begin(&self) -> Result<Batch, StoreError> {
         let mut conn = self.write.acquire().await?;
-        if let Err(e) = conn.execute("BEGIN IMMEDIATE").await {
+        // As a query it is prepared once; as a mere text it would be parsed each time. So with COMMIT.
+        if let Err(e) = sqlx::query("BEGIN IMMEDIATE").execute(&mut *conn).await {
             let _ = conn.close().await;
             return Err(e.into());
         }
@@ -64,7 +65,7 @@ impl Sqlite {
 impl Batch {
     /// After an error the state of the disk is unknown: the connection is closed and the next batch opens another.
     pub async fn commit(mut self) -> Result<(), StoreError> {
-        match self.conn.execute("COMMIT").await {
+        match sqlx::query("COMMIT").execute(&mut *self.conn).await {
             Ok(_) => Ok(()),
             Err(e) => {
                 self.abandon().await;

@@ -1,9 +1,36 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
-use tandem_model::{Timestamp, limits};
+use tandem_model::{Entropy, Timestamp, limits};
 
-use super::source::SourceKey;
+use super::source::{Keyer, SourceKey};
+
+/// A [`LoginLimiter`] for logins that know no nonce: a source is whoever the connection is from.
+pub struct LoginGuard {
+    keyer: Keyer,
+    limiter: LoginLimiter,
+}
+
+impl LoginGuard {
+    pub fn new(entropy: &mut dyn Entropy) -> Self {
+        LoginGuard { keyer: Keyer::new(entropy), limiter: LoginLimiter::new() }
+    }
+
+    /// Whether an attempt may be judged at all.
+    pub fn allows(&self, now: Timestamp, source: IpAddr, name: &str) -> bool {
+        self.limiter.allows(now, self.keyer.source(source), self.keyer.name(name))
+    }
+
+    /// What came of one that was.
+    pub fn judged(&mut self, now: Timestamp, source: IpAddr, name: &str, right: bool) {
+        let (source, name) = (self.keyer.source(source), self.keyer.name(name));
+        match right {
+            true => self.limiter.succeeded(now, source, name),
+            false => self.limiter.failed(now, source, name),
+        }
+    }
+}
 
 /// A user's name at one source.
 type Pair = (SourceKey, u64);

@@ -18,7 +18,7 @@ mod tests;
 pub use algorithm::{Algorithm, Ha1Set, ha1_set};
 pub use challenge::{Account, Challenge};
 pub use challenger::{Challenger, Secrets};
-pub use limiter::LoginLimiter;
+pub use limiter::{LoginGuard, LoginLimiter};
 pub use nonce::NONCES_IN_USE_MAX;
 pub use refusal::Refusal;
 pub use role::Role;

@@ -10,7 +10,7 @@ use tandem_codecs::{CodecId, CodecSpec, Tuning};
 use tandem_laml::{Script, ScriptConfig};
 use tandem_model::{SeedEntropy, SrtpSuite, Timestamp};
 use tandem_sdp::{Capabilities, CodecOffer, ComfortNoise, Encryption, LocalMedia, Preference};
-use tandem_sip::auth::{Account, Challenge, Challenger, Role, Secrets, ha1_pair};
+use tandem_sip::auth::{Account, Algorithm, Challenge, Challenger, Role, Secrets, ha1_set};
 use tandem_sip::message::Message;
 
 const NOW: Timestamp = Timestamp::ZERO;
@@ -50,17 +50,17 @@ fn messages(c: &mut Criterion) {
 
 fn digest(c: &mut Criterion) {
     let (realm, user, password) = ("example.org", "alice", "correct horse");
-    let (md5, sha256) = ha1_pair(user, realm, password);
-    let secrets = Secrets { md5: &md5, sha256: &sha256 };
+    let set = ha1_set(user, realm, password);
+    let secrets = Secrets { md5: &set.md5, sha256: &set.sha256, sha512_256: &set.sha512_256 };
+    let source = std::net::Ipv4Addr::new(192, 0, 2, 1).into();
     let invite = Message::parse(fixtures::invite()).expect("well-formed");
     let uri = invite.request_uri().expect("has one").as_str().to_owned();
-    for algorithm in ["SHA-256", "MD5"] {
+    for algorithm in [Algorithm::Sha512_256, Algorithm::Sha256, Algorithm::Md5] {
         let mut entropy = SeedEntropy::new(1);
         let mut challenger = Challenger::new(realm, &mut entropy);
-        let values = challenger.challenge(NOW, false, &mut entropy);
-        let wanted = format!("algorithm={algorithm},");
-        let offered = values.iter().map(String::as_str).filter(|v| v.contains(&wanted));
-        let challenge = Challenge::strongest(Role::Proxy, offered).expect("both are offered");
+        let values = challenger.challenge(NOW, source, false, &[algorithm], &mut entropy);
+        let challenge = Challenge::strongest(Role::Proxy, values.iter().map(String::as_str)).expect("one is offered");
+        let algorithm = algorithm.as_str();
         let mut count = 0;
         c.bench_function(&format!("sip/digest verify {algorithm}"), |b| {
             b.iter_batched(

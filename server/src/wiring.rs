@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use tandem_actors::api::{self, ApiOptions, ApiState, Faults, Metrics};
+use tandem_actors::api::{self, ApiOptions, ApiState, Faults, Logins, Metrics};
 use tandem_actors::call::{
     Drain, Floor, LiveCalls, MediaInbox, MediaRouter, Services, Switchboard, SwitchboardControl,
 };
@@ -19,7 +19,8 @@ use tandem_actors::media::{self, JitterConfig, MediaConfig, SocketOptions};
 use tandem_actors::prompt::{EspeakConfig, EspeakEngine, PromptLimits, PromptLoader};
 use tandem_actors::recording::{RecordingConfig, RecordingService};
 use tandem_actors::signalling::{
-    FrontDoor, Gate, RegistrarActor, RegistrationView, Resolver, ShardConfig, Shards, SipShard,
+    AuthPolicy, FrontDoor, Gate, RegistrarActor, RegistrarConfig, RegistrationControl, RegistrationView, Resolver,
+    ShardConfig, Shards, SipShard,
 };
 use tandem_actors::store::{ProjectSettings, Store};
 use tandem_actors::transport::{ConnectionLimits, Timing, TransportSettings, Transports};
@@ -75,16 +76,23 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
         metrics::recordings(recordings.clone()),
     ]);
 
+    let shards = Shards::default();
     let view = RegistrationView::new(clock);
-    let registrar = RegistrarActor::restored(store.clone(), clock, metrics.clone(), view.clone())
+    let settings = RegistrarConfig {
+        policy: config.sip.registration,
+        nat_keepalive: Some(Duration::from_secs(config.sip.nat_keepalive_secs.into())).filter(|every| !every.is_zero()),
+        shards: shards.clone(),
+        sent_by: env.sent_by.clone(),
+        user_agent: USER_AGENT.to_owned(),
+    };
+    let registrar = RegistrarActor::restored(store.clone(), clock, metrics.clone(), view.clone(), settings)
         .await
         .map_err(|e| format!("[store] registrations cannot be read: {e}"))?
         .start();
 
     let own_address = env.sent_by.first().map(|(_, host)| host.clone()).unwrap_or_default();
     let live = LiveCalls::default();
-    let (shards, switchboard) = {
-        let shards = Shards::default();
+    let switchboard = {
         let services = Services {
             clock,
             env: env.clone(),
@@ -103,7 +111,7 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
             store: store.clone(),
             metrics: metrics.clone(),
         };
-        (shards, Switchboard::new(services, floors, gate.clone(), live.clone()).start())
+        Switchboard::new(services, floors, gate.clone(), live.clone()).start()
     };
     let shard = SipShard::new(ShardConfig {
         clock,
@@ -118,7 +126,9 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
         calls_per_second: config.limits.calls_per_second,
         metrics: metrics.clone(),
         user_agent: USER_AGENT.to_owned(),
-        digest_sha256: config.sip.digest_sha256,
+        auth: AuthPolicy { algorithms: config.sip.digest.clone(), auth_int: config.sip.digest_auth_int },
+        service_route: config.sip.service_route.clone(),
+        sent_by: env.sent_by.clone(),
     });
     shards.set(vec![shard.start()]);
     watch_services(&switchboard, &registrar, &shards, fatal);
@@ -129,9 +139,10 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
     let state = ApiState {
         store: store.clone(),
         calls: Arc::new(control),
-        registrations: Arc::new(view),
+        registrations: Arc::new(RegistrationControl::new(view, registrar.clone())),
         recordings: recordings.clone(),
         metrics,
+        logins: Logins::new(clock),
         options: ApiOptions { metrics_public: config.http.metrics_public, workers: config.http.workers, faults },
     };
     let (http, addresses) = api::serve(state, config.http.listen)

@@ -1,17 +1,25 @@
 //! Who may ask: one guard before every route, so that a new route cannot be left open.
 
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
+use actix_web::http::header::{
+    AUTHORIZATION, CACHE_CONTROL, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
 use actix_web::middleware::Next;
 use actix_web::{HttpResponse, ResponseError, web};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
+use tandem_model::limits;
+use tandem_sip::auth::LoginGuard;
 
 use super::ApiState;
 use super::error::LamlError;
-use crate::store::{ProjectState, secrets_equal};
+use crate::store::secrets_equal;
+use crate::world::{Clock, SystemEntropy};
 
 /// Both are in use: one by the documents, one by client libraries. Pages name the first.
 pub(super) const LAML_PREFIXES: [&str; 2] = ["/api/laml/2010-04-01", "/2010-04-01"];
@@ -64,7 +72,16 @@ fn refusal(request: &ServiceRequest, state: &ApiState) -> Option<HttpResponse> {
         return None;
     }
     let header = request.headers().get(AUTHORIZATION).and_then(|h| h.to_str().ok());
-    if !header.is_some_and(|h| admits(h, state.store.project())) {
+    let Some((user, token)) = header.and_then(credentials) else { return Some(unauthorized(Part::of(path))) };
+    let peer = request.peer_addr().map(|peer| peer.ip());
+    if !state.logins.allows(peer, &user) {
+        return Some(too_many_failures(Part::of(path)));
+    }
+    let project = state.store.project();
+    // Both are always looked at.
+    let right = is_project(&user, &project.project.id) & project.accepts_token(&token);
+    state.logins.judged(peer, &user, right);
+    if !right {
         return Some(unauthorized(Part::of(path)));
     }
     if let Some(account) = account_in(path)
@@ -75,16 +92,59 @@ fn refusal(request: &ServiceRequest, state: &ApiState) -> Option<HttpResponse> {
     None
 }
 
-fn admits(header: &str, project: &ProjectState) -> bool {
-    let Some((scheme, credentials)) = header.split_once(' ') else { return false };
+/// User and token of basic credentials.
+fn credentials(header: &str) -> Option<(String, String)> {
+    let (scheme, credentials) = header.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
-        return false;
+        return None;
     }
-    let Ok(decoded) = STANDARD.decode(credentials.trim()) else { return false };
-    let Ok(text) = String::from_utf8(decoded) else { return false };
-    let Some((user, token)) = text.split_once(':') else { return false };
-    // Both are always looked at.
-    is_project(user, &project.project.id) & project.accepts_token(token)
+    let text = String::from_utf8(STANDARD.decode(credentials.trim()).ok()?).ok()?;
+    let (user, token) = text.split_once(':')?;
+    Some((user.to_owned(), token.to_owned()))
+}
+
+/// Slows down who guesses the token. Whoever comes from this machine is a proxy in front of it, or at home: for others a
+/// proxy speaks, and has to do this itself.
+#[derive(Clone)]
+pub struct Logins {
+    guard: Arc<Mutex<LoginGuard>>,
+    clock: Clock,
+}
+
+impl Logins {
+    pub fn new(clock: Clock) -> Self {
+        Logins { guard: Arc::new(Mutex::new(LoginGuard::new(&mut SystemEntropy::new()))), clock }
+    }
+
+    fn allows(&self, peer: Option<IpAddr>, user: &str) -> bool {
+        let Some(peer) = peer.filter(|p| !p.to_canonical().is_loopback()) else { return true };
+        self.lock().allows(self.clock.now(), peer, user)
+    }
+
+    fn judged(&self, peer: Option<IpAddr>, user: &str, right: bool) {
+        if let Some(peer) = peer.filter(|p| !p.to_canonical().is_loopback()) {
+            self.lock().judged(self.clock.now(), peer, user, right);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, LoginGuard> {
+        // No code panics while it holds this lock; the counts would be good even so.
+        self.guard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// RFC 6585 section 4.
+fn too_many_failures(part: Part) -> HttpResponse {
+    let mut response = match part {
+        Part::Laml => LamlError::new(429, 20429, "Too many requests").error_response(),
+        Part::Relay => HttpResponse::TooManyRequests().json(json!({"error": "Too Many Requests"})),
+        Part::Page => HttpResponse::TooManyRequests()
+            .content_type("text/plain; charset=utf-8")
+            .body("Too many wrong credentials came from there\n"),
+    };
+    let wait = HeaderValue::from(limits::LOGIN_FORGIVEN_USER_EVERY.as_secs());
+    response.headers_mut().insert(RETRY_AFTER, wait);
+    response
 }
 
 /// The project id, or `AC` before it as some client libraries write it.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tandem_laml::instruction::{Method, StatusCallback};
-use tandem_model::Sid;
+use tandem_model::{Sid, WallTime};
 
 use crate::store::CallRecord;
 
@@ -97,15 +97,37 @@ impl CallControlError {
 pub trait Registrations: Send + Sync {
     /// The contacts of an endpoint, by its lower-case username.
     fn contacts(&self, username: &str) -> Vec<ContactView>;
+
+    /// All contacts, by username, then in the order in which they are tried.
+    fn all(&self) -> Vec<ContactView>;
+
+    /// Takes one away. False: there is none with this id. Err: it could not be made durable, and stays.
+    fn remove(&self, id: Sid) -> BoxFuture<'_, Result<bool, String>>;
 }
 
+/// One registered contact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContactView {
+    /// The same as long as the contact is registered, over restarts too.
+    pub id: Sid,
+    /// Lower case.
+    pub username: String,
     pub uri: String,
     /// `UDP`, `TCP`, …
     pub transport: String,
     /// Where the registration came from.
     pub source: String,
     pub user_agent: Option<String>,
+    /// Of the device (RFC 5626 section 4.1).
+    pub instance: Option<String>,
+    /// Which of the device's flows.
+    pub reg_id: Option<u32>,
+    /// The proxies that lead to it (RFC 3327).
+    pub path: Vec<String>,
+    pub q_thousandths: u16,
+    pub behind_nat: bool,
+    /// False when it stopped answering, or its connection is gone.
+    pub reachable: bool,
+    pub refreshed: WallTime,
     pub expires_secs: u64,
 }

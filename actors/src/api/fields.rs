@@ -124,6 +124,18 @@ impl Fields {
         }
     }
 
+    /// An integer in these bounds; null takes it away.
+    pub fn optional_integer(&mut self, field: &str, target: &mut Option<i32>, bounds: std::ops::RangeInclusive<i32>) {
+        match self.sent.get(field) {
+            None => {}
+            Some(Value::Null) => *target = None,
+            Some(v) => match v.as_i64().and_then(|n| i32::try_from(n).ok()).filter(|n| bounds.contains(n)) {
+                Some(n) => *target = Some(n),
+                None => self.wrong(field, &format!("must be an integer of {}..{}", bounds.start(), bounds.end())),
+            },
+        }
+    }
+
     fn blank(&mut self, field: &str) {
         if !self.errors.iter().any(|e| e.field == field) {
             self.wrong(field, "can't be blank");

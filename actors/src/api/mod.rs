@@ -17,12 +17,14 @@ mod handler;
 mod ops;
 mod page;
 mod recordings;
+mod registrations;
 mod sip_profile;
 mod state;
 
 #[cfg(test)]
 mod tests;
 
+pub use auth::Logins;
 pub use control::{
     CallControl, CallControlError, CallDocument, CallView, ContactView, CreateCall, EndCall, Registrations, UpdateCall,
 };
@@ -73,6 +75,7 @@ fn routes(config: &mut web::ServiceConfig, state: ApiState) {
         .configure(sip_profile::routes)
         .configure(domain_applications::routes)
         .configure(carriers::routes)
+        .configure(registrations::routes)
         .configure(calls::relay_routes)
         .configure(faults::routes)
         .configure(dashboard::routes);

@@ -3,7 +3,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tandem_model::WallTime;
 
-use super::{CallControl, Faults, Metrics, Registrations};
+use super::{CallControl, Faults, Logins, Metrics, Registrations};
 use crate::recording::RecordingService;
 use crate::store::Store;
 
@@ -15,6 +15,7 @@ pub struct ApiState {
     pub registrations: Arc<dyn Registrations>,
     pub recordings: RecordingService,
     pub metrics: Metrics,
+    pub logins: Logins,
     pub options: ApiOptions,
 }
 

@@ -22,11 +22,12 @@ use tandem_model::{Sid, WallTime};
 
 use super::{
     ApiOptions, ApiState, BODY_BYTES_MAX, CallControl, CallControlError, CallDocument, CallView, ContactView,
-    CreateCall, EndCall, Metrics, Registrations, UpdateCall, routes, serve,
+    CreateCall, EndCall, Logins, Metrics, Registrations, UpdateCall, routes, serve,
 };
 use crate::recording::{RecordingConfig, RecordingService};
 use crate::store::tests::TempDir;
 use crate::store::{CallDirection, CallRecord, CallStatus, ProjectSettings, Store};
+use crate::world::Clock;
 
 pub(super) const PROJECT: &str = "6bfbbe86-a901-4197-8759-2a0de1fa319d";
 pub(super) const TOKEN: &str = "PTtest";
@@ -72,6 +73,7 @@ impl Api {
             })
             .unwrap(),
             metrics: Metrics::new(Vec::new()),
+            logins: Logins::new(Clock::new()),
             options: ApiOptions::default(),
         };
         Api { state, calls, _dir: dir }
@@ -171,12 +173,38 @@ struct FakeRegistrations;
 impl Registrations for FakeRegistrations {
     fn contacts(&self, username: &str) -> Vec<ContactView> {
         let contact = ContactView {
+            id: sid(77),
+            username: "alice".into(),
             uri: "sip:alice@192.0.2.7".into(),
             transport: "UDP".into(),
             source: "192.0.2.7:5060".into(),
             user_agent: Some("<script>alert(1)</script>".into()),
+            instance: Some("<urn:uuid:1>".into()),
+            reg_id: Some(1),
+            path: vec!["<sip:edge.example;lr>".into()],
+            q_thousandths: 500,
+            behind_nat: true,
+            reachable: false,
+            refreshed: WallTime(1_000),
             expires_secs: 60,
         };
         if username == "alice" { vec![contact] } else { Vec::new() }
+    }
+
+    fn all(&self) -> Vec<ContactView> {
+        let alice = self.contacts("alice");
+        let bob = |n: u8| ContactView {
+            id: sid(n),
+            username: "bob".into(),
+            uri: format!("sip:bob@192.0.2.{n}"),
+            reachable: true,
+            ..alice[0].clone()
+        };
+        [alice.clone(), vec![bob(1), bob(2)]].concat()
+    }
+
+    fn remove(&self, id: Sid) -> BoxFuture<'_, Result<bool, String>> {
+        let known = self.all().iter().any(|c| c.id == id);
+        async move { if id == sid(2) { Err("no disk".into()) } else { Ok(known) } }.boxed()
     }
 }

@@ -13,16 +13,21 @@ mod shard;
 
 pub use admission::Gate;
 pub use message::{FromLeg, OfferCall, SipInbound, ToLeg};
-pub use registration::{Contacts, Lookup, Register, Registered, RegistrarActor, RegistrationView};
+pub use registration::{
+    Contacts, Lookup, Register, Registered, RegistrarActor, RegistrarConfig, RegistrationControl, RegistrationView,
+};
 pub use resolver::Resolver;
-pub use shard::{ShardConfig, SipShard};
+pub use shard::{AuthPolicy, ShardConfig, SipShard};
+// What the configuration speaks of.
+pub use tandem_sip::auth::Algorithm;
+pub use tandem_sip::registrar::{Overflow as ContactOverflow, Policy as RegistrationPolicy};
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
 use actix::prelude::*;
 use tandem_model::Endpoint;
-use tandem_sip::message::Message as SipMessage;
+use tandem_sip::message::{Message as SipMessage, NameAddr};
 
 use crate::supervision::{Mailbox, Overflow};
 use crate::transport::Inbound;
@@ -52,6 +57,11 @@ impl Shards {
     pub fn all(&self) -> &[Addr<SipShard>] {
         self.0.get().map_or(&[], Vec::as_slice)
     }
+}
+
+/// Whether a text is one value of a Route header field, for a loose router (RFC 3261 section 20.34).
+pub fn is_loose_route(text: &str) -> bool {
+    text.starts_with('<') && NameAddr::parse(text).is_ok_and(|r| r.uri().is_ok_and(|uri| uri.param("lr").is_some()))
 }
 
 /// The transports' way up. They bind before the shards exist, so the shards are set later; what comes before is lost.

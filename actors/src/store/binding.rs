@@ -8,8 +8,11 @@ use super::serial;
 pub struct BindingRow {
     /// Lower-case username: the address-of-record within the profile domain.
     pub aor: String,
-    /// Contact URI as registered; with `aor` the key.
+    /// Contact URI as registered; with `aor` and `flow` the key.
     pub contact: String,
+    /// `reg-id;instance` of a flow that the client keeps (RFC 5626), else empty.
+    #[serde(default)]
+    pub flow: String,
     #[serde(with = "serial::wall")]
     pub expires_at: WallTime,
     pub call_id: String,
@@ -25,6 +28,9 @@ pub struct BindingRow {
     /// `+sip.instance` and `reg-id` (RFC 5626).
     pub instance: Option<String>,
     pub reg_id: Option<u32>,
+    /// The contact's own address leads nowhere from here.
+    #[serde(default)]
+    pub behind_nat: bool,
     #[serde(with = "serial::wall")]
     pub registered_at: WallTime,
 }
@@ -35,6 +41,7 @@ pub enum BindingChange {
     Remove {
         aor: String,
         contact: String,
+        flow: String,
     },
     RemoveAll {
         aor: String,

@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
-use tandem_call::directory::{DigestSecrets, DtmfMethod, Encryption, OutboundPolicy, SipEndpoint};
+use tandem_call::directory::{ContactLimits, DigestSecrets, DtmfMethod, Encryption, OutboundPolicy, SipEndpoint};
 use tandem_model::{Sid, WallTime};
+use tandem_sip::registrar::Overflow;
 
 use super::{HandlerFields, serial};
 
@@ -27,6 +28,12 @@ pub struct EndpointRecord {
     pub dtmf: String,
     /// `passthrough`, `block`; None follows the profile.
     pub outbound_policy: Option<String>,
+    /// Contacts at a time; None takes the server's number.
+    #[serde(default)]
+    pub max_contacts: Option<i32>,
+    /// `refuse`, `replace_oldest`; None does as the server does.
+    #[serde(default)]
+    pub contact_overflow: Option<String>,
     pub handler: HandlerFields,
     #[serde(with = "serial::wall")]
     pub created: WallTime,
@@ -48,6 +55,8 @@ impl EndpointRecord {
             encryption: "default".into(),
             dtmf: dtmf_auto(),
             outbound_policy: None,
+            max_contacts: None,
+            contact_overflow: None,
             handler: HandlerFields::default(),
             created: now,
             updated: now,
@@ -67,6 +76,10 @@ impl EndpointRecord {
             encryption: encryption(&self.encryption),
             dtmf: dtmf_method(&self.dtmf),
             outbound_policy: self.outbound_policy.as_deref().map(outbound_policy),
+            contacts: ContactLimits {
+                contacts_max: self.max_contacts.and_then(|n| usize::try_from(n).ok()),
+                overflow: self.contact_overflow.as_deref().and_then(Overflow::from_name),
+            },
             handler: self.handler.handler(),
         }
     }

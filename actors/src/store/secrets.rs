@@ -6,17 +6,21 @@ use base64::engine::general_purpose::STANDARD;
 use md5::Md5;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha512_256};
 use subtle::ConstantTimeEq;
 use tandem_call::directory::DigestSecrets;
 use tandem_model::Sid;
 
 use super::StoreError;
 
-/// H(username:realm:password) under MD5 and SHA-256 (RFC 7616 section 3.4.2).
+/// H(username:realm:password) under each hash a phone may be challenged for (RFC 7616 section 3.4.2).
 pub fn digest_secrets(username: &str, realm: &str, password: &str) -> DigestSecrets {
     let a1 = format!("{username}:{realm}:{password}");
-    DigestSecrets { md5: hex(&Md5::digest(a1.as_bytes())), sha256: hex(&Sha256::digest(a1.as_bytes())) }
+    DigestSecrets {
+        md5: hex(&Md5::digest(a1.as_bytes())),
+        sha256: hex(&Sha256::digest(a1.as_bytes())),
+        sha512_256: hex(&Sha512_256::digest(a1.as_bytes())),
+    }
 }
 
 /// Whether two secrets are the same, in time that depends on their lengths alone.
@@ -128,6 +132,10 @@ mod tests {
         let s = digest_secrets("Mufasa", "http-auth@example.org", "Circle of Life");
         assert_eq!(s.md5, "3d78807defe7de2157e2b0b6573a855f");
         assert_eq!(s.sha256, "7987c64c30e25f1b74be53f966b49b90f2808aa92faf9a00262392d7b4794232");
+        assert_eq!(
+            s.sha512_256,
+            tandem_sip::auth::ha1_set("Mufasa", "http-auth@example.org", "Circle of Life").sha512_256
+        );
     }
 
     #[test]

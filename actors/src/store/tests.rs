@@ -60,8 +60,10 @@ fn binding(aor: &str, contact: &str, expires: i64) -> BindingRow {
         local: "192.0.2.9:5060".into(),
         path: vec!["<sip:edge;lr>".into()],
         user_agent: Some("phone".into()),
+        flow: String::new(),
         instance: None,
         reg_id: None,
+        behind_nat: false,
         registered_at: WallTime(5),
     }
 }
@@ -232,7 +234,7 @@ async fn bindings_change_expire_and_go_with_their_endpoint() {
     store
         .put_bindings(vec![
             put("alice", "sip:1", 50),
-            BindingChange::Remove { aor: "bob".into(), contact: "sip:4".into() },
+            BindingChange::Remove { aor: "bob".into(), contact: "sip:4".into(), flow: String::new() },
         ])
         .await
         .unwrap();
@@ -422,4 +424,66 @@ fn a_full_waiting_room_refuses_new_calls_and_counts_them_but_takes_news_of_known
     assert!(pending.put_call(Arc::new(CallRecord { sid: sid(3), ..call(0, CallStatus::Completed, 0) })));
     assert_eq!(pending.lost(), 1);
     assert_eq!(pending.call(sid(3)).unwrap().status, CallStatus::Completed);
+}
+
+#[tokio::test]
+async fn the_last_word_on_a_binding_counts_and_flows_are_kept_apart() {
+    let dir = TempDir::new();
+    let store = Store::open(&dir.url(), settings()).await.unwrap();
+    let flow = |flow: &str, expires| BindingRow { flow: flow.into(), ..binding("alice", "sip:1", expires) };
+    let gone = |name: &str| BindingChange::Remove { aor: "alice".into(), contact: "sip:1".into(), flow: name.into() };
+    let changes = [
+        vec![BindingChange::Put(flow("1;x", 10)), BindingChange::Put(flow("2;x", 10))],
+        vec![gone("1;x"), BindingChange::Put(flow("1;x", 20)), gone("2;x"), BindingChange::Put(flow("", 30))],
+        vec![gone("")],
+    ];
+    // In one commit or in three, as it happens.
+    let all = changes.map(|c| store.put_bindings(c));
+    for done in futures_util::future::join_all(all).await {
+        assert_eq!(done, Ok(()));
+    }
+    assert_eq!(store.bindings(WallTime(0)).await.unwrap(), [flow("1;x", 20)]);
+}
+
+#[tokio::test]
+async fn a_database_from_before_flows_and_the_third_hash_keeps_what_it_has() {
+    let dir = TempDir::new();
+    let pool = sqlx::SqlitePool::connect_with(
+        dir.url().parse::<sqlx::sqlite::SqliteConnectOptions>().unwrap().create_if_missing(true),
+    )
+    .await
+    .unwrap();
+    sqlx::raw_sql(include_str!("sqlite/0001_first.sql")).execute(&pool).await.unwrap();
+    sqlx::query("PRAGMA user_version = 1").execute(&pool).await.unwrap();
+    let old = serde_json::to_value(binding("alice", "sip:1", 10)).unwrap();
+    let mut fields = old.as_object().unwrap().clone();
+    fields.remove("flow");
+    fields.remove("behind_nat");
+    sqlx::query("INSERT INTO bindings (aor, contact, expires_at, fields) VALUES ('alice', 'sip:1', 10, ?1)")
+        .bind(serde_json::Value::Object(fields).to_string())
+        .execute(&pool)
+        .await
+        .unwrap();
+    let mut alice = serde_json::to_value(endpoint(1, "alice")).unwrap();
+    for later in ["max_contacts", "contact_overflow"] {
+        alice.as_object_mut().unwrap().remove(later);
+    }
+    sqlx::query(
+        "INSERT INTO endpoints (id, revision, username, ha1_md5, ha1_sha256, fields) VALUES (?1, 1, 'alice', 'm', 's', ?2)",
+    )
+    .bind(Sid::from_bytes([1; 16]).to_string())
+    .bind(alice.to_string())
+    .execute(&pool)
+    .await
+    .unwrap();
+    pool.close().await;
+    let store = Store::open(&dir.url(), settings()).await.unwrap();
+    assert_eq!(store.bindings(WallTime(0)).await.unwrap(), [binding("alice", "sip:1", 10)]);
+    let kept = store.catalog().endpoints.get(Sid::from_bytes([1; 16])).cloned().unwrap();
+    assert_eq!((kept.secrets.md5.as_str(), kept.secrets.sha512_256.as_str()), ("m", ""));
+    let renewed = EndpointRecord { secrets: digest_secrets("alice", "r", "p"), ..EndpointRecord::clone(&kept) };
+    store.put_endpoint(renewed.clone()).await.unwrap();
+    drop(store);
+    let store = Store::open(&dir.url(), settings()).await.unwrap();
+    assert!(store.catalog().endpoints.get(kept.id).unwrap().secrets == renewed.secrets);
 }

@@ -6,6 +6,7 @@
 //! upsert_call ► pending ┘     └─ failed: answer with the error, call records go back and are tried again
 //! ```
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,8 +17,10 @@ use tokio::time::{Instant, sleep_until};
 
 use super::pending::Pending;
 use super::secrets::Sealer;
-use super::sqlite::{Batch, Sqlite};
-use super::{BindingChange, CarrierRecord, Catalog, DomainAppRecord, EndpointRecord, SipProfileRecord, StoreError};
+use super::sqlite::{Batch, BindingName, Sqlite};
+use super::{
+    BindingChange, BindingRow, CarrierRecord, Catalog, DomainAppRecord, EndpointRecord, SipProfileRecord, StoreError,
+};
 
 /// Changes one commit takes at most.
 const BATCH_CHANGES_MAX: usize = 1_024;
@@ -28,6 +31,9 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// Call records may wait this long for company: nobody waits for them. Most of what a call tells of its beginning is told in this time,
 /// and is one write.
 const CALLS_LINGER: Duration = Duration::from_millis(100);
+/// Registrations too: a phone does not notice, and a commit costs the same for one as for twenty. Far below the 500 ms
+/// after which it would send again.
+const BINDINGS_LINGER: Duration = Duration::from_millis(20);
 
 pub(super) enum Change {
     PutProfile(Box<SipProfileRecord>),
@@ -108,6 +114,9 @@ impl Task {
                 () = tokio::time::sleep(RETRY_AFTER), if failed => true,
             };
             due = None;
+            if !changes.is_empty() && changes.iter().all(|(c, _)| matches!(c, Change::Bindings(_))) {
+                tokio::time::sleep(BINDINGS_LINGER).await;
+            }
             while let Ok(more) = self.incoming.try_recv() {
                 changes.push(more);
                 if changes.len() >= BATCH_CHANGES_MAX {
@@ -143,7 +152,8 @@ impl Task {
         }
         let left =
             if calls.len() < BATCH_CALLS_MAX && events.len() < BATCH_CALLS_MAX { Left::Nothing } else { Left::More };
-        let mut staged = Staged { catalog: None, results: Vec::with_capacity(changes.len()) };
+        let mut staged =
+            Staged { catalog: None, results: Vec::with_capacity(changes.len()), bindings: BTreeMap::new() };
         let outcome = async {
             let mut batch = self.db.begin().await?;
             let work = async {
@@ -154,6 +164,7 @@ impl Task {
                 for change in changes {
                     staged.apply(change, &mut batch, self).await?;
                 }
+                staged.write_bindings(&mut batch).await?;
                 Ok::<(), StoreError>(())
             };
             match work.await {
@@ -201,15 +212,17 @@ fn results(
 }
 
 /// What a batch will have done once it is committed.
-struct Staged {
+struct Staged<'c> {
     catalog: Option<Catalog>,
     results: Vec<Result<(), StoreError>>,
+    /// The last word on each binding, not written yet. None removes it.
+    bindings: BTreeMap<BindingName<'c>, Option<&'c BindingRow>>,
 }
 
-impl Staged {
+impl<'c> Staged<'c> {
     /// Checks a change against what the batch has done so far and writes it. An `Err` is the database's and ends the
     /// batch; a refusal goes to `results` alone.
-    async fn apply(&mut self, change: &Change, batch: &mut Batch, task: &Task) -> Result<(), StoreError> {
+    async fn apply(&mut self, change: &'c Change, batch: &mut Batch, task: &Task) -> Result<(), StoreError> {
         let result = match self.write(change, batch, task).await {
             Err(e @ StoreError::Failed(_)) => return Err(e),
             other => other,
@@ -218,13 +231,49 @@ impl Staged {
         Ok(())
     }
 
-    async fn write(&mut self, change: &Change, batch: &mut Batch, task: &Task) -> Result<(), StoreError> {
+    /// All bindings so far, in one statement for those that are put and one for those that go.
+    async fn write_bindings(&mut self, batch: &mut Batch) -> Result<(), StoreError> {
+        let all = std::mem::take(&mut self.bindings);
+        let put: Vec<&BindingRow> = all.values().flatten().copied().collect();
+        let gone: Vec<BindingName<'_>> = all.iter().filter(|(_, row)| row.is_none()).map(|(name, _)| *name).collect();
+        if !put.is_empty() {
+            batch.put_bindings(&put).await?;
+        }
+        if !gone.is_empty() {
+            batch.remove_bindings(&gone).await?;
+        }
+        Ok(())
+    }
+
+    async fn stage_binding(&mut self, change: &'c BindingChange, batch: &mut Batch) -> Result<(), StoreError> {
+        match change {
+            BindingChange::Put(row) => {
+                self.bindings.insert((&row.aor, &row.contact, &row.flow), Some(row));
+            }
+            BindingChange::Remove { aor, contact, flow } => {
+                self.bindings.insert((aor, contact, flow), None);
+            }
+            BindingChange::RemoveAll { aor } => {
+                self.write_bindings(batch).await?;
+                batch.remove_all_bindings(aor).await?;
+            }
+            BindingChange::RemoveExpired { before } => {
+                self.write_bindings(batch).await?;
+                batch.remove_expired_bindings(*before).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, change: &'c Change, batch: &mut Batch, task: &Task) -> Result<(), StoreError> {
         if let Change::Bindings(bindings) = change {
             for binding in bindings {
-                batch.apply_binding(binding).await?;
+                self.stage_binding(binding, batch).await?;
             }
             return Ok(());
         }
+        // An endpoint takes its bindings with it: those that came before.
+        self.write_bindings(batch).await?;
         if let Change::DeleteCall(sid) = change {
             let status = match task.pending.call(*sid) {
                 Some(waiting) => Some(waiting.status),

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use tandem_model::{Entropy, LegId, Transport, hex_token};
-use tandem_sip::auth::ha1_pair;
+use tandem_sip::auth::ha1_set;
 
 /// One a process, shared by all legs, calls and shards.
 pub struct Own {
@@ -69,7 +69,7 @@ impl Own {
     }
 
     fn seal(&self, who: &str, replaces: &str) -> String {
-        ha1_pair(who, replaces, &self.secret).1
+        ha1_set(who, replaces, &self.secret).sha256
     }
 }
 

@@ -31,14 +31,34 @@ pub const REDIRECT_TARGETS_MAX: usize = 5;
 pub const HOP_MARKS_MAX: usize = 16;
 /// Transactions one signalling shard holds; above it new requests get 503.
 pub const TRANSACTIONS_MAX: usize = 65_536;
-/// Contacts one address-of-record may bind.
-pub const CONTACTS_PER_AOR_MAX: usize = 10;
+/// Contacts one address-of-record may bind unless it is told otherwise, and what it may be told.
+pub const CONTACTS_PER_AOR_DEFAULT: usize = 10;
+pub const CONTACTS_PER_AOR_MAX: usize = 100;
+/// Bytes of one contact URI, of an instance id, of a Path in all, and of what is kept of a User-Agent: a user with a password
+/// must not fill the memory either.
+pub const CONTACT_BYTES_MAX: usize = 1_024;
+pub const PATH_BYTES_MAX: usize = 2_048;
+pub const USER_AGENT_BYTES_MAX: usize = 256;
+/// Contacts that did not answer this many times in a row are not tried while others are.
+pub const KEEPALIVE_MISSES_MAX: u8 = 3;
 /// Registration lifetime bounds, in seconds.
 pub const REGISTER_EXPIRES_SECS_MIN: u32 = 60;
 pub const REGISTER_EXPIRES_SECS_MAX: u32 = 3_600;
 pub const REGISTER_EXPIRES_SECS_DEFAULT: u32 = 600;
 /// How long a digest nonce is good.
 pub const NONCE_LIFETIME: Duration = Duration::from_secs(300);
+/// Wrong passwords one user's name takes from one source before it is refused there, and how long one is held against it:
+/// a person's typing, a phone with an old password that retries every half minute; 2,880 guesses a day.
+pub const LOGIN_FAILURES_PER_USER: u32 = 10;
+pub const LOGIN_FORGIVEN_USER_EVERY: Duration = Duration::from_secs(30);
+/// The same for all names of one source: an office behind one address, of which some phones are set up wrong.
+pub const LOGIN_FAILURES_PER_SOURCE: u32 = 100;
+pub const LOGIN_FORGIVEN_SOURCE_EVERY: Duration = Duration::from_secs(1);
+/// Sources, and users at sources, whose failures are remembered: some 2 MB. Beyond it the least guilty are forgotten.
+pub const LOGIN_FAILURES_REMEMBERED: usize = 16_384;
+/// How long a right password vouches for its user at a source that is refused as a whole, and for how many of them.
+pub const LOGIN_PROVEN_FOR: Duration = Duration::from_secs(24 * 3_600);
+pub const LOGINS_PROVEN_MAX: usize = 65_536;
 
 /// Places one URI is tried at: three hosts with two addresses each, and some to spare. Each failure costs a caller seconds.
 pub const SIP_HOPS_MAX: usize = 8;

@@ -15,6 +15,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
+use tandem_actors::signalling::{Algorithm, RegistrationPolicy};
 use tandem_actors::transport::{CertificateFiles, ClientCertificates};
 use tandem_call::leg::{CodecUse, Extensions};
 
@@ -74,8 +75,15 @@ pub struct Sip {
     pub dns_servers: Vec<SocketAddr>,
     /// Host written into Via, Contact and Record-Route; None takes the listener's address.
     pub advertise: Option<String>,
-    /// Offer SHA-256 beside MD5 in challenges.
-    pub digest_sha256: bool,
+    /// What phones are challenged for, in this order.
+    pub digest: Vec<Algorithm>,
+    /// Offer qop "auth-int" too.
+    pub digest_auth_int: bool,
+    pub registration: RegistrationPolicy,
+    /// Seconds between two questions to a phone behind a NAT; 0 asks none.
+    pub nat_keepalive_secs: u32,
+    /// `<sip:host;lr>` each.
+    pub service_route: Vec<String>,
     pub extensions: Extensions,
     /// Further hosts that lead here, for Route.
     pub names: Vec<String>,
@@ -182,7 +190,11 @@ impl Default for Config {
                 ws_origins: Vec::new(),
                 dns_servers: Vec::new(),
                 advertise: None,
-                digest_sha256: true,
+                digest: vec![Algorithm::Md5, Algorithm::Sha256],
+                digest_auth_int: false,
+                registration: RegistrationPolicy::default(),
+                nat_keepalive_secs: 30,
+                service_route: Vec::new(),
                 extensions: Extensions::default(),
                 names: vec![],
                 redirects: false,

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use tandem_actors::signalling::{Algorithm, ContactOverflow, RegistrationPolicy, is_loose_route};
 use tandem_call::leg::{CodecUse, ComfortNoiseUse, Extensions, Reliable};
 use toml::de::{DeTable, DeValue};
 
@@ -127,9 +128,10 @@ impl Reader<'_> {
         self.set_all("sip.tcp", &mut c.sip.tcp);
         self.streams(&mut c.sip);
         c.sip.advertise = self.parsed::<Host>("sip.advertise").map(|host| host.0);
-        if let Some((Value::Boolean(offered), _)) = self.take("sip.digest_sha256") {
-            c.sip.digest_sha256 = offered;
-        }
+        self.digest(&mut c.sip);
+        self.registration(&mut c.sip.registration);
+        self.integer("sip.nat_keepalive_secs", &mut c.sip.nat_keepalive_secs);
+        self.service_route(&mut c.sip.service_route);
         self.extensions(&mut c.sip.extensions);
         if let Some((Value::Texts(names), _)) = self.take("sip.names") {
             c.sip.names = names;
@@ -171,6 +173,64 @@ impl Reader<'_> {
             self.report(place, "sip", "needs at least one address in udp, tcp, tls, ws or wss".into());
         }
         c
+    }
+
+    fn digest(&mut self, sip: &mut Sip) {
+        let mut place = None;
+        if let Some((Value::Texts(names), at)) = self.take("sip.digest") {
+            sip.digest.clear();
+            for name in names {
+                match Algorithm::from_name(&name).filter(|a| !a.is_session()) {
+                    Some(algorithm) if !sip.digest.contains(&algorithm) => sip.digest.push(algorithm),
+                    Some(_) => self.report(at.clone(), "sip.digest", format!("has {name:?} twice")),
+                    None => {
+                        let why = format!("{name:?} is none of md5, sha-256, sha-512-256");
+                        self.report(at.clone(), "sip.digest", why);
+                    }
+                }
+            }
+            place = Some(at);
+        }
+        if let Some((Value::Boolean(false), at)) = self.take("sip.digest_sha256") {
+            sip.digest.retain(|a| *a == Algorithm::Md5);
+            place = Some(at);
+        }
+        if let Some(place) = place.filter(|_| sip.digest.is_empty() && self.problems.is_empty()) {
+            self.report(place, "sip.digest", "leaves nothing to challenge for".into());
+        }
+        if let Some((Value::Boolean(offered), _)) = self.take("sip.digest_auth_int") {
+            sip.digest_auth_int = offered;
+        }
+    }
+
+    /// The three times are one range with a default in it.
+    fn registration(&mut self, policy: &mut RegistrationPolicy) {
+        let times = self.found.iter().find(|(key, _)| key.starts_with("sip.register_expires"));
+        let place = times.map(|(_, found)| found.place.clone());
+        self.integer("sip.register_expires_min", &mut policy.expires_secs_min);
+        self.integer("sip.register_expires_max", &mut policy.expires_secs_max);
+        self.integer("sip.register_expires_default", &mut policy.expires_secs_default);
+        let bounds = policy.expires_secs_min..=policy.expires_secs_max;
+        if let Some(place) = place.filter(|_| !bounds.contains(&policy.expires_secs_default)) {
+            let why = "must lie between register_expires_min and register_expires_max";
+            self.report(place, "sip.register_expires_default", why.into());
+        }
+        self.integer("sip.contacts_max", &mut policy.contacts_max);
+        self.set("sip.contact_overflow", &mut policy.overflow, |name| {
+            ContactOverflow::from_name(name).ok_or_else(|| format!("{name:?} is neither refuse nor replace_oldest"))
+        });
+    }
+
+    fn service_route(&mut self, out: &mut Vec<String>) {
+        let Some((Value::Texts(routes), place)) = self.take("sip.service_route") else { return };
+        for route in &routes {
+            // Without brackets or `lr` phones misread it (RFC 3608 section 6.1).
+            if !is_loose_route(route) {
+                let why = format!("{route:?} is not of the form <sip:host;lr>");
+                self.report(place.clone(), "sip.service_route", why);
+            }
+        }
+        *out = routes;
     }
 
     /// The three are one range with a beginning in it.

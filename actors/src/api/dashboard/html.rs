@@ -85,7 +85,9 @@ fn endpoints(
         }
         for c in &contacts {
             let agent = c.user_agent.as_deref().unwrap_or("");
-            write!(out, "<div class=\"on\">{} {} {}</div>", Text(&c.transport), Text(&c.source), Text(agent))?;
+            let (class, silent) = if c.reachable { ("on", "") } else { ("off", ", does not answer") };
+            let (transport, source, agent) = (Text(&c.transport), Text(&c.source), Text(agent));
+            write!(out, "<div class=\"{class}\">{transport} {source} {agent}{silent}</div>")?;
         }
         write!(
             out,

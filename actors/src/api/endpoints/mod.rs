@@ -3,16 +3,18 @@
 use actix_web::{Error, HttpRequest, HttpResponse, web};
 use serde_json::{Map, Value, json};
 use tandem_call::directory::DigestSecrets;
-use tandem_model::Sid;
+use tandem_model::{Sid, limits};
+use tandem_sip::registrar::Overflow;
 
 use super::body::json_object;
 use super::error::RelayError;
 use super::fields::{CIPHERS, CODECS, DTMF_METHODS, Fields, is_e164};
 use super::state::wall_now;
-use super::{ApiState, handler, page};
+use super::{ApiState, handler, page, registrations};
 use crate::store::{Catalog, EndpointRecord, StoreError, digest_secrets, random_sid};
 
 const PATH: &str = "/api/relay/rest/endpoints/sip";
+const CONTACTS_MAX: i32 = limits::CONTACTS_PER_AOR_MAX as i32;
 /// Tries when others change the same record meanwhile.
 pub(super) const TRIES_MAX: usize = 8;
 
@@ -127,6 +129,9 @@ fn change(record: &mut EndpointRecord, sent: Map<String, Value>, realm: &str) ->
     fields.choice("encryption", &mut record.encryption, &["default", "required", "optional"]);
     fields.choice("dtmf", &mut record.dtmf, DTMF_METHODS);
     fields.optional_choice("outbound_policy", &mut record.outbound_policy, &["passthrough", "block"]);
+    fields.optional_integer("max_contacts", &mut record.max_contacts, 1..=CONTACTS_MAX);
+    let overflows = [Overflow::Refuse, Overflow::ReplaceOldest].map(Overflow::as_str);
+    fields.optional_choice("contact_overflow", &mut record.contact_overflow, &overflows);
     handler::take(&mut fields, &mut record.handler);
     fields.finish()
 }
@@ -163,13 +168,11 @@ fn show(record: &EndpointRecord, catalog: &Catalog, state: &ApiState) -> Value {
     out.insert("dtmf".into(), json!(record.dtmf));
     handler::show(&record.handler, &mut out);
     out.insert("outbound_policy".into(), json!(record.outbound_policy));
+    out.insert("max_contacts".into(), json!(record.max_contacts));
+    out.insert("contact_overflow".into(), json!(record.contact_overflow));
     out.insert("uri".into(), json!(format!("sip:{}@{domain}", record.username)));
     out.insert("domain".into(), json!(domain));
     out.insert("registered".into(), json!(!contacts.is_empty()));
-    let contacts = contacts.iter().map(|c| {
-        json!({"uri": c.uri, "transport": c.transport, "source": c.source, "user_agent": c.user_agent,
-               "expires_secs": c.expires_secs})
-    });
-    out.insert("contacts".into(), contacts.collect());
+    out.insert("contacts".into(), contacts.iter().map(registrations::show).collect());
     Value::Object(out)
 }

@@ -25,6 +25,9 @@ struct Numbers {
     legs_live: Gauge,
     call_mos: Family<Label, Histogram>,
     registrations: Gauge,
+    registrar: Family<Label, Counter>,
+    logins_refused: Family<Label, Counter>,
+    keepalives: Family<Label, Counter>,
     sip_requests: Family<Label, Counter>,
     sip_responses: Family<Label, Counter>,
     sip_shed: Counter,
@@ -75,6 +78,9 @@ impl Metrics {
             legs_live: Gauge::default(),
             call_mos: Family::new_with_constructor(mos_histogram as fn() -> Histogram),
             registrations: Gauge::default(),
+            registrar: Family::default(),
+            logins_refused: Family::default(),
+            keepalives: Family::default(),
             sip_requests: Family::default(),
             sip_responses: Family::default(),
             sip_shed: Counter::default(),
@@ -94,6 +100,17 @@ impl Metrics {
             numbers.call_mos.clone(),
         );
         registry.register("registrations", "Registered contacts now", numbers.registrations.clone());
+        registry.register("registrar", "Changes of registrations and refused ones, by kind", numbers.registrar.clone());
+        registry.register(
+            "logins_refused",
+            "SIP requests whose credentials were not good, by reason",
+            numbers.logins_refused.clone(),
+        );
+        registry.register(
+            "nat_keepalives",
+            "Questions to contacts behind a NAT, and what came of them",
+            numbers.keepalives.clone(),
+        );
         registry.register("sip_requests", "SIP requests received, by method", numbers.sip_requests.clone());
         registry.register("sip_responses", "SIP responses sent, by status code", numbers.sip_responses.clone());
         registry.register("sip_requests_shed", "SIP requests refused for overload", numbers.sip_shed.clone());
@@ -129,6 +146,27 @@ impl Metrics {
 
     pub fn registrations(&self, contacts: usize) {
         self.numbers.registrations.set(i64::try_from(contacts).unwrap_or(i64::MAX));
+    }
+
+    /// `kind`: `registered`, `refreshed`, `removed`, `expired`, `queried`, or a short fixed word for the failure.
+    pub fn registration(&self, kind: &'static str) {
+        self.numbers.registrar.get_or_create(&label(kind)).inc();
+    }
+
+    pub fn registrations_expired(&self, count: usize) {
+        if count > 0 {
+            self.numbers.registrar.get_or_create(&label("expired")).inc_by(count as u64);
+        }
+    }
+
+    /// `reason`: a short fixed word.
+    pub fn login_refused(&self, reason: &'static str) {
+        self.numbers.logins_refused.get_or_create(&label(reason)).inc();
+    }
+
+    /// `kind`: `asked`, `answered`, `unanswered`, `dead`.
+    pub fn keepalive(&self, kind: &'static str) {
+        self.numbers.keepalives.get_or_create(&label(kind)).inc();
     }
 
     /// Methods no RFC names share the label `other`, so that a peer cannot make labels.
@@ -289,6 +327,11 @@ mod tests {
         m.dropped("late", 3);
         m.overflow("leg");
         m.registrations(5);
+        m.registration("refreshed");
+        m.registrations_expired(0);
+        m.registrations_expired(2);
+        m.login_refused("wrong_password");
+        m.keepalive("asked");
         m.call_quality(Some(4.4), None);
         m.call_quality(Some(3.0), Some(2.0));
         let text = m.encode();
@@ -304,6 +347,10 @@ mod tests {
             r#"tandem_drops_total{kind="late"} 3"#,
             r#"tandem_mailbox_overflows_total{kind="leg"} 1"#,
             "tandem_registrations 5",
+            r#"tandem_registrar_total{kind="refreshed"} 1"#,
+            r#"tandem_registrar_total{kind="expired"} 2"#,
+            r#"tandem_logins_refused_total{kind="wrong_password"} 1"#,
+            r#"tandem_nat_keepalives_total{kind="asked"} 1"#,
             r#"tandem_call_mos_count{kind="in"} 2"#,
             r#"tandem_call_mos_bucket{le="3.1",kind="in"} 1"#,
             r#"tandem_call_mos_count{kind="out"} 1"#,

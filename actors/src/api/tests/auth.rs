@@ -3,6 +3,7 @@ use std::slice::from_ref;
 use actix_web::http::Method;
 use actix_web::test::TestRequest;
 use serde_json::json;
+use tandem_model::limits;
 
 use super::*;
 
@@ -21,6 +22,8 @@ fn all_routes() -> Vec<(Method, String)> {
     }
     add("/api/relay/rest/sip_profile".into(), &[get.clone(), put, patch]);
     add(format!("/api/tandem/calls/{id}/events"), from_ref(&get));
+    add("/api/tandem/registrations".into(), from_ref(&get));
+    add(format!("/api/tandem/registrations/{id}"), &[get.clone(), delete.clone()]);
     for prefix in auth_prefixes() {
         for suffix in ["", ".json"] {
             add(format!("{prefix}/Accounts/{PROJECT}{suffix}"), from_ref(&get));
@@ -138,4 +141,24 @@ async fn it_serves_on_a_socket() {
     socket.read_to_string(&mut text).await.unwrap();
     assert!(text.starts_with("HTTP/1.1 200 OK"), "{text}");
     handle.stop(false).await;
+}
+
+#[actix_web::test]
+async fn who_guesses_tokens_is_refused_and_others_are_not() {
+    let api = Api::new().await;
+    let from = |address: &str, token: &str| {
+        TestRequest::get().uri("/").peer_addr(address.parse().unwrap()).insert_header(basic(PROJECT, token))
+    };
+    let (there, here, proxy) = ("192.0.2.1:5000", "192.0.2.2:5000", "127.0.0.1:5000");
+    for _ in 0..limits::LOGIN_FAILURES_PER_USER {
+        assert_eq!(api.send(from(there, "guess")).await.status, 401);
+    }
+    let refused = api.send(from(there, TOKEN)).await;
+    assert_eq!(refused.status, 429, "a right one looks like the others");
+    assert_eq!(refused.headers.get("retry-after").unwrap(), "30");
+    assert_eq!(api.send(from(here, TOKEN)).await.status, 200);
+    for _ in 0..2 * limits::LOGIN_FAILURES_PER_USER {
+        assert_eq!(api.send(from(proxy, "guess")).await.status, 401, "a proxy speaks for many");
+    }
+    assert_eq!(api.send(from(proxy, TOKEN)).await.status, 200);
 }

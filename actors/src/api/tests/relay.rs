@@ -53,6 +53,8 @@ async fn an_endpoint_is_made_shown_changed_and_deleted() {
         ("call_relay_context", Value::Null),
         ("call_flow_version", Value::Null),
         ("outbound_policy", Value::Null),
+        ("max_contacts", Value::Null),
+        ("contact_overflow", Value::Null),
         ("domain", json!(domain)),
         ("uri", json!(format!("sip:alice@{domain}"))),
         ("registered", json!(true)),
@@ -291,4 +293,58 @@ async fn a_carrier_is_made_shown_changed_and_deleted() {
     assert_eq!(api.get(CARRIERS).await.json()["data"].as_array().unwrap().len(), 1);
     assert_eq!(api.delete(&path).await.status, 204);
     assert_eq!(api.get(&path).await.status, 404);
+}
+
+#[actix_web::test]
+async fn registrations_are_listed_filtered_paged_and_removed() {
+    let api = Api::new().await;
+    let path = "/api/tandem/registrations";
+    let all = api.get(path).await.json();
+    let names: Vec<_> = all["data"].as_array().unwrap().iter().map(|c| c["username"].clone()).collect();
+    assert_eq!(names, ["alice", "bob", "bob"]);
+    for (key, value) in [
+        ("uri", json!("sip:alice@192.0.2.7")),
+        ("transport", json!("UDP")),
+        ("source", json!("192.0.2.7:5060")),
+        ("instance", json!("<urn:uuid:1>")),
+        ("reg_id", json!(1)),
+        ("path", json!(["<sip:edge.example;lr>"])),
+        ("q", json!(0.5)),
+        ("behind_nat", json!(true)),
+        ("reachable", json!(false)),
+        ("refreshed_at", json!("1970-01-01T00:00:01Z")),
+        ("expires_secs", json!(60)),
+    ] {
+        assert_eq!(all["data"][0][key], value, "{key}");
+    }
+    for (query, count) in [("filter_username=BO", 2), ("filter_reachable=false", 1), ("page_size=1", 1)] {
+        let body = api.get(&format!("{path}?{query}")).await.json();
+        assert_eq!(body["data"].as_array().unwrap().len(), count, "{query}");
+    }
+    let one = |n: u8| format!("{path}/{}", super::sid(n));
+    assert_eq!(api.get(&one(77)).await.json()["username"], "alice");
+    for (id, status) in [(1, 204), (9, 404), (2, 503)] {
+        assert_eq!(api.delete(&one(id)).await.status, status, "{id}");
+    }
+    assert_eq!(api.delete(&format!("{path}/nonsense")).await.status, 404);
+}
+
+#[actix_web::test]
+async fn an_endpoint_says_how_many_contacts_it_may_have() {
+    let api = Api::new().await;
+    let fields =
+        json!({"username": "alice", "password": "s3cret", "max_contacts": 2, "contact_overflow": "replace_oldest"});
+    let made = api.json(Method::POST, ENDPOINTS, fields).await.json();
+    assert_eq!((&made["max_contacts"], &made["contact_overflow"]), (&json!(2), &json!("replace_oldest")));
+    let path = format!("{ENDPOINTS}/{}", made["id"].as_str().unwrap());
+    for (change, status) in [
+        (json!({"max_contacts": 0}), 422),
+        (json!({"max_contacts": 101}), 422),
+        (json!({"max_contacts": "many"}), 422),
+        (json!({"contact_overflow": "drop"}), 422),
+        (json!({"max_contacts": null, "contact_overflow": null}), 200),
+    ] {
+        assert_eq!(api.json(Method::PATCH, &path, change.clone()).await.status, status, "{change}");
+    }
+    assert_eq!(api.get(&path).await.json()["max_contacts"], Value::Null);
 }

@@ -31,6 +31,7 @@ fn endpoint(name: &str, policy: OutboundPolicy) -> (String, Arc<SipEndpoint>) {
         encryption: Encryption::Default,
         dtmf: DtmfMethod::Auto,
         outbound_policy: Some(policy),
+        contacts: Default::default(),
         handler: Handler::None,
     };
     (name.to_owned(), Arc::new(endpoint))

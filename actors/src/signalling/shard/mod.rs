@@ -6,6 +6,8 @@ mod legs;
 mod overload;
 mod register;
 
+pub use auth::AuthPolicy;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -13,7 +15,7 @@ use actix::prelude::*;
 use tandem_call::directory::Directory;
 use tandem_call::leg::{ACCEPT, ALLOW, Extensions, LegInput, RequestFailure, RequestId, supported, unsupported};
 use tandem_call::own::Own;
-use tandem_model::{Endpoint, LegId, Timestamp, hex_token, limits};
+use tandem_model::{Endpoint, LegId, Timestamp, Transport, hex_token, limits};
 use tandem_sip::auth::Challenger;
 use tandem_sip::message::{Message as SipMessage, Method};
 use tandem_sip::transaction::{ClientKey, Config, Event, ServerKey, TransactionKey, TransactionLayer};
@@ -24,13 +26,14 @@ use super::audit::Audit;
 use super::counts;
 use super::message::{FromLeg, OfferCall, SipInbound, ToLeg};
 use super::outside;
-use super::registration::RegistrarActor;
+use super::registration::{FlowClosed, RegistrarActor};
 use super::screening;
 use crate::api::Metrics;
 use crate::media::MediaHandle;
 use crate::supervision::{Mailbox, Overflow};
 use crate::transport::Transports;
 use crate::world::{Clock, SystemEntropy};
+use auth::AuthState;
 
 /// What every shard is given.
 #[derive(Clone)]
@@ -49,9 +52,11 @@ pub struct ShardConfig {
     pub calls_per_second: u32,
     pub metrics: Metrics,
     pub user_agent: String,
-    /// Challenge for SHA-256 too. Clients that know MD5 alone should pass over it (RFC 8760 section 2.4); some in
-    /// wide use give up instead.
-    pub digest_sha256: bool,
+    pub auth: AuthPolicy,
+    /// Service-Route values of a 200 to REGISTER (RFC 3608).
+    pub service_route: Vec<String>,
+    /// `host:port` this server names itself by, for each transport that listens.
+    pub sent_by: Vec<(Transport, String)>,
 }
 
 pub struct SipShard {
@@ -74,6 +79,7 @@ pub struct SipShard {
     /// New calls let in during the running second.
     rate: (Timestamp, u32),
     overload: overload::Overload,
+    auth: AuthState,
 }
 
 /// Who is told what becomes of an INVITE's server transaction.
@@ -94,10 +100,12 @@ impl SipShard {
         SipShard {
             own: None,
             layer: TransactionLayer::new(Config::new(tag_secret)),
-            challenger: Challenger::new(&realm, &mut entropy).accept_own_address({
-                let listening = config.transports.listening().to_vec();
-                move |host, port| admission::is_ours(&listening, host, port)
-            }),
+            challenger: Challenger::new(&realm, &mut entropy).offer_auth_int(config.auth.auth_int).accept_own_address(
+                {
+                    let listening = config.transports.listening().to_vec();
+                    move |host, port| admission::is_ours(&listening, host, port)
+                },
+            ),
             realm,
             entropy,
             legs: HashMap::new(),
@@ -109,6 +117,7 @@ impl SipShard {
             audit: Audit::default(),
             rate: (Timestamp::ZERO, 0),
             overload: overload::Overload::default(),
+            auth: AuthState::default(),
             config,
         }
     }
@@ -214,7 +223,11 @@ impl SipShard {
             self.audit(&message, source, refused.status, refused.why);
             return self.refuse(key, &message, source, refused.status, &[]);
         }
-        if let Some(refused) = unsupported(&Extensions::default(), &message) {
+        let refused = match message.method() {
+            Method::Register => register::unsupported_extension(&message),
+            _ => unsupported(&Extensions::default(), &message),
+        };
+        if let Some(refused) = refused {
             return self.reply(key, &message, source, 420, &[("Unsupported", &refused)]);
         }
         match message.method() {
@@ -300,7 +313,12 @@ impl Handler<SipInbound> for SipShard {
                     self.layer.handle_message(now, message, source, local);
                 }
             }
-            SipInbound::Unreachable { peer } => self.layer.handle_transport_error(now, peer),
+            SipInbound::Unreachable { peer } => {
+                self.layer.handle_transport_error(now, peer);
+                if peer.transport.is_reliable() {
+                    self.config.registrar.offer(FlowClosed { peer }, Overflow::Warn);
+                }
+            }
         }
         self.settle(ctx);
     }

@@ -1,15 +1,32 @@
 //! REGISTER: authenticated here, decided and made durable by the registrar.
 
+use std::net::IpAddr;
+
 use actix::prelude::*;
-use tandem_model::{Endpoint, hex_token, limits};
+use tandem_call::directory::{ContactLimits, Directory};
+use tandem_model::{Endpoint, Transport, hex_token, limits};
 use tandem_sip::auth::Role;
-use tandem_sip::message::Message as SipMessage;
+use tandem_sip::message::{Contact, Message as SipMessage, Uri};
 use tandem_sip::transaction::ServerKey;
 
 use super::super::registration::{Register, Registered};
 use super::super::{admission, counts};
 use super::SipShard;
 use super::auth::Verdict;
+
+/// How long a client may let its connection be silent (RFC 5626 section 5.4): below what NATs keep for TCP, and below our
+/// own patience with an idle one.
+const FLOW_TIMER_SECS: &str = "120";
+
+/// The extensions that a REGISTER may require.
+const EXTENSIONS: [&str; 2] = ["path", "outbound"];
+
+/// The option tags in Require that are none of them (RFC 3261 section 8.2.2.3).
+pub(super) fn unsupported_extension(message: &SipMessage) -> Option<String> {
+    let is_known = |tag: &&str| EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(tag));
+    let tags: Vec<_> = message.token_list("Require").filter(|tag| !is_known(tag)).collect();
+    (!tags.is_empty()).then(|| tags.join(", "))
+}
 
 impl SipShard {
     pub(super) fn register(&mut self, key: ServerKey, message: SipMessage, source: Endpoint, ctx: &mut Context<Self>) {
@@ -20,10 +37,9 @@ impl SipShard {
             Err(Verdict::Refuse(r)) => return self.reply(key, &message, source, r.status, &[]),
         };
         let Ok(to) = message.to().uri() else { return self.reply(key, &message, source, 400, &[]) };
-        let at_home = to.host().eq_ignore_ascii_case(&directory.profile_domain())
-            || admission::is_ours(self.config.transports.listening(), to.host(), to.port());
-        if !at_home {
+        if !self.is_home(&directory, &to) {
             // On the wire like a wrong password (promises row 10): only the log knows better.
+            self.config.metrics.login_refused("wrong_domain");
             tracing::warn!(%source, call_id = message.call_id(), "REGISTER for a domain that is not ours");
             tracing::debug!(domain = to.host(), "the domain asked for");
             return self.challenge(Role::UserAgent, key, &message, source, false);
@@ -34,22 +50,22 @@ impl SipShard {
             tracing::debug!(aor, username, "the users in question");
             return self.reply(key, &message, source, 403, &[]);
         }
+        if let Some(why) = self.foreign_contact(&directory, &message) {
+            tracing::warn!(%source, call_id = message.call_id(), why, "REGISTER of a contact that is not its user's");
+            self.config.metrics.registration("foreign_contact");
+            return self.reply(key, &message, source, 403, &[]);
+        }
         if self.registering >= limits::REGISTRAR_MAILBOX {
             return self.reply(key, &message, source, 503, &[("Retry-After", "5")]);
         }
         self.registering += 1;
-        let ask = self.config.registrar.send(Register { aor, message: message.clone(), source });
+        let limits = directory.endpoint(&username).map_or(ContactLimits::default(), |e| e.contacts);
+        let ask = self.config.registrar.send(Register { aor, message: message.clone(), source, limits });
         ctx.spawn(ask.into_actor(self).map(move |result, shard, ctx| {
             let now = shard.now();
             shard.registering -= 1;
-            let mut response = match result {
-                Ok(Registered::Ok(contacts)) => {
-                    let mut r = SipMessage::response(&message, source.addr, 200, None);
-                    for contact in &contacts {
-                        r = r.header("Contact", contact);
-                    }
-                    r.header("Date", &sip_date(shard.config.clock.wall().rfc2822()))
-                }
+            let response = match result {
+                Ok(Registered::Ok { contacts, outbound }) => shard.registered(&message, source, &contacts, outbound),
                 Ok(Registered::Refused(refused)) => {
                     let mut r = SipMessage::response(&message, source.addr, refused.status, Some(refused.reason));
                     for (name, value) in &refused.headers {
@@ -61,16 +77,131 @@ impl SipShard {
                     SipMessage::response(&message, source.addr, 500, None).header("Retry-After", "5")
                 }
             };
-            response = response.to_tag(&hex_token(&mut shard.entropy, 8)).header("Server", &shard.config.user_agent);
+            let response =
+                response.to_tag(&hex_token(&mut shard.entropy, 8)).header("Server", &shard.config.user_agent);
             let response = response.build();
             counts::answered(&shard.config.metrics, &response);
             shard.layer.respond(now, key, &response);
             shard.settle(ctx);
         }));
     }
+
+    /// 200 (RFC 3261 section 10.3, step 8), with what its extensions add.
+    fn registered(
+        &self,
+        request: &SipMessage,
+        source: Endpoint,
+        contacts: &[String],
+        outbound: bool,
+    ) -> tandem_sip::message::Builder {
+        let mut response = SipMessage::response(request, source.addr, 200, None);
+        for contact in contacts {
+            response = response.header("Contact", contact);
+        }
+        let supports = |wanted: &str| request.token_list("Supported").any(|tag| tag.eq_ignore_ascii_case(wanted));
+        if supports("path") {
+            // RFC 3327 section 5.3: the client learns which proxies it is reached through.
+            for path in request.headers("Path") {
+                response = response.header("Path", path);
+            }
+        }
+        for route in &self.config.service_route {
+            response = response.header("Service-Route", route);
+        }
+        if outbound {
+            response = response.header("Require", "outbound");
+            if source.transport.is_reliable() && request.header("Path").is_none() {
+                response = response.header("Flow-Timer", FLOW_TIMER_SECS);
+            }
+        }
+        response.header("Date", &sip_date(self.config.clock.wall().rfc2822()))
+    }
+
+    /// Whether an address-of-record is one of this server's.
+    pub(super) fn is_home(&self, directory: &Directory, to: &Uri<'_>) -> bool {
+        to.host().eq_ignore_ascii_case(&directory.profile_domain())
+            || admission::is_ours(self.config.transports.listening(), to.host(), to.port())
+    }
+
+    /// Why a contact is not for this user to register: calls to it would come back to us and go round (RFC 5393), or
+    /// go out to a carrier at our cost.
+    fn foreign_contact(&self, directory: &Directory, request: &SipMessage) -> Option<&'static str> {
+        for contact in request.contacts() {
+            let Ok(Contact::Address(address)) = contact else { continue };
+            let Ok(uri) = address.uri() else { continue };
+            if is_own_place(self.config.transports.listening(), &self.config.sent_by, &uri)
+                || is_own_name(directory, uri.host())
+            {
+                return Some("it is this server");
+            }
+            let same_place = |other: &str| {
+                Uri::parse(other).is_ok_and(|o| o.host().eq_ignore_ascii_case(uri.host()) && port(&o) == port(&uri))
+            };
+            if directory.carriers.iter().any(|c| same_place(&c.uri)) {
+                return Some("it is a carrier");
+            }
+        }
+        None
+    }
+}
+
+/// Who listens on all addresses is known by those it names, and by the machine's own.
+fn is_own_place(listening: &[Endpoint], sent_by: &[(Transport, String)], uri: &Uri<'_>) -> bool {
+    let named = |name: &String| {
+        Uri::parse(&format!("sip:{name}"))
+            .is_ok_and(|own| own.host().eq_ignore_ascii_case(uri.host()) && port(&own) == port(uri))
+    };
+    let bound = |l: &Endpoint| {
+        let own = |ip: IpAddr| l.addr.ip() == ip || (l.addr.ip().is_unspecified() && ip.is_loopback());
+        l.addr.port() == port(uri) && uri.host_ip().is_some_and(own)
+    };
+    sent_by.iter().any(|(_, name)| named(name)) || listening.iter().any(bound)
+}
+
+fn port(uri: &Uri<'_>) -> u16 {
+    uri.port().unwrap_or(Transport::Udp.default_port())
+}
+
+/// `….sip.<domain>` and `….dapp.<domain>` are all ours.
+fn is_own_name(directory: &Directory, host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    let before = host.strip_suffix(&directory.project.domain.to_ascii_lowercase());
+    before.is_some_and(|name| name.ends_with(".sip.") || name.ends_with(".dapp."))
 }
 
 /// RFC 3261 section 20.17 wants GMT.
 fn sip_date(mail: String) -> String {
     mail.replace("+0000", "GMT")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_contact_at_this_server_is_known_and_a_phone_at_the_usual_port_is_none() {
+        let udp = |addr: &str| Endpoint::new(Transport::Udp, addr.parse().unwrap());
+        let named = [(Transport::Udp, "sw.example.com:5060".to_owned())];
+        for (listening, uri, own) in [
+            (udp("192.0.2.1:5060"), "sip:a@192.0.2.1", true),
+            (udp("192.0.2.1:5060"), "sip:a@192.0.2.1:5070", false),
+            (udp("192.0.2.1:5060"), "sip:a@192.0.2.2:5060", false),
+            (udp("0.0.0.0:5060"), "sip:a@192.0.2.2:5060", false),
+            (udp("0.0.0.0:5060"), "sip:a@127.0.0.1:5060", true),
+            (udp("0.0.0.0:5060"), "sip:a@SW.example.com", true),
+            (udp("0.0.0.0:5060"), "sip:a@sw.example.com:5070", false),
+        ] {
+            assert_eq!(is_own_place(&[listening], &named, &Uri::parse(uri).unwrap()), own, "{uri}");
+        }
+        let mut directory = Directory::default();
+        directory.project.domain = "example.com".into();
+        for (host, own) in [
+            ("acme-main.sip.example.com", true),
+            ("acme-menu.DAPP.example.com", true),
+            ("phone.example.com", false),
+            ("acme.sip.example.com.evil.test", false),
+        ] {
+            assert_eq!(is_own_name(&directory, host), own, "{host}");
+        }
+    }
 }

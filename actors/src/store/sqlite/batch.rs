@@ -1,13 +1,13 @@
 use std::sync::Arc;
 
+use sqlx::Row;
 use sqlx::pool::PoolConnection;
-use sqlx::{Executor, Row};
-use tandem_model::Sid;
+use tandem_model::{Sid, WallTime};
 
 use super::Sqlite;
 use crate::store::secrets::Sealer;
 use crate::store::{
-    BindingChange, CallEvent, CallRecord, CallStatus, CarrierRecord, DomainAppRecord, EndpointRecord, SipProfileRecord,
+    BindingRow, CallEvent, CallRecord, CallStatus, CarrierRecord, DomainAppRecord, EndpointRecord, SipProfileRecord,
     StoreError,
 };
 
@@ -33,6 +33,18 @@ fn put_calls_statement(rows: usize) -> sqlx::AssertSqlSafe<String> {
     ))
 }
 
+/// What a binding is stored under: address-of-record, contact, flow.
+pub(in crate::store) type BindingName<'a> = (&'a str, &'a str, &'a str);
+
+/// `[[aor, contact, flow, expires_at, fields], …]`, the fields being JSON in a string.
+fn json_rows(rows: &[&BindingRow]) -> Result<String, StoreError> {
+    let rows = rows.iter().map(|b| {
+        let fields = serde_json::to_string(b)?;
+        Ok::<_, serde_json::Error>((&b.aor, &b.contact, &b.flow, b.expires_at.0, fields))
+    });
+    Ok(serde_json::to_string(&rows.collect::<Result<Vec<_>, _>>()?)?)
+}
+
 /// What a carrier's password is sealed for.
 pub(super) fn sealed_for(carrier: Sid) -> String {
     format!("password of carrier {carrier}")
@@ -41,7 +53,8 @@ pub(super) fn sealed_for(carrier: Sid) -> String {
 impl Sqlite {
     pub async fn begin(&self) -> Result<Batch, StoreError> {
         let mut conn = self.write.acquire().await?;
-        if let Err(e) = conn.execute("BEGIN IMMEDIATE").await {
+        // As a query it is prepared once; as a mere text it would be parsed each time. So with COMMIT.
+        if let Err(e) = sqlx::query("BEGIN IMMEDIATE").execute(&mut *conn).await {
             let _ = conn.close().await;
             return Err(e.into());
         }
@@ -52,7 +65,7 @@ impl Sqlite {
 impl Batch {
     /// After an error the state of the disk is unknown: the connection is closed and the next batch opens another.
     pub async fn commit(mut self) -> Result<(), StoreError> {
-        match self.conn.execute("COMMIT").await {
+        match sqlx::query("COMMIT").execute(&mut *self.conn).await {
             Ok(_) => Ok(()),
             Err(e) => {
                 self.abandon().await;
@@ -80,16 +93,18 @@ impl Batch {
 
     pub async fn put_endpoint(&mut self, r: &EndpointRecord) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO endpoints (id, revision, username, ha1_md5, ha1_sha256, fields)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+            "INSERT INTO endpoints (id, revision, username, ha1_md5, ha1_sha256, ha1_sha512_256, fields)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
              ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, username = excluded.username,
-                 ha1_md5 = excluded.ha1_md5, ha1_sha256 = excluded.ha1_sha256, fields = excluded.fields",
+                 ha1_md5 = excluded.ha1_md5, ha1_sha256 = excluded.ha1_sha256,
+                 ha1_sha512_256 = excluded.ha1_sha512_256, fields = excluded.fields",
         )
         .bind(r.id.to_string())
         .bind(r.revision)
         .bind(&r.username)
         .bind(&r.secrets.md5)
         .bind(&r.secrets.sha256)
+        .bind(&r.secrets.sha512_256)
         .bind(serde_json::to_string(r)?)
         .execute(&mut *self.conn)
         .await?;
@@ -139,36 +154,37 @@ impl Batch {
         self.delete("DELETE FROM carriers WHERE id = ?1", &id.to_string()).await
     }
 
-    pub async fn apply_binding(&mut self, change: &BindingChange) -> Result<(), StoreError> {
-        match change {
-            BindingChange::Put(b) => {
-                sqlx::query(
-                    "INSERT INTO bindings (aor, contact, expires_at, fields) VALUES (?1, ?2, ?3, ?4)
-                     ON CONFLICT (aor, contact) DO UPDATE SET expires_at = excluded.expires_at,
-                         fields = excluded.fields",
-                )
-                .bind(&b.aor)
-                .bind(&b.contact)
-                .bind(b.expires_at.0)
-                .bind(serde_json::to_string(b)?)
-                .execute(&mut *self.conn)
-                .await?;
-            }
-            BindingChange::Remove { aor, contact } => {
-                sqlx::query("DELETE FROM bindings WHERE aor = ?1 AND contact = ?2")
-                    .bind(aor)
-                    .bind(contact)
-                    .execute(&mut *self.conn)
-                    .await?;
-            }
-            BindingChange::RemoveAll { aor } => self.delete("DELETE FROM bindings WHERE aor = ?1", aor).await?,
-            BindingChange::RemoveExpired { before } => {
-                sqlx::query("DELETE FROM bindings WHERE expires_at < ?1")
-                    .bind(before.0)
-                    .execute(&mut *self.conn)
-                    .await?;
-            }
-        }
+    /// One statement for all: each costs a way to the database's thread and back.
+    pub async fn put_bindings(&mut self, rows: &[&BindingRow]) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO bindings (aor, contact, flow, expires_at, fields)
+             SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?1) WHERE TRUE
+             ON CONFLICT (aor, contact, flow) DO UPDATE SET expires_at = excluded.expires_at, fields = excluded.fields",
+        )
+        .bind(json_rows(rows)?)
+        .execute(&mut *self.conn)
+        .await?;
+        Ok(())
+    }
+
+    /// As [`Batch::put_bindings`].
+    pub async fn remove_bindings(&mut self, keys: &[BindingName<'_>]) -> Result<(), StoreError> {
+        sqlx::query(
+            "DELETE FROM bindings WHERE (aor, contact, flow) IN
+                 (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1))",
+        )
+        .bind(serde_json::to_string(keys)?)
+        .execute(&mut *self.conn)
+        .await?;
+        Ok(())
+    }
+
+    pub async fn remove_all_bindings(&mut self, aor: &str) -> Result<(), StoreError> {
+        self.delete("DELETE FROM bindings WHERE aor = ?1", aor).await
+    }
+
+    pub async fn remove_expired_bindings(&mut self, before: WallTime) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM bindings WHERE expires_at < ?1").bind(before.0).execute(&mut *self.conn).await?;
         Ok(())
     }
 

@@ -4,7 +4,7 @@ mod batch;
 mod calls;
 mod project;
 
-pub(super) use batch::Batch;
+pub(super) use batch::{Batch, BindingName};
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use tandem_model::WallTime;
 use super::{BindingRow, StoreError};
 
 /// Changes to the schema, oldest first. The database's `user_version` says how many it has.
-const MIGRATIONS: &[&str] = &[include_str!("0001_first.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("0001_first.sql"), include_str!("0002_flows.sql")];
 
 /// A database file: one connection that writes, some that read.
 #[derive(Clone)]
@@ -65,7 +65,7 @@ impl Sqlite {
 
     /// Bindings good beyond `now`.
     pub async fn bindings(&self, now: WallTime) -> Result<Vec<BindingRow>, StoreError> {
-        let rows = sqlx::query("SELECT fields FROM bindings WHERE expires_at > ?1 ORDER BY aor, contact")
+        let rows = sqlx::query("SELECT fields FROM bindings WHERE expires_at > ?1 ORDER BY aor, contact, flow")
             .bind(now.0)
             .fetch_all(&self.read)
             .await?;

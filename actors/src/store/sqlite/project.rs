@@ -81,10 +81,10 @@ impl Sqlite {
             carriers: Table::default(),
             usernames: Default::default(),
         };
-        let sql = "SELECT revision, ha1_md5, ha1_sha256, fields FROM endpoints ORDER BY seq";
+        let sql = "SELECT revision, ha1_md5, ha1_sha256, ha1_sha512_256, fields FROM endpoints ORDER BY seq";
         for row in sqlx::query(sql).fetch_all(&self.read).await? {
-            let secrets = DigestSecrets { md5: row.try_get(1)?, sha256: row.try_get(2)? };
-            let fields: EndpointRecord = serde_json::from_str(row.try_get(3)?)?;
+            let secrets = DigestSecrets { md5: row.try_get(1)?, sha256: row.try_get(2)?, sha512_256: row.try_get(3)? };
+            let fields: EndpointRecord = serde_json::from_str(row.try_get(4)?)?;
             catalog.put_endpoint(EndpointRecord { revision: row.try_get(0)?, secrets, ..fields });
         }
         let sql = "SELECT revision, fields FROM domain_applications ORDER BY seq";

@@ -7,6 +7,7 @@ use tandem_codecs::CodecId;
 use tandem_laml::instruction::{Document, FetchFailure, Method, Prompt, PromptFailure, PromptId, StatusCallback};
 use tandem_media::control::{Clip, Command, LegStats};
 use tandem_model::{CallSid, Endpoint, LegId, WallTime};
+use tandem_sip::message::NameAddr;
 
 use super::hops::Hops;
 use super::identity::Asserted;
@@ -155,6 +156,21 @@ pub struct RegisteredContact {
     pub uri: String,
     /// The flow of its REGISTER.
     pub source: Endpoint,
+    /// Route values to preload, first hop first: the Path it registered with (RFC 3327 section 5.4).
+    pub path: Vec<String>,
+    /// Reached by that flow alone, whatever `uri` says: behind a NAT, or a flow the client keeps (RFC 5626).
+    pub over_flow: bool,
+}
+
+impl RegisteredContact {
+    /// Where a request to it goes first.
+    pub fn hop(&self) -> Endpoint {
+        if self.over_flow {
+            return self.source;
+        }
+        let first = self.path.first().and_then(|path| NameAddr::parse(path).ok()).map(|path| path.uri_str());
+        crate::leg::hop::next_hop(first.unwrap_or(&self.uri), self.source)
+    }
 }
 
 /// What the call wants done.

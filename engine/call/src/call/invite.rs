@@ -24,9 +24,10 @@ impl Call {
         contact: &RegisteredContact,
     ) -> InviteSpec {
         let to_uri = format!("sip:{}@{}", endpoint.username, self.env.directory.profile_domain());
-        let hop = crate::leg::hop::next_hop(&contact.uri, contact.source);
-        let mut spec =
-            self.spec(target, contact.uri.clone(), Destination::Flow(hop), to_uri, self.endpoint_media(endpoint));
+        let destination = Destination::Flow(contact.hop());
+        let mut spec = self.spec(target, contact.uri.clone(), destination, to_uri, self.endpoint_media(endpoint));
+        // RFC 3327 section 5.4: the Path it registered with leads to it.
+        spec.route = contact.path.clone();
         self.present(&mut spec, caller, Towards::Phone);
         spec
     }

@@ -4,8 +4,8 @@
 mod record;
 
 pub use record::{
-    Carrier, DigestSecrets, DomainApp, DtmfMethod, Encryption, Handler, IpRange, OutboundPolicy, SipEndpoint,
-    SipProfile, WebhookMethod, WebhookSet,
+    Carrier, ContactLimits, DigestSecrets, DomainApp, DtmfMethod, Encryption, Handler, IpRange, OutboundPolicy,
+    SipEndpoint, SipProfile, WebhookMethod, WebhookSet,
 };
 
 use std::collections::BTreeMap;

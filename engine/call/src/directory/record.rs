@@ -1,6 +1,7 @@
 use std::net::IpAddr;
 
 use tandem_model::Sid;
+use tandem_sip::registrar::Overflow;
 
 /// A SIP endpoint: a user who registers and calls (REST `endpoints/sip`).
 #[derive(Clone, Debug, PartialEq)]
@@ -19,8 +20,16 @@ pub struct SipEndpoint {
     pub encryption: Encryption,
     pub dtmf: DtmfMethod,
     pub outbound_policy: Option<OutboundPolicy>,
+    pub contacts: ContactLimits,
     /// What runs when this endpoint dials; `Handler::Dial` is normal dialling.
     pub handler: Handler,
+}
+
+/// What an endpoint may register, where it differs from what all may.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ContactLimits {
+    pub contacts_max: Option<usize>,
+    pub overflow: Option<Overflow>,
 }
 
 /// H(username:realm:password) for each algorithm (RFC 7616 section 3.4.2), lower-case hex. The password is not kept.
@@ -28,6 +37,8 @@ pub struct SipEndpoint {
 pub struct DigestSecrets {
     pub md5: String,
     pub sha256: String,
+    /// Empty where the password was set before this hash was kept.
+    pub sha512_256: String,
 }
 
 impl std::fmt::Debug for DigestSecrets {

@@ -12,8 +12,8 @@ use tandem_call::call::{
     Plan, RegisteredContact,
 };
 use tandem_call::directory::{
-    Carrier, Directory, DomainApp, DtmfMethod, Encryption, Handler, OutboundPolicy, Project, SipEndpoint, SipProfile,
-    WebhookSet,
+    Carrier, ContactLimits, Directory, DomainApp, DtmfMethod, Encryption, Handler, OutboundPolicy, Project,
+    SipEndpoint, SipProfile, WebhookSet,
 };
 use tandem_call::leg::{
     IncomingInvite, InviteSpec, Leg, LegEffect, LegInput, LegReport, MediaPolicy, Refused, Replaces,
@@ -82,6 +82,7 @@ pub fn directory() -> Directory {
             ciphers: vec![],
             encryption: Encryption::Default,
             dtmf: DtmfMethod::Auto,
+            contacts: ContactLimits::default(),
             outbound_policy: None,
             handler: Handler::None,
         };
@@ -655,7 +656,12 @@ impl World {
 }
 
 pub fn contact(name: &str) -> RegisteredContact {
-    RegisteredContact { uri: format!("sip:{name}@203.0.113.9:5060"), source: peer::address() }
+    RegisteredContact {
+        uri: format!("sip:{name}@203.0.113.9:5060"),
+        source: peer::address(),
+        path: vec![],
+        over_flow: false,
+    }
 }
 
 /// A child leg's id by its number, for REST.

@@ -1,11 +1,12 @@
 use tandem_model::{Entropy, hex_token};
 
 use super::Role;
-use super::algorithm::{Algorithm, Counted, Proof};
+use super::algorithm::{Algorithm, Counted, Proof, Qop};
 use super::params::{Params, is_digest, quoted};
 use crate::message::Message;
 
-/// A challenge received: of all in the response, the strongest we can answer (RFC 8760 section 2.4).
+/// A challenge received: of all in the response, the strongest we can answer. That is the local policy RFC 8760
+/// section 2.4 allows: who can reorder a response cannot talk us down.
 ///
 /// Keep it to answer for later requests to the same peer, each with a higher `nc`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,7 +93,7 @@ impl Challenge {
 
     pub(super) fn answer_with(&self, method: &str, uri: &str, account: Account<'_>, nc: u32, cnonce: &str) -> String {
         let nc = format!("{nc:08x}");
-        let counted = Some(Counted { nc: &nc, cnonce, with_qop: self.with_qop });
+        let counted = Some(Counted { nc: &nc, cnonce, qop: self.with_qop.then_some(Qop::Auth) });
         let ha1 = self.algorithm.ha1(account.username, &self.realm, account.password);
         let response = self.algorithm.response(&ha1, &Proof { nonce: &self.nonce, method, uri, counted });
         let mut value = format!(

@@ -1,20 +1,32 @@
+use std::net::IpAddr;
+
 use subtle::{Choice, ConstantTimeEq};
 use tandem_model::{Entropy, Timestamp, hex_token};
 
 use super::credentials::Credentials;
+use super::limiter::LoginLimiter;
 use super::nonce::{NONCES_IN_USE_MAX, NonceLedger, NonceMint, Spend};
 use super::params::quoted;
+use super::source::Keyer;
 use super::{Algorithm, Refusal, Role};
 use crate::message::{Message, Scheme, Uri};
-
-/// Algorithms offered, strongest first (RFC 8760 section 2.4).
-const OFFERED: [Algorithm; 2] = [Algorithm::Sha256, Algorithm::Md5];
 
 /// H(A1) of one user in the challenger's realm, lower-case hex; empty where there is none.
 #[derive(Clone, Copy)]
 pub struct Secrets<'a> {
     pub md5: &'a str,
     pub sha256: &'a str,
+    pub sha512_256: &'a str,
+}
+
+impl<'a> Secrets<'a> {
+    fn of(&self, algorithm: Algorithm) -> &'a str {
+        match algorithm {
+            Algorithm::Md5 | Algorithm::Md5Sess => self.md5,
+            Algorithm::Sha256 | Algorithm::Sha256Sess => self.sha256,
+            Algorithm::Sha512_256 | Algorithm::Sha512_256Sess => self.sha512_256,
+        }
+    }
 }
 
 /// Whether a host and port name this server.
@@ -24,11 +36,15 @@ type IsOurs = Box<dyn Fn(&str, Option<u16>) -> bool + Send>;
 ///
 /// One for each shard: replay is judged from its own memory, so a nonce of one shard is `stale` at another.
 /// A refusal tells the peer nothing but the `stale` flag, and takes the same work whether the user exists or not.
+/// Wrong passwords are charged to whoever was given the nonce: a source address can be forged, having received an
+/// answer there cannot.
 pub struct Challenger {
     realm: String,
-    opaque: String,
+    with_auth_int: bool,
     mint: NonceMint,
+    keyer: Keyer,
     ledger: NonceLedger,
+    limiter: LoginLimiter,
     /// Stands in for the secret of a user that does not exist.
     dummy: String,
     is_ours: IsOurs,
@@ -38,10 +54,11 @@ impl Challenger {
     pub fn new(realm: &str, entropy: &mut dyn Entropy) -> Self {
         Challenger {
             realm: realm.to_owned(),
-            // The same after a restart: an old nonce must read as stale, not as an attack.
-            opaque: Algorithm::Md5.hash(&["opaque", realm]),
+            with_auth_int: false,
             mint: NonceMint::new(entropy),
+            keyer: Keyer::new(entropy),
             ledger: NonceLedger::new(NONCES_IN_USE_MAX),
+            limiter: LoginLimiter::new(),
             dummy: hex_token(entropy, 32),
             is_ours: Box::new(|_, _| false),
         }
@@ -52,6 +69,12 @@ impl Challenger {
     /// stays refused, and the nonce count keeps it from being used twice.
     pub fn accept_own_address(mut self, is_ours: impl Fn(&str, Option<u16>) -> bool + Send + 'static) -> Self {
         self.is_ours = Box::new(is_ours);
+        self
+    }
+
+    /// Offers qop "auth-int" beside "auth": what a client answers with it protects the body too.
+    pub fn offer_auth_int(mut self, offered: bool) -> Self {
+        self.with_auth_int = offered;
         self
     }
 
@@ -67,24 +90,34 @@ impl Challenger {
         &self.realm
     }
 
-    /// Values for the challenge header, to send as one header field each in this order (RFC 8760 section 2.4).
-    /// Pass `stale` from [`Refusal::is_stale`].
-    pub fn challenge(&self, now: Timestamp, stale: bool, entropy: &mut dyn Entropy) -> [String; 2] {
-        OFFERED.map(|algorithm| {
+    /// Values for the challenge header, one for each algorithm, to send as one header field each in this order: the one
+    /// liked best first (RFC 8760 section 2.4). Pass `stale` from [`Refusal::is_stale`]. There is no `opaque`: the nonce
+    /// says all we need to read back.
+    pub fn challenge(
+        &self,
+        now: Timestamp,
+        source: IpAddr,
+        stale: bool,
+        algorithms: &[Algorithm],
+        entropy: &mut dyn Entropy,
+    ) -> Vec<String> {
+        let source = self.keyer.source(source);
+        let realm = quoted(&self.realm);
+        let qop = if self.with_auth_int { "auth,auth-int" } else { "auth" };
+        let one = |algorithm: &Algorithm| {
             format!(
-                "Digest realm={}, nonce=\"{}\", opaque=\"{}\", algorithm={}, qop=\"auth\"{}",
-                quoted(&self.realm),
-                self.mint.issue(now, algorithm, entropy),
-                self.opaque,
+                "Digest realm={realm}, nonce=\"{}\", algorithm={}, qop=\"{qop}\"{}",
+                self.mint.issue(now, *algorithm, source, &mut *entropy),
                 algorithm.as_str(),
                 if stale { ", stale=true" } else { "" },
             )
-        })
+        };
+        algorithms.iter().map(one).collect()
     }
 
     /// Judges the credentials of a request. Ok: the username as sent.
     ///
-    /// `secrets` is asked at most once. No state changes unless the password was right.
+    /// `secrets` is asked at most once. Nothing but the count of failures changes unless the password was right.
     pub fn verify<'s>(
         &mut self,
         now: Timestamp,
@@ -97,19 +130,32 @@ impl Challenger {
         if !uris_agree(&credentials.uri, &request_uri) && !self.names_us(&credentials.uri) {
             return Err(Refusal::UriMismatch);
         }
-        let (nonce, issued_for) = self.mint.read(now, &credentials.nonce).ok_or(Refusal::StaleNonce)?;
-        if !self.ledger.remembers(nonce) {
+        if credentials.with_body && !self.with_auth_int {
+            return Err(Refusal::BadQop);
+        }
+        let nonce = self.mint.read(now, &credentials.nonce).ok_or(Refusal::StaleNonce)?;
+        if !self.ledger.remembers(nonce.id) {
             return Err(Refusal::StaleNonce);
         }
-        if credentials.opaque != self.opaque {
-            return Err(Refusal::BadOpaque);
-        }
         // A nonce given for SHA-256 is no good for MD5: nobody can talk a client down and use what it says.
-        if credentials.algorithm != issued_for {
+        if credentials.algorithm != nonce.algorithm {
             return Err(Refusal::BadAlgorithm);
         }
-        self.prove(&credentials, request.method_str(), secrets(&credentials.username))?;
-        match self.ledger.spend(now, nonce, &credentials.username, credentials.count) {
+        let name = self.keyer.name(&credentials.username);
+        if !self.limiter.allows(now, nonce.source, name) {
+            return Err(Refusal::TooManyFailures);
+        }
+        let proved = self.prove(&credentials, request, secrets(&credentials.username));
+        match proved {
+            Ok(()) => self.limiter.succeeded(now, nonce.source, name),
+            Err(refusal) => {
+                if refusal.is_failed_login() {
+                    self.limiter.failed(now, nonce.source, name);
+                }
+                return Err(refusal);
+            }
+        }
+        match self.ledger.spend(now, nonce.id, &credentials.username, credentials.count) {
             Spend::Fresh => Ok(credentials.username),
             Spend::Replayed => Err(Refusal::Replayed),
             Spend::Foreign => Err(Refusal::ForeignNonce),
@@ -117,17 +163,19 @@ impl Challenger {
         }
     }
 
+    /// What is remembered of failed logins.
+    pub fn limiter(&self) -> &LoginLimiter {
+        &self.limiter
+    }
+
     /// Compares without saying by time how far it got, or whether there was a secret at all.
-    fn prove(&self, sent: &Credentials, method: &str, secrets: Option<Secrets<'_>>) -> Result<(), Refusal> {
+    fn prove(&self, sent: &Credentials, request: &Message, secrets: Option<Secrets<'_>>) -> Result<(), Refusal> {
         let known = secrets.is_some();
-        let secret = match sent.algorithm {
-            Algorithm::Sha256 | Algorithm::Sha256Sess => secrets.map_or("", |s| s.sha256),
-            Algorithm::Md5 | Algorithm::Md5Sess => secrets.map_or("", |s| s.md5),
-        };
+        let secret = secrets.map_or("", |s| s.of(sent.algorithm));
         let len = sent.algorithm.hex_len();
         let usable = secret.len() == len;
         let ha1 = if usable { secret } else { &self.dummy[..len] };
-        let expected = sent.expected(ha1, method).ok_or(Refusal::Malformed)?;
+        let expected = sent.expected(ha1, request.method_str(), request.body()).ok_or(Refusal::Malformed)?;
         let right = expected.ct_eq(&sent.response) & Choice::from(u8::from(usable));
         match (bool::from(right), known) {
             (true, _) => Ok(()),

@@ -1,5 +1,5 @@
 use super::Refusal;
-use super::algorithm::{Algorithm, Counted, Proof, unhex};
+use super::algorithm::{Algorithm, Counted, Proof, Qop, unhex};
 use super::params::{Params, is_digest};
 
 /// Longest username looked at.
@@ -13,8 +13,8 @@ pub(super) struct Credentials {
     pub nonce: String,
     pub uri: String,
     pub algorithm: Algorithm,
-    pub opaque: String,
     pub count: u32,
+    pub with_body: bool,
     /// The bytes of `response`.
     pub response: Vec<u8>,
     nc: String,
@@ -47,9 +47,12 @@ impl Credentials {
         if username.is_empty() || username.len() > USERNAME_BYTES_MAX || username.chars().any(char::is_control) {
             return Err(Refusal::BadUsername);
         }
-        if !params.get("qop").is_some_and(|q| q.eq_ignore_ascii_case("auth")) {
-            return Err(Refusal::BadQop);
-        }
+        // Without qop a response could be used again and again: it is always asked for (RFC 3261 section 22.4).
+        let with_body = match params.get("qop") {
+            Some(qop) if qop.eq_ignore_ascii_case("auth") => false,
+            Some(qop) if qop.eq_ignore_ascii_case("auth-int") => true,
+            _ => return Err(Refusal::BadQop),
+        };
         let algorithm = Algorithm::from_name(params.get("algorithm").unwrap_or("MD5")).ok_or(Refusal::BadAlgorithm)?;
         if algorithm.is_session() {
             return Err(Refusal::BadAlgorithm);
@@ -64,8 +67,8 @@ impl Credentials {
             nonce: text("nonce")?,
             uri: text("uri")?,
             algorithm,
-            opaque: params.get("opaque").unwrap_or("").to_owned(),
             count,
+            with_body,
             response: unhex(&response).ok_or(Refusal::Malformed)?,
             nc,
             cnonce,
@@ -73,8 +76,9 @@ impl Credentials {
     }
 
     /// The bytes `response` must have for this H(A1).
-    pub fn expected(&self, ha1: &str, method: &str) -> Option<Vec<u8>> {
-        let counted = Some(Counted { nc: &self.nc, cnonce: &self.cnonce, with_qop: true });
+    pub fn expected(&self, ha1: &str, method: &str, body: &[u8]) -> Option<Vec<u8>> {
+        let qop = if self.with_body { Qop::AuthInt(body) } else { Qop::Auth };
+        let counted = Some(Counted { nc: &self.nc, cnonce: &self.cnonce, qop: Some(qop) });
         unhex(&self.algorithm.response(ha1, &Proof { nonce: &self.nonce, method, uri: &self.uri, counted }))
     }
 }

@@ -6,16 +6,19 @@ mod algorithm;
 mod challenge;
 mod challenger;
 mod credentials;
+mod limiter;
 mod nonce;
 mod params;
 mod refusal;
 mod role;
+mod source;
 #[cfg(test)]
 mod tests;
 
-pub use algorithm::{Algorithm, ha1_pair};
+pub use algorithm::{Algorithm, Ha1Set, ha1_set};
 pub use challenge::{Account, Challenge};
 pub use challenger::{Challenger, Secrets};
+pub use limiter::{LoginGuard, LoginLimiter};
 pub use nonce::NONCES_IN_USE_MAX;
 pub use refusal::Refusal;
 pub use role::Role;

@@ -6,66 +6,80 @@ use subtle::ConstantTimeEq;
 use tandem_model::{Entropy, Timestamp, limits};
 
 use super::algorithm::{Algorithm, hex, unhex};
+use super::source::SourceKey;
 
 /// Nonces whose counts are remembered. Each belongs to a user who proved a password, so strangers cannot fill it.
 /// Two for each endpoint of a large installation; the oldest goes first, and its user is asked again (`stale=true`).
 pub const NONCES_IN_USE_MAX: usize = 65_536;
 
-/// Issue time (8), random (8), algorithm (1), and 15 bytes of MAC.
-const BODY_BYTES: usize = 17;
-const NONCE_BYTES: usize = 32;
+/// Microseconds at issue (6), random (3), algorithm (1), source (4), and 10 bytes of MAC. Short, because an answer to a
+/// stranger must not be much longer than the question.
+const BODY_BYTES: usize = 14;
+const NONCE_BYTES: usize = 24;
 /// Nonce counts may arrive this far out of order.
 const WINDOW: u32 = 64;
 
-/// What a nonce of ours says: when it was issued and a random part. Ordered by age.
-pub(super) type NonceId = (Timestamp, u64);
+/// What tells nonces apart: when it was issued, and a random part. Ordered by age.
+pub(super) type NonceId = (Timestamp, u32);
+
+/// What a nonce of ours says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NonceFacts {
+    pub id: NonceId,
+    pub algorithm: Algorithm,
+    /// Who was given it, and so answers for what is tried with it.
+    pub source: SourceKey,
+}
 
 /// Makes nonces that need no memory until somebody proves a password with one (RFC 7616 section 5.4).
 pub(super) struct NonceMint {
-    key: [u8; 32],
+    mac: Hmac<Sha256>,
 }
 
 impl NonceMint {
     pub fn new(entropy: &mut dyn Entropy) -> Self {
         let mut key = [0; 32];
         entropy.fill(&mut key);
-        NonceMint { key }
+        // HMAC takes a key of any length, so this cannot fail.
+        NonceMint { mac: Hmac::new_from_slice(&key).expect("HMAC keys have no fixed length") }
     }
 
-    pub fn issue(&self, now: Timestamp, algorithm: Algorithm, entropy: &mut dyn Entropy) -> String {
+    pub fn issue(&self, now: Timestamp, algorithm: Algorithm, source: SourceKey, entropy: &mut dyn Entropy) -> String {
         let mut nonce = [0; NONCE_BYTES];
-        nonce[..8].copy_from_slice(&now.as_nanos().to_be_bytes());
-        entropy.fill(&mut nonce[8..16]);
-        nonce[16] = algorithm as u8;
+        nonce[..6].copy_from_slice(&(now.as_nanos() / 1_000).to_be_bytes()[2..]);
+        entropy.fill(&mut nonce[6..9]);
+        nonce[9] = algorithm as u8;
+        nonce[10..BODY_BYTES].copy_from_slice(&source.0.to_be_bytes());
         let mac = self.mac(&nonce[..BODY_BYTES]);
         nonce[BODY_BYTES..].copy_from_slice(&mac[..NONCE_BYTES - BODY_BYTES]);
         hex(&nonce)
     }
 
-    /// The id and algorithm of a nonce that this mint made and that has not run out.
-    pub fn read(&self, now: Timestamp, nonce: &str) -> Option<(NonceId, Algorithm)> {
+    /// What a nonce says that this mint made and that has not run out.
+    pub fn read(&self, now: Timestamp, nonce: &str) -> Option<NonceFacts> {
         let raw: [u8; NONCE_BYTES] = unhex(nonce)?.try_into().ok()?;
         let mac = self.mac(&raw[..BODY_BYTES]);
         if !bool::from(raw[BODY_BYTES..].ct_eq(&mac[..NONCE_BYTES - BODY_BYTES])) {
             return None;
         }
-        let issued = Timestamp::from_nanos(be64(&raw[..8]));
+        let issued = Timestamp::from_nanos(be(&raw[..6]).saturating_mul(1_000));
         if issued > now || now.since(issued) >= limits::NONCE_LIFETIME {
             return None;
         }
-        let algorithm = Algorithm::ALL.into_iter().find(|a| *a as u8 == raw[16])?;
-        Some(((issued, be64(&raw[8..16])), algorithm))
+        let algorithm = Algorithm::ALL.into_iter().find(|a| *a as u8 == raw[9])?;
+        let source = SourceKey(be(&raw[10..BODY_BYTES]) as u32);
+        Some(NonceFacts { id: (issued, be(&raw[6..9]) as u32), algorithm, source })
     }
 
     fn mac(&self, body: &[u8]) -> [u8; 32] {
-        // HMAC takes a key of any length, so this cannot fail.
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC keys have no fixed length");
+        let mut mac = self.mac.clone();
         mac.update(body);
         mac.finalize().into_bytes().into()
     }
 }
 
-fn be64(bytes: &[u8]) -> u64 {
+/// A big-endian number of at most eight bytes.
+fn be(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0, |n, b| n << 8 | u64::from(*b))
 }
 
@@ -168,8 +182,9 @@ mod tests {
     fn a_nonce_reads_back_until_it_runs_out_and_only_at_its_own_mint() {
         let mut entropy = SeedEntropy::new(1);
         let (ours, other) = (NonceMint::new(&mut entropy), NonceMint::new(&mut entropy));
-        let nonce = ours.issue(T, Algorithm::Sha256, &mut entropy);
-        assert_eq!(ours.read(T, &nonce).unwrap().1, Algorithm::Sha256);
+        let nonce = ours.issue(T, Algorithm::Sha256, SourceKey(77), &mut entropy);
+        let facts = ours.read(T, &nonce).unwrap();
+        assert_eq!((facts.id.0, facts.algorithm, facts.source), (T, Algorithm::Sha256, SourceKey(77)));
         assert!(ours.read(T + limits::NONCE_LIFETIME - Duration::from_nanos(1), &nonce).is_some());
         assert!(ours.read(T + limits::NONCE_LIFETIME, &nonce).is_none());
         assert!(ours.read(T - Duration::from_secs(1), &nonce).is_none(), "issued in the future");
@@ -180,7 +195,7 @@ mod tests {
     fn no_digit_of_a_nonce_can_be_changed() {
         let mut entropy = SeedEntropy::new(2);
         let mint = NonceMint::new(&mut entropy);
-        let nonce = mint.issue(T, Algorithm::Md5, &mut entropy);
+        let nonce = mint.issue(T, Algorithm::Md5, SourceKey(1), &mut entropy);
         for i in 0..nonce.len() {
             let mut forged = nonce.clone().into_bytes();
             forged[i] = if forged[i] == b'0' { b'1' } else { b'0' };

@@ -7,9 +7,7 @@ pub enum Refusal {
     Malformed,
     /// Empty, too long, or with control characters.
     BadUsername,
-    /// Not the opaque value that was given.
-    BadOpaque,
-    /// qop missing, or not `auth`.
+    /// qop missing, or not one that was offered.
     BadQop,
     /// Not offered, or not the one the nonce was given for.
     BadAlgorithm,
@@ -23,6 +21,8 @@ pub enum Refusal {
     WrongPassword,
     /// The digest is right, but its nonce count was used before or lies too far back.
     Replayed,
+    /// Too many wrong passwords came before: this one was not looked at.
+    TooManyFailures,
 }
 
 impl Refusal {
@@ -31,9 +31,15 @@ impl Refusal {
         matches!(self, Refusal::StaleNonce | Refusal::ForeignNonce | Refusal::Replayed)
     }
 
-    /// Whether it counts towards blocking a source. An honest client with an old nonce never does.
+    /// Whether it counts against its source. An honest client with an old nonce, or one that sends a right answer
+    /// again, never does.
     pub fn is_suspicious(self) -> bool {
-        !matches!(self, Refusal::NoCredentials | Refusal::StaleNonce)
+        !matches!(self, Refusal::NoCredentials | Refusal::StaleNonce | Refusal::ForeignNonce | Refusal::Replayed)
+    }
+
+    /// Whether a password was looked at and found wrong, or its user found missing.
+    pub fn is_failed_login(self) -> bool {
+        matches!(self, Refusal::WrongPassword | Refusal::UnknownUser)
     }
 
     /// The label of the counter.
@@ -42,7 +48,6 @@ impl Refusal {
             Refusal::NoCredentials => "no_credentials",
             Refusal::Malformed => "malformed",
             Refusal::BadUsername => "bad_username",
-            Refusal::BadOpaque => "bad_opaque",
             Refusal::BadQop => "bad_qop",
             Refusal::BadAlgorithm => "bad_algorithm",
             Refusal::UriMismatch => "uri_mismatch",
@@ -51,6 +56,7 @@ impl Refusal {
             Refusal::UnknownUser => "unknown_user",
             Refusal::WrongPassword => "wrong_password",
             Refusal::Replayed => "replayed",
+            Refusal::TooManyFailures => "too_many_failures",
         }
     }
 }

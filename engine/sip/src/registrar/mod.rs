@@ -3,19 +3,28 @@
 //! Start at [`Registrar`].
 
 mod binding;
+#[cfg(test)]
+mod flow_tests;
+mod keepalive;
+mod nat;
 mod outcome;
+mod policy;
 mod request;
 #[cfg(test)]
 mod tests;
 mod view;
 
 pub use binding::{Binding, BindingChange, BindingKey};
+pub use keepalive::{Ask, KeepAlive};
 pub use outcome::{Outcome, Prepared, Refused};
+pub use policy::{Overflow, Policy};
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
 
-use tandem_model::{Endpoint, Timestamp};
+use tandem_model::{Endpoint, Timestamp, Transport};
 
 use crate::message::Message;
 use request::Asked;
@@ -29,13 +38,24 @@ use view::{Origin, View};
 pub struct Registrar {
     records: BTreeMap<String, Record>,
     expiries: BTreeSet<(Timestamp, BindingKey)>,
+    /// Bindings that stand on a connection, by its far end.
+    streams: BTreeMap<(Transport, SocketAddr), BTreeSet<BindingKey>>,
     next_ticket: u64,
+}
+
+/// What stood on a connection.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct FlowClosed {
+    /// Bindings that are no more.
+    pub removed: Vec<BindingKey>,
+    /// Bindings that are kept, and not reached meanwhile.
+    pub unreachable: Vec<BindingKey>,
 }
 
 /// One address-of-record.
 #[derive(Default)]
 struct Record {
-    bindings: Vec<Binding>,
+    bindings: Vec<Arc<Binding>>,
     /// Prepared, and neither committed nor aborted yet; oldest first.
     pending: VecDeque<(u64, Vec<BindingChange>)>,
 }
@@ -47,7 +67,14 @@ impl Registrar {
 
     /// Judges a REGISTER that is already authenticated and authorised for `aor` (any case). All of it is done or none
     /// (RFC 3261 section 10.3, step 7).
-    pub fn register(&mut self, now: Timestamp, aor: &str, request: &Message, source: Endpoint) -> Outcome {
+    pub fn register(
+        &mut self,
+        now: Timestamp,
+        aor: &str,
+        request: &Message,
+        source: Endpoint,
+        policy: &Policy,
+    ) -> Outcome {
         let aor = aor.to_ascii_lowercase();
         let mut view = View::new(now, &aor);
         if let Some(record) = self.records.get(&aor) {
@@ -55,21 +82,22 @@ impl Registrar {
             record.pending.iter().for_each(|(_, changes)| view.apply_all(changes));
         }
         let origin = Origin { request, source };
-        let judged = match Asked::read(request) {
+        let judged = match Asked::read(request, policy) {
             Ok(Asked::Query) => return Outcome::Query { contacts: view.contact_values() },
             Ok(Asked::RemoveAll) => view.remove_all(&origin),
             Ok(Asked::Contacts(contacts)) => contacts.iter().try_for_each(|c| view.bind(c, &origin)),
             Err(refused) => Err(refused),
         };
-        if let Err(refused) = judged.and_then(|()| view.check_room(&origin)) {
+        if let Err(refused) = judged.and_then(|()| view.check_room(&origin, policy)) {
             return Outcome::Refused(refused);
         }
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         let contacts = view.contact_values();
         let changes = view.into_changes();
+        let outbound = changes.iter().any(|c| matches!(c, BindingChange::Put(b) if b.reg_id.is_some()));
         self.records.entry(aor.clone()).or_default().pending.push_back((ticket, changes.clone()));
-        Outcome::Updated(Prepared { aor, changes, contacts, ticket })
+        Outcome::Updated(Prepared { aor, changes, contacts, outbound, ticket })
     }
 
     /// The change is durable: it takes effect. Commit in the order of preparation.
@@ -92,14 +120,78 @@ impl Registrar {
 
     /// A stored binding, at start. The owner has turned its wall-clock expiry into `expires_at`.
     pub fn restore(&mut self, binding: Binding) {
-        self.put(binding);
+        self.put(Arc::new(binding));
     }
 
-    /// Live contacts, highest q first, then the most recently refreshed.
-    pub fn lookup(&self, now: Timestamp, aor: &str) -> Vec<&Binding> {
+    /// Takes one binding away, as an operator does: `commit` or `abort` it as any other change. None: there is no such
+    /// binding.
+    pub fn remove_one(&mut self, key: &BindingKey) -> Option<Prepared> {
+        let record = self.records.get_mut(&key.aor)?;
+        record.bindings.iter().find(|b| b.key == *key)?;
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        let changes = vec![BindingChange::Remove(key.clone())];
+        record.pending.push_back((ticket, changes.clone()));
+        Some(Prepared { aor: key.aor.clone(), changes, contacts: Vec::new(), outbound: false, ticket })
+    }
+
+    /// A connection is gone. A flow that its client keeps is gone with it (RFC 5626 section 7); who is behind a NAT is
+    /// not reached before it comes again. Answers the keys of both kinds.
+    pub fn flow_closed(&mut self, peer: Endpoint) -> FlowClosed {
+        let mut closed = FlowClosed::default();
+        for key in self.streams.remove(&(peer.transport, peer.addr)).unwrap_or_default() {
+            let Some(binding) = self.binding_mut(&key) else { continue };
+            if binding.reg_id.is_some() && binding.path.is_empty() {
+                self.remove(&key);
+                self.drop_if_empty(&key.aor);
+                closed.removed.push(key);
+            } else if binding.is_over_flow() {
+                binding.reachable = false;
+                closed.unreachable.push(key);
+            }
+        }
+        closed
+    }
+
+    /// Whether something was heard of a contact when asked. False: nothing changed.
+    pub fn set_reachable(&mut self, key: &BindingKey, reachable: bool) -> bool {
+        self.binding_mut(key).is_some_and(|b| std::mem::replace(&mut b.reachable, reachable) != reachable)
+    }
+
+    pub fn binding(&self, key: &BindingKey) -> Option<&Arc<Binding>> {
+        self.records.get(&key.aor)?.bindings.iter().find(|b| b.key == *key)
+    }
+
+    fn binding_mut(&mut self, key: &BindingKey) -> Option<&mut Binding> {
+        let bindings = &mut self.records.get_mut(&key.aor)?.bindings;
+        bindings.iter_mut().find(|b| b.key == *key).map(Arc::make_mut)
+    }
+
+    /// All live bindings of an address-of-record (any case), highest q first, then the most recently refreshed.
+    pub fn bindings(&self, now: Timestamp, aor: &str) -> Vec<&Arc<Binding>> {
         let record = self.records.get(&aor.to_ascii_lowercase());
-        let mut live: Vec<&Binding> = record.into_iter().flat_map(|r| &r.bindings).filter(|b| b.is_live(now)).collect();
+        let bindings = record.into_iter().flat_map(|r| &r.bindings);
+        let mut live: Vec<&Arc<Binding>> = bindings.filter(|b| b.is_live(now)).collect();
         live.sort_by_key(|b| Reverse((b.q_thousandths, b.updated_at)));
+        live
+    }
+
+    /// Where to try now, in the order of [`bindings`](Self::bindings): those that are reachable, or all if none is. Of the
+    /// flows of one client only one, or it would ring twice (RFC 5626 section 7).
+    pub fn lookup(&self, now: Timestamp, aor: &str) -> Vec<&Arc<Binding>> {
+        let mut live = self.bindings(now, aor);
+        if live.iter().any(|b| b.reachable) {
+            live.retain(|b| b.reachable);
+        }
+        let mut clients: Vec<&str> = Vec::new();
+        live.retain(|b| match (&b.instance, b.reg_id) {
+            (Some(instance), Some(_)) if clients.contains(&instance.as_str()) => false,
+            (Some(instance), Some(_)) => {
+                clients.push(instance);
+                true
+            }
+            _ => true,
+        });
         live
     }
 
@@ -115,6 +207,17 @@ impl Registrar {
             gone.push(key);
         }
         gone
+    }
+
+    /// Forgets every address-of-record that `keep` refuses, and says what that was: its endpoint is gone.
+    pub fn retain(&mut self, keep: impl Fn(&str) -> bool) -> Vec<BindingKey> {
+        let gone = self.records.iter().filter(|(aor, _)| !keep(aor));
+        let keys: Vec<BindingKey> = gone.flat_map(|(_, r)| r.bindings.iter().map(|b| b.key.clone())).collect();
+        for key in &keys {
+            self.remove(key);
+            self.drop_if_empty(&key.aor);
+        }
+        keys
     }
 
     /// When the next binding expires.
@@ -137,9 +240,13 @@ impl Registrar {
         pending.remove(at).map(|(_, changes)| changes)
     }
 
-    fn put(&mut self, binding: Binding) {
+    fn put(&mut self, binding: Arc<Binding>) {
         self.remove(&binding.key);
         self.expiries.insert((binding.expires_at, binding.key.clone()));
+        if binding.source.transport.is_reliable() {
+            let peer = (binding.source.transport, binding.source.addr);
+            self.streams.entry(peer).or_default().insert(binding.key.clone());
+        }
         self.records.entry(binding.key.aor.clone()).or_default().bindings.push(binding);
     }
 
@@ -147,7 +254,14 @@ impl Registrar {
         let Some(record) = self.records.get_mut(&key.aor) else { return };
         let Some(at) = record.bindings.iter().position(|b| b.key == *key) else { return };
         let binding = record.bindings.remove(at);
-        self.expiries.remove(&(binding.expires_at, binding.key));
+        let peer = (binding.source.transport, binding.source.addr);
+        if let Some(keys) = self.streams.get_mut(&peer) {
+            keys.remove(&binding.key);
+            if keys.is_empty() {
+                self.streams.remove(&peer);
+            }
+        }
+        self.expiries.remove(&(binding.expires_at, binding.key.clone()));
     }
 
     fn drop_if_empty(&mut self, aor: &str) {

@@ -1,5 +1,3 @@
-use tandem_model::limits;
-
 use super::BindingChange;
 
 /// What a REGISTER comes to.
@@ -21,6 +19,8 @@ pub struct Prepared {
     pub changes: Vec<BindingChange>,
     /// Contact values of the 200, one field each, with the seconds left in `expires`.
     pub contacts: Vec<String>,
+    /// A flow that the client keeps was bound: the 200 says `Require: outbound` (RFC 5626 section 6).
+    pub outbound: bool,
     pub(super) ticket: u64,
 }
 
@@ -44,9 +44,13 @@ impl Refused {
     }
 
     /// RFC 3261 section 21.4.17.
-    pub(super) fn too_brief() -> Self {
-        let min = limits::REGISTER_EXPIRES_SECS_MIN.to_string();
-        Refused { status: 423, reason: "Interval Too Brief", headers: vec![("Min-Expires", min)] }
+    pub(super) fn too_brief(min_secs: u32) -> Self {
+        Refused { status: 423, reason: "Interval Too Brief", headers: vec![("Min-Expires", min_secs.to_string())] }
+    }
+
+    /// RFC 5626 section 6: the client wants its flow kept, and the proxy before us does not keep flows.
+    pub(super) fn first_hop_lacks_outbound() -> Self {
+        Refused { status: 439, reason: "First Hop Lacks Outbound Support", headers: Vec::new() }
     }
 
     pub(super) fn too_many() -> Self {

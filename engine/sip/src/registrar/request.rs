@@ -1,5 +1,6 @@
 use tandem_model::limits;
 
+use super::Policy;
 use super::outcome::Refused;
 use crate::message::{Contact, Message, NameAddr, Scheme};
 
@@ -16,14 +17,16 @@ pub(super) enum Asked<'a> {
 
 pub(super) struct AskedContact<'a> {
     pub uri: &'a str,
-    /// Zero removes; else within the limits.
+    /// Zero removes; else within the policy's limits.
     pub expires_secs: u32,
     pub q_thousandths: u16,
     pub instance: Option<&'a str>,
+    /// With an instance, and where the first hop keeps flows (RFC 5626 section 6).
+    pub reg_id: Option<u32>,
 }
 
 impl<'a> Asked<'a> {
-    pub fn read(request: &'a Message) -> Result<Asked<'a>, Refused> {
+    pub fn read(request: &'a Message, policy: &Policy) -> Result<Asked<'a>, Refused> {
         let mut any = false;
         let mut addresses = Vec::new();
         for contact in request.contacts() {
@@ -43,32 +46,100 @@ impl<'a> Asked<'a> {
         if addresses.is_empty() {
             return Ok(Asked::Query);
         }
-        if addresses.len() > limits::CONTACTS_PER_AOR_MAX {
+        if addresses.len() > policy.contacts_max {
             return Err(Refused::too_many());
         }
-        addresses.into_iter().map(|a| AskedContact::read(a, default)).collect::<Result<_, _>>().map(Asked::Contacts)
+        let read = |address| AskedContact::read(address, default, policy);
+        let mut contacts: Vec<AskedContact<'_>> = addresses.into_iter().map(read).collect::<Result<_, _>>()?;
+        check_flows(&mut contacts, request)?;
+        Ok(Asked::Contacts(contacts))
     }
 }
 
+/// RFC 5626 section 6: a reg-id counts for a client that says it keeps flows, and whose first hop does.
+fn check_flows(contacts: &mut [AskedContact<'_>], request: &Message) -> Result<(), Refused> {
+    if contacts.iter().all(|c| c.reg_id.is_none()) {
+        return Ok(());
+    }
+    if !request.token_list("Supported").any(|tag| tag.eq_ignore_ascii_case("outbound")) {
+        contacts.iter_mut().for_each(|c| c.reg_id = None);
+        return Ok(());
+    }
+    if contacts.iter().filter(|c| c.reg_id.is_some() && c.expires_secs > 0).count() > 1 {
+        return Err(Refused::bad_request("One reg-id At A Time"));
+    }
+    // A proxy adds itself on top (RFC 3327 section 5.2): the first hop of the client is at the bottom.
+    let first_hop = request.token_list("Path").last();
+    let keeps_flows = match first_hop {
+        Some(path) => NameAddr::parse(path).is_ok_and(|p| p.uri().is_ok_and(|uri| uri.param("ob").is_some())),
+        None => request.vias().count() == 1,
+    };
+    if keeps_flows { Ok(()) } else { Err(Refused::first_hop_lacks_outbound()) }
+}
+
 impl<'a> AskedContact<'a> {
-    fn read(address: NameAddr<'a>, default: Option<u32>) -> Result<Self, Refused> {
+    fn read(address: NameAddr<'a>, default: Option<u32>, policy: &Policy) -> Result<Self, Refused> {
         let uri = address.uri().map_err(|_| Refused::bad_request("Malformed Contact"))?;
         if !matches!(uri.scheme(), Scheme::Sip | Scheme::Sips) || uri.host().is_empty() {
             return Err(Refused::bad_request("Contact Must Be A SIP URI"));
         }
+        if uri.as_str().len() > limits::CONTACT_BYTES_MAX {
+            return Err(Refused::bad_request("Contact Too Long"));
+        }
         let asked = address.param("expires").map(read_expires).or(default);
-        let expires_secs = match asked.unwrap_or(limits::REGISTER_EXPIRES_SECS_DEFAULT) {
+        let expires_secs = match asked.unwrap_or(policy.expires_secs_default) {
             0 => 0,
-            secs if secs < limits::REGISTER_EXPIRES_SECS_MIN => return Err(Refused::too_brief()),
-            secs => secs.min(limits::REGISTER_EXPIRES_SECS_MAX),
+            secs if secs < policy.expires_secs_min => return Err(Refused::too_brief(policy.expires_secs_min)),
+            secs => secs.min(policy.expires_secs_max),
         };
         let q_thousandths = match address.param("q") {
             Some(q) => read_q(q).ok_or(Refused::bad_request("Malformed q"))?,
             None => 1000,
         };
         let instance = address.param("+sip.instance").map(|i| i.trim_matches('"')).filter(|i| !i.is_empty());
-        Ok(AskedContact { uri: uri.as_str(), expires_secs, q_thousandths, instance })
+        if instance.is_some_and(|i| i.len() > limits::CONTACT_BYTES_MAX) {
+            return Err(Refused::bad_request("Instance Too Long"));
+        }
+        let reg_id = match address.param("reg-id").filter(|_| instance.is_some()) {
+            Some(text) => Some(read_reg_id(text).ok_or(Refused::bad_request("Malformed reg-id"))?),
+            None => None,
+        };
+        Ok(AskedContact { uri: uri.as_str(), expires_secs, q_thousandths, instance, reg_id })
     }
+
+    /// Names the flow among all of its address-of-record; empty for a contact without one.
+    pub fn flow(&self) -> String {
+        match (self.reg_id, self.instance) {
+            (Some(reg_id), Some(instance)) => format!("{reg_id};{instance}"),
+            _ => String::new(),
+        }
+    }
+}
+
+/// The Path of a REGISTER, one value each (RFC 3327 section 5.3).
+pub(super) fn read_path(request: &Message) -> Result<Vec<String>, Refused> {
+    let mut path = Vec::new();
+    let mut bytes = 0;
+    for value in request.token_list("Path") {
+        let uri_reads = NameAddr::parse(value).is_ok_and(|p| {
+            p.uri().is_ok_and(|uri| matches!(uri.scheme(), Scheme::Sip | Scheme::Sips) && !uri.host().is_empty())
+        });
+        if !uri_reads {
+            return Err(Refused::bad_request("Malformed Path"));
+        }
+        bytes += value.len();
+        path.push(value.to_owned());
+        if bytes > limits::PATH_BYTES_MAX {
+            return Err(Refused::bad_request("Path Too Long"));
+        }
+    }
+    Ok(path)
+}
+
+/// 1 to 2^31 - 1 (RFC 5626 section 4.2.1).
+fn read_reg_id(text: &str) -> Option<u32> {
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|n| digits && (1..1 << 31).contains(n))
 }
 
 /// Seconds; a number too large for the grammar is as long as it gets.

@@ -37,7 +37,7 @@ fn send(
     message: &Message,
     source: Endpoint,
 ) -> Result<Vec<String>, Refusal> {
-    match registrar.register(now, "alice", message, source) {
+    match registrar.register(now, "alice", message, source, &Policy::default()) {
         Outcome::Query { contacts } => Ok(contacts),
         Outcome::Updated(prepared) => {
             let contacts = prepared.contacts.clone();
@@ -152,7 +152,7 @@ fn the_seconds_left_are_told_and_the_expired_is_gone() {
     assert_eq!(told, ["<sip:a@h>;expires=60", "<sip:b@h>;expires=20"]);
     assert_eq!(uris(&registrar, T + 60 * SECOND), ["sip:a@h"], "expired, though not swept yet");
     let gone = registrar.expire(T + 60 * SECOND);
-    assert_eq!(gone, [BindingKey { aor: "alice".into(), contact: "sip:b@h".into() }]);
+    assert_eq!(gone, [BindingKey { aor: "alice".into(), contact: "sip:b@h".into(), flow: String::new() }]);
     assert_eq!((registrar.len(), registrar.deadline()), (1, Some(T + 100 * SECOND)));
     registrar.expire(T + 100 * SECOND);
     assert!(registrar.is_empty() && registrar.deadline().is_none() && registrar.records.is_empty());
@@ -210,13 +210,13 @@ fn at_the_limit_a_flow_pushes_out_its_own_oldest_contact_and_nobody_elses() {
         let message = request(&format!("c{i}"), 1, &format!("Contact: <sip:n{i}@h>"));
         send(registrar, T + i * SECOND, &message, source(flow))
     };
-    for i in 0..limits::CONTACTS_PER_AOR_MAX as u32 {
+    for i in 0..limits::CONTACTS_PER_AOR_DEFAULT as u32 {
         bind(&mut registrar, i, if i < 3 { 1 } else { 2 }).unwrap();
     }
     assert_eq!(bind(&mut registrar, 50, 9), Err((403, vec![])), "a new flow finds no room");
     bind(&mut registrar, 51, 1).unwrap();
     let now = T + 60 * SECOND;
-    assert_eq!(registrar.len(), limits::CONTACTS_PER_AOR_MAX);
+    assert_eq!(registrar.len(), limits::CONTACTS_PER_AOR_DEFAULT);
     assert!(!uris(&registrar, now).contains(&"sip:n0@h") && uris(&registrar, now).contains(&"sip:n51@h"));
 }
 
@@ -228,6 +228,7 @@ fn a_change_takes_effect_when_committed_and_never_when_aborted() {
         "alice",
         &request("c", cseq, "Contact: <sip:a@h>"),
         source(1),
+        &Policy::default(),
     ) {
         Outcome::Updated(prepared) => prepared,
         other => panic!("{other:?}"),
@@ -245,10 +246,14 @@ fn a_change_takes_effect_when_committed_and_never_when_aborted() {
 #[test]
 fn a_register_is_judged_as_if_those_on_their_way_to_the_store_were_there() {
     let mut registrar = Registrar::new();
-    let first = registrar.register(T, "alice", &request("c", 2, "Contact: <sip:a@h>"), source(1));
-    let stale = registrar.register(T, "alice", &request("c", 1, "Contact: <sip:a@h>;expires=0"), source(1));
+    let policy = Policy::default();
+    let mut ask = |cseq, contact: &str| {
+        registrar.register(T, "alice", &request("c", cseq, &format!("Contact: {contact}")), source(1), &policy)
+    };
+    let first = ask(2, "<sip:a@h>");
+    let stale = ask(1, "<sip:a@h>;expires=0");
     assert!(matches!(stale, Outcome::Refused(Refused { status: 500, .. })), "{stale:?}");
-    let second = registrar.register(T, "alice", &request("c", 3, "Contact: <sip:a@h>;expires=0"), source(1));
+    let second = ask(3, "<sip:a@h>;expires=0");
     for outcome in [first, second] {
         let Outcome::Updated(prepared) = outcome else { panic!("{outcome:?}") };
         registrar.commit(prepared);
@@ -262,7 +267,7 @@ fn a_restart_restores_what_was_stored() {
     send(&mut before, T, &request("c", 9, "Contact: <sip:a@h>;expires=300"), source(1)).unwrap();
     let mut after = Registrar::new();
     for binding in before.lookup(T, "alice") {
-        after.restore(binding.clone());
+        after.restore(Binding::clone(binding));
     }
     assert_eq!(after.lookup(T, "alice"), before.lookup(T, "alice"));
     assert_eq!(after.deadline(), before.deadline());

@@ -1,16 +1,18 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use tandem_model::{Endpoint, Timestamp, limits};
 
-use super::request::AskedContact;
-use super::{Binding, BindingChange, BindingKey, Refused};
+use super::nat::is_behind_nat;
+use super::request::{AskedContact, read_path};
+use super::{Binding, BindingChange, BindingKey, Overflow, Policy, Refused};
 use crate::message::{Message, Uri};
 
 /// The bindings of one address-of-record as they will be, and the changes that lead there.
 pub(super) struct View {
     now: Timestamp,
     aor: String,
-    bindings: Vec<Binding>,
+    bindings: Vec<Arc<Binding>>,
     changes: Vec<BindingChange>,
 }
 
@@ -26,7 +28,7 @@ impl View {
     }
 
     /// What is committed. Expired bindings no longer count.
-    pub fn load(&mut self, bindings: &[Binding]) {
+    pub fn load(&mut self, bindings: &[Arc<Binding>]) {
         self.bindings.extend(bindings.iter().filter(|b| b.is_live(self.now)).cloned());
     }
 
@@ -47,68 +49,86 @@ impl View {
     pub fn remove_all(&mut self, origin: &Origin<'_>) -> Result<(), Refused> {
         for binding in self.bindings.clone() {
             check_order(&binding, origin)?;
-            self.change(BindingChange::Remove(binding.key));
+            self.change(BindingChange::Remove(binding.key.clone()));
         }
         Ok(())
     }
 
     /// One contact of the request (RFC 3261 section 10.3, step 7).
     pub fn bind(&mut self, asked: &AskedContact<'_>, origin: &Origin<'_>) -> Result<(), Refused> {
-        let existing = self.bindings.iter().find(|b| same_uri(&b.key.contact, asked.uri));
+        let flow = asked.flow();
+        // A flow is known by its client and its number, whatever the contact URI (RFC 5626 section 6).
+        let existing = self
+            .bindings
+            .iter()
+            .find(|b| b.key.flow == flow && (!flow.is_empty() || same_uri(&b.key.contact, asked.uri)));
         // One named twice in a request counts once, as last named.
         let twice = existing.is_some_and(|e| self.is_changed(&e.key));
         if let Some(existing) = existing.filter(|_| !twice) {
             check_order(existing, origin)?;
         }
         let key = match existing {
-            Some(existing) => existing.key.clone(),
-            None => BindingKey { aor: self.aor.clone(), contact: asked.uri.to_owned() },
+            Some(existing) if flow.is_empty() || asked.expires_secs == 0 => existing.key.clone(),
+            _ => BindingKey { aor: self.aor.clone(), contact: asked.uri.to_owned(), flow },
         };
+        let moved = existing.map(|e| e.key.clone()).filter(|old| *old != key);
         if asked.expires_secs == 0 {
             if existing.is_some() {
                 self.change(BindingChange::Remove(key));
             }
             return Ok(());
         }
+        if let Some(old) = moved {
+            self.change(BindingChange::Remove(old));
+        }
         self.replace_instance(asked, &key);
-        let binding = self.binding(key, asked, origin);
-        self.change(BindingChange::Put(binding));
+        let binding = self.binding(key, asked, origin)?;
+        self.change(BindingChange::Put(Arc::new(binding)));
         Ok(())
     }
 
-    /// Makes room at the limit by dropping older contacts of the same flow: a client behind NAT that restarts comes with
-    /// a new contact each time. A flow with Path is a proxy's, and shared.
-    pub fn check_room(&mut self, origin: &Origin<'_>) -> Result<(), Refused> {
-        while self.bindings.len() > limits::CONTACTS_PER_AOR_MAX {
-            let stale = self
-                .bindings
-                .iter()
-                .filter(|b| b.source == origin.source && b.path.is_empty() && !self.is_changed(&b.key))
-                .min_by_key(|b| b.updated_at)
-                .map(|b| b.key.clone());
+    /// Makes room at the limit as the policy says. A flow with Path is a proxy's, and shared.
+    pub fn check_room(&mut self, origin: &Origin<'_>, policy: &Policy) -> Result<(), Refused> {
+        while self.bindings.len() > policy.contacts_max {
+            let oldest = |of_this_flow: bool| {
+                self.bindings
+                    .iter()
+                    .filter(|b| !of_this_flow || (b.source == origin.source && b.path.is_empty()))
+                    .filter(|b| !self.is_changed(&b.key))
+                    .min_by_key(|b| b.updated_at)
+                    .map(|b| b.key.clone())
+            };
+            let stale = oldest(true).or_else(|| match policy.overflow {
+                Overflow::Refuse => None,
+                Overflow::ReplaceOldest => oldest(false),
+            });
             self.change(BindingChange::Remove(stale.ok_or_else(Refused::too_many)?));
         }
         Ok(())
     }
 
-    /// One device has one contact for each way of reaching it: a new URI takes the place of the old
-    /// (RFC 5626 section 6, for reg-id left out).
+    /// A device that does not number its flows has one contact: a new URI takes the place of the old, as a flow's would
+    /// (RFC 5626 section 6).
     fn replace_instance(&mut self, asked: &AskedContact<'_>, key: &BindingKey) {
-        if asked.instance.is_none() {
+        if asked.instance.is_none() || asked.reg_id.is_some() {
             return;
         }
         let old: Vec<BindingKey> = self
             .bindings
             .iter()
-            .filter(|b| b.instance.as_deref() == asked.instance && b.key != *key && !self.is_changed(&b.key))
+            .filter(|b| b.instance.as_deref() == asked.instance && b.reg_id.is_none())
+            .filter(|b| b.key != *key && !self.is_changed(&b.key))
             .map(|b| b.key.clone())
             .collect();
         old.into_iter().for_each(|key| self.change(BindingChange::Remove(key)));
     }
 
-    fn binding(&self, key: BindingKey, asked: &AskedContact<'_>, origin: &Origin<'_>) -> Binding {
+    fn binding(&self, key: BindingKey, asked: &AskedContact<'_>, origin: &Origin<'_>) -> Result<Binding, Refused> {
         let request = origin.request;
-        Binding {
+        let path = read_path(request)?;
+        let uri = Uri::parse(asked.uri).map_err(|_| Refused::bad_request("Malformed Contact"))?;
+        Ok(Binding {
+            behind_nat: path.is_empty() && is_behind_nat(&uri, request, origin.source),
             key,
             source: origin.source,
             call_id: request.call_id().to_owned(),
@@ -116,10 +136,12 @@ impl View {
             expires_at: self.now + Duration::from_secs(u64::from(asked.expires_secs)),
             updated_at: self.now,
             q_thousandths: asked.q_thousandths,
-            user_agent: request.header("User-Agent").map(str::to_owned),
+            user_agent: request.header("User-Agent").map(|agent| shortened(agent, limits::USER_AGENT_BYTES_MAX)),
             instance: asked.instance.map(str::to_owned),
-            path: request.headers("Path").map(str::to_owned).collect(),
-        }
+            reg_id: asked.reg_id,
+            path,
+            reachable: true,
+        })
     }
 
     fn is_changed(&self, key: &BindingKey) -> bool {
@@ -149,8 +171,15 @@ fn check_order(existing: &Binding, origin: &Origin<'_>) -> Result<(), Refused> {
     if same_call && origin.request.cseq().number <= existing.cseq { Err(Refused::out_of_order()) } else { Ok(()) }
 }
 
+fn shortened(text: &str, bytes_max: usize) -> String {
+    text[..text.floor_char_boundary(bytes_max)].to_owned()
+}
+
 /// RFC 3261 section 19.1.4. What does not read as a URI (it was stored by another version) is compared as text.
 fn same_uri(a: &str, b: &str) -> bool {
+    if a == b {
+        return true;
+    }
     match (Uri::parse(a), Uri::parse(b)) {
         (Ok(a), Ok(b)) => a.sip_equal(&b),
         _ => a == b,

@@ -1,14 +1,18 @@
 //! The client's half of digest authentication (RFC 3261 section 22, RFC 7616) with qop=auth.
 
 use md5::{Digest, Md5};
-use sha2::Sha256;
+use sha2::{Sha256, Sha512_256};
 
 /// The value of an Authorization header that answers `challenge`.
 pub fn answer(challenge: &str, method: &str, uri: &str, user: &str, password: &str) -> String {
     let realm = param(challenge, "realm").unwrap_or_default();
     let nonce = param(challenge, "nonce").unwrap_or_default();
     let algorithm = param(challenge, "algorithm").unwrap_or_else(|| "MD5".into());
-    let hash = |text: &str| if algorithm == "SHA-256" { hex(&Sha256::digest(text)) } else { hex(&Md5::digest(text)) };
+    let hash = |text: &str| match algorithm.as_str() {
+        "SHA-256" => hex(&Sha256::digest(text)),
+        "SHA-512-256" => hex(&Sha512_256::digest(text)),
+        _ => hex(&Md5::digest(text)),
+    };
     let ha1 = hash(&format!("{user}:{realm}:{password}"));
     let ha2 = hash(&format!("{method}:{uri}"));
     let (nc, cnonce) = ("00000001", "0a4f113b");

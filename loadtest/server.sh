@@ -84,6 +84,29 @@ endpoint() {
         -d "{\"username\":\"$1\",\"password\":\"load-$1\",\"codecs\":[\"$2\"],\"encryption\":\"$3\"}" > /dev/null
 }
 
+# many_endpoints PREFIX N: over one connection, for thousands take their time otherwise.
+many_endpoints() {
+    python3 - "$HTTP_PORT" "$PROJECT:$TOKEN" "$1" "$2" <<'PYTHON'
+import base64, http.client, json, sys
+port, login, prefix, count = int(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
+http = http.client.HTTPConnection("127.0.0.1", port)
+headers = {"Authorization": "Basic " + base64.b64encode(login.encode()).decode(), "Content-Type": "application/json"}
+for n in range(1, count + 1):
+    body = json.dumps({"username": f"{prefix}{n}", "password": f"load-{prefix}{n}", "codecs": ["PCMU"], "encryption": "default"})
+    http.request("POST", "/api/relay/rest/endpoints/sip", body, headers)
+    answer = http.getresponse()
+    text = answer.read()
+    if answer.status not in (200, 201):
+        sys.exit(f"endpoint {n}: {answer.status} {text[:200]}")
+PYTHON
+}
+
+# users PREFIX N: what SIPp reads with -inf: user, password, and an [authentication] for both.
+users() {
+    echo SEQUENTIAL
+    for n in $(seq "$2"); do echo "$1$n;load-$1$n;[authentication username=$1$n password=load-$1$n]"; done
+}
+
 # What the server itself counted, between before.txt and after.txt.
 server_counts() {
     for name in media_packets_in media_packets_out media_packets_dropped media_ticks_skipped media_events_lost \

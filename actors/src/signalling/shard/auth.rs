@@ -113,7 +113,7 @@ impl SipShard {
         }
         let challenges = self.challenger.challenge(now, source.addr.ip(), stale, &algorithms, &mut self.entropy);
         let mut response = SipMessage::response(message, source.addr, role.status(), None)
-            .to_tag(&hex_token(&mut self.entropy, 8))
+            .to_tag(&self.layer.tag_for(message))
             .header("Server", &self.config.user_agent);
         for challenge in &challenges {
             response = response.header(role.challenge_header(), challenge);

@@ -38,7 +38,7 @@ impl SipShard {
                     503 => &[("Retry-After", overload::RETRY_AFTER)],
                     status => screening::headers_of(status),
                 };
-                return self.refuse(key, &message, source, refusal.status, headers);
+                return self.reply(key, &message, source, refusal.status, headers);
             }
         };
         let Some(own) = self.own.clone() else { return };

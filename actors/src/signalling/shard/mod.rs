@@ -221,7 +221,7 @@ impl SipShard {
         let directory = self.config.directory.borrow().clone();
         if let Err(refused) = screening::only_ours_on_route(&self.config.own, &directory, &message) {
             self.audit(&message, source, refused.status, refused.why);
-            return self.refuse(key, &message, source, refused.status, &[]);
+            return self.reply(key, &message, source, refused.status, &[]);
         }
         let refused = match message.method() {
             Method::Register => register::unsupported_extension(&message),
@@ -250,32 +250,16 @@ impl SipShard {
                 if let Some(what) = answer.audit {
                     self.audit(&message, source, answer.status, what);
                 }
-                self.refuse(key, &message, source, answer.status, answer.header.as_slice());
+                self.reply(key, &message, source, answer.status, answer.header.as_slice());
             }
         }
     }
 
+    /// A final answer to a request that starts nothing here: sent once and not remembered, so that no flood fills the
+    /// table of transactions, and a repeated request gets the same again (RFC 3261 section 8.2.7).
     fn reply(&mut self, key: ServerKey, request: &SipMessage, source: Endpoint, status: u16, headers: &[(&str, &str)]) {
         let mut response = SipMessage::response(request, source.addr, status, None)
-            .to_tag(&hex_token(&mut self.entropy, 8))
-            .header("Server", &self.config.user_agent);
-        for (name, value) in headers {
-            response = response.header(name, value);
-        }
-        self.respond(key, response.build());
-    }
-
-    /// A final answer to a request that starts nothing here: sent once, and not remembered (RFC 3261 section 8.2.7).
-    fn refuse(
-        &mut self,
-        key: ServerKey,
-        request: &SipMessage,
-        source: Endpoint,
-        status: u16,
-        headers: &[(&str, &str)],
-    ) {
-        let mut response = SipMessage::response(request, source.addr, status, None)
-            .to_tag(&hex_token(&mut self.entropy, 8))
+            .to_tag(&self.layer.tag_for(request))
             .header("Server", &self.config.user_agent);
         for (name, value) in headers {
             response = response.header(name, value);

@@ -51,6 +51,11 @@ impl TransactionLayer {
         true
     }
 
+    /// The To tag for an answer that is not remembered: the same each time the same request is answered.
+    pub fn tag_for(&self, request: &Message) -> String {
+        replies::tag(&self.config.tag_secret, request)
+    }
+
     /// Whether a request repeats one that has a transaction.
     pub fn is_repeated(&self, request: &Message) -> bool {
         self.server_index.contains_key(&ServerMatch::of_request(request))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tandem_call::directory::Directory;
-use tandem_model::{Endpoint, Timestamp, hex_token};
+use tandem_model::{Endpoint, Timestamp};
 use tandem_sip::auth::{Algorithm, Refusal as AuthRefusal, Role, Secrets};
 use tandem_sip::message::Message as SipMessage;
 use tandem_sip::transaction::ServerKey;

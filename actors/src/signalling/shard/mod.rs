@@ -15,7 +15,7 @@ use actix::prelude::*;
 use tandem_call::directory::Directory;
 use tandem_call::leg::{ACCEPT, ALLOW, Extensions, LegInput, RequestFailure, RequestId, supported, unsupported};
 use tandem_call::own::Own;
-use tandem_model::{Endpoint, LegId, Timestamp, Transport, hex_token, limits};
+use tandem_model::{Endpoint, LegId, Timestamp, Transport, limits};
 use tandem_sip::auth::Challenger;
 use tandem_sip::message::{Message as SipMessage, Method};
 use tandem_sip::transaction::{ClientKey, Config, Event, ServerKey, TransactionKey, TransactionLayer};

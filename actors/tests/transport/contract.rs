@@ -71,6 +71,7 @@ async fn a_request_of_ours_goes_over_the_connection_that_is_there(transport: Tra
     assert!(peer.receive().await.unwrap().contains("Call-ID: ours\r\n"));
 }
 
+// RFC 3261 section 18.3.
 async fn a_message_split_anywhere_arrives_whole(transport: Transport) {
     let mut server = Server::start();
     server.answer(false);

@@ -107,7 +107,7 @@ async fn a_carrier_may_be_exempt_from_proof_and_others_are_not() {
 
 #[actix::test]
 async fn two_names_at_one_address_never_share_a_connection() {
-    // Promises row 22. The certificate is good for both, which changes nothing.
+    // Promises row 22, RFC 5922 section 7.2. The certificate is good for both, which changes nothing.
     let server = Server::start();
     let (listener, address) = carrier().await;
     let config = server.authority.server(&["a.test", "b.test"], |_| {});
@@ -167,7 +167,7 @@ async fn a_client_certificate_is_demanded_where_the_setting_says_so() {
 
 #[actix::test]
 async fn a_connection_whose_certificate_proves_the_name_carries_requests_to_it() {
-    // RFC 5923: a proxy connects to us, and what we ask of it goes the same way.
+    // RFC 5923 section 8: a proxy connects to us, and what we ask of it goes the same way.
     let clients = Authority::new();
     let ca = clients.file();
     let mut server = Server::with(patient(), Default::default(), |s| {

@@ -10,6 +10,7 @@ use super::common::{Peer, Server, options, options_with};
 
 #[actix::test]
 async fn an_upgrade_needs_the_subprotocol_sip() {
+    // RFC 7118 section 4.1.
     let server = Server::start();
     for (headers, want) in [
         ("Sec-WebSocket-Protocol: sip\r\n", "101"),
@@ -33,6 +34,7 @@ async fn an_upgrade_needs_the_subprotocol_sip() {
 
 #[actix::test]
 async fn a_page_of_another_site_may_not_connect() {
+    // RFC 6455 section 10.2.
     let server = Server::start();
     for (origin, want) in [("https://server.test", "101"), ("https://evil.test", "403"), ("null", "403")] {
         let mut peer = Peer::raw(&server, Transport::Wss).await;

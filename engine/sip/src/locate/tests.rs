@@ -103,7 +103,7 @@ fn located(uri: &str, supported: Supported) -> (String, Vec<Query>) {
 #[test]
 fn a_uri_leads_where_rfc_3263_says() {
     for (uri, want) in [
-        // Section 4.2: a literal address is used as it is, with the default port of its transport.
+        // RFC 3263 section 4.2: a literal address is used as it is, with the default port of its transport.
         ("sip:192.0.2.7", "UDP 192.0.2.7:5060"),
         ("sip:192.0.2.7:5070", "UDP 192.0.2.7:5070"),
         ("sip:192.0.2.7;transport=tcp", "TCP 192.0.2.7:5060"),
@@ -114,11 +114,11 @@ fn a_uri_leads_where_rfc_3263_says() {
         // `maddr` takes the place of the host.
         ("sip:example.com;maddr=192.0.2.8", "UDP 192.0.2.8:5060"),
         ("sip:192.0.2.7:5070;maddr=plain.example", "UDP 192.0.2.5:5070, UDP 192.0.2.6:5070"),
-        // A port means no SRV; without a transport UDP, for sips TLS.
+        // RFC 3263 section 4.1: a port means no SRV; without a transport UDP, for sips TLS.
         ("sip:example.com:5090", "UDP 192.0.2.1:5090"),
         ("sip:example.com:5090;transport=tcp", "TCP 192.0.2.1:5090"),
         ("sips:example.com:5091", "TLS 192.0.2.1:5091"),
-        // NAPTR chooses among what is supported, in its order; SRV by priority.
+        // RFC 3263 section 4.1: NAPTR chooses among what is supported, in its order; SRV by priority.
         ("sip:example.com", "TLS 192.0.2.2:5061, TCP 192.0.2.3:5060, UDP 192.0.2.4:5080, UDP 192.0.2.3:5060"),
         ("sips:example.com", "TLS 192.0.2.2:5061"),
         // A transport means its SRV alone.

@@ -230,7 +230,7 @@ async fn whoever_dribbles_is_closed(transport: Transport) {
     let mut dribbled =
         new.encoded(&options_with("drops", &format!("X-Padding: {}\r\n", "x".repeat(9_000)), "")).into_iter();
     // Until writing fails, because it was closed.
-    while let Some(byte) = dribbled.next() {
+    for byte in dribbled.by_ref() {
         if new.write(&[byte]).await.is_err() {
             break;
         }

@@ -13,6 +13,7 @@ use super::{Authority, PATIENCE};
 
 /// What came up.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are the large one")]
 pub enum Seen {
     Message(Message, Endpoint, Endpoint),
     Unreachable(Endpoint),

@@ -97,10 +97,13 @@ impl Link for Tls {
     }
 }
 
+/// Says how long a read of the stream below may take.
+type SetTimeout<S> = Box<dyn Fn(&S, Duration) + Send>;
+
 /// A browser's phone, but for the browser.
 pub struct Web<S: Read + Write> {
     socket: WebSocket<S>,
-    timeout: Box<dyn Fn(&S, Duration) + Send>,
+    timeout: SetTimeout<S>,
 }
 
 impl<S: Read + Write> Web<S> {

@@ -155,7 +155,9 @@ fn trace_report(report: &LegReport) {
     match report {
         LegReport::Progress { status, .. } => tracing::debug!(status, "leg progresses"),
         LegReport::Answered { codec, encrypted } => tracing::debug!(?codec, encrypted, "leg answered"),
-        LegReport::Ended(end) => tracing::info!(status = end.status, reason = end.reason, by = ?end.by, "leg ended"),
+        LegReport::Ended(end) => {
+            tracing::info!(status = end.status, reason = end.reason, cause = end.cause, by = ?end.by, "leg ended")
+        }
         LegReport::Held(held) => tracing::info!(held, "leg on hold"),
         LegReport::Refer(refer) => tracing::info!(attended = refer.replaces.is_some(), "transfer asked for"),
         LegReport::Redirected { targets } => tracing::info!(targets = targets.len(), "leg redirected"),

@@ -113,8 +113,10 @@ impl Leg {
         true
     }
 
-    /// Puts the session in use back where it belongs.
+    /// Puts the session in use back where it belongs, without an offer of ours that waits there for an answer: it is made
+    /// to whoever answers the INVITE.
     fn park_session(&mut self, forks: &mut Forks) {
+        self.early_update_failed();
         let current = std::mem::take(&mut self.media.session);
         match forks.in_use.take().and_then(|at| forks.list.get_mut(at)) {
             Some(fork) => fork.session = Some(current),
@@ -143,6 +145,7 @@ impl Leg {
     pub(super) fn drop_fork(&mut self, forks: &mut Forks, response: &Message) {
         let Some(at) = response.to_tag().and_then(|tag| forks.position(tag)) else { return };
         let Some((_, true)) = forks.remove(at) else { return };
+        self.early_update_failed();
         self.media.session = forks.base.clone().unwrap_or_default();
         let other = forks.list.iter().rposition(|f| f.session.as_ref().is_some_and(Session::is_agreed));
         if let Some(other) = other {

@@ -167,9 +167,9 @@ impl Leg {
             }
             LegInput::Response { id, message, source } => {
                 let hop = s.hop();
-                self.early_update_response(now, &mut s.dialog, hop, id, &message, source);
+                self.early_update_response(&mut s.dialog, hop, id, &message, source);
             }
-            LegInput::RequestFailed { id, .. } if self.ours.is_of(id) => self.early_update_failed(now),
+            LegInput::RequestFailed { id, .. } if self.ours.is_of(id) => self.early_update_failed(),
             // The server transaction could not deliver or gave up; whoever called is gone.
             LegInput::RequestFailed { .. } => {
                 self.end(408, "Caller unreachable", EndedBy::Failure, vec![]);

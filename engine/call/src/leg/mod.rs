@@ -10,6 +10,7 @@
 //! ```
 
 mod abilities;
+mod answers;
 mod challenge;
 mod closing;
 pub mod contract;
@@ -21,6 +22,7 @@ pub mod hop;
 mod incoming;
 mod info;
 mod media;
+mod ours;
 mod outgoing;
 mod prack;
 mod redirect;
@@ -55,9 +57,9 @@ use closing::Closing;
 use incoming::Incoming;
 use info::InfoSender;
 use media::LegMedia;
+use ours::Ours;
 use outgoing::Outgoing;
 use refer::Referrals;
-use reinvite::Ours;
 use session_timer::SessionTimer;
 use source::KnownSources;
 use talking::{Lost, Talking};

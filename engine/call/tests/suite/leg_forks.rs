@@ -75,6 +75,40 @@ fn a_fork_given_up_takes_its_media_with_it() {
 }
 
 #[test]
+fn an_update_to_one_fork_is_no_business_of_the_one_that_answers() {
+    let updating = || {
+        calling().run(&[
+            (
+                "183 sdp tag=a Require:100rel RSeq:1 Allow:UPDATE",
+                "configure Pcmu 203.0.113.9:4000 sr; PRACK 2; progress 183 Pcmu",
+            ),
+            ("200 prack tag=a", ""),
+            ("hold", "UPDATE 3 sendonly"),
+        ])
+    };
+    // What we want is asked of who answers.
+    updating().run(&[
+        ("200 fork tag=b", "ACK 1; configure Pcmu 203.0.113.77:7000 sr; answered Pcmu"),
+        ("481 update tag=a", ""),
+        ("+0", "INVITE 2 sendonly"),
+        ("200 fork tag=b", "ACK 2; configure Pcmu 203.0.113.77:7000 s-; renegotiated Pcmu"),
+    ]);
+    // Its answer is not taken for another's.
+    updating().run(&[
+        ("183 fork tag=b", "configure Pcmu 203.0.113.77:7000 sr; progress 183 Pcmu"),
+        ("200 sdp update tag=a", ""),
+        ("200 pcma tag=b", "ACK 1; configure Pcma 203.0.113.9:4000 sr; answered Pcma"),
+        ("+0", "INVITE 2 sendonly"),
+    ]);
+    updating().run(&[
+        ("199 tag=a", ""),
+        ("487 update tag=a", ""),
+        ("200 fork tag=b", "ACK 1; configure Pcmu 203.0.113.77:7000 sr; answered Pcmu"),
+        ("+0", "INVITE 2 sendonly"),
+    ]);
+}
+
+#[test]
 fn a_final_refusal_ends_all_forks() {
     calling().run(&[
         ("183 sdp tag=a", "configure Pcmu 203.0.113.9:4000 sr; progress 183 Pcmu"),

@@ -59,6 +59,19 @@ fn broken_uris_are_refused() {
 }
 
 #[test]
+fn a_uri_equals_itself_and_a_very_long_one_nothing_else() {
+    let long = format!("sip:a@h{}", ";x=y".repeat(10_000));
+    for text in ["tel:+0;tr=555;60;tr=M", "sip:a@h;x=1;x=2", "sip:a@h?x=1&x=2", "urn:service:sos", &long] {
+        assert!(uri(text).sip_equal(&uri(text)), "{}", &text[..20]);
+    }
+    // A name that comes twice is compared with each of its values.
+    assert!(uri("sip:a@h;x=1;x=2").sip_equal(&uri("sip:a@h;x=2;x=1")));
+    assert!(!uri("sip:a@h;x=1;x=2").sip_equal(&uri("sip:a@h;x=1;x=3")));
+    let other = format!("sip:a@H{}", ";x=y".repeat(10_000));
+    assert!(!uri(&long).sip_equal(&uri(&other)));
+}
+
+#[test]
 fn equality_is_that_of_rfc_3261_19_1_4() {
     for (a, b) in [
         ("sip:%61lice@atlanta.com;transport=TCP", "sip:alice@AtLanTa.CoM;Transport=tcp"),

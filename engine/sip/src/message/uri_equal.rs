@@ -7,8 +7,17 @@ use super::uri::{Scheme, Unescaped, Uri};
 const SIP_DECISIVE: [&str; 5] = ["user", "ttl", "method", "maddr", "transport"];
 const TEL_DECISIVE: [&str; 3] = ["phone-context", "isub", "ext"];
 
+/// Parameters, and headers, of a URI that are compared: each is looked for among the other's. A URI with more equals
+/// its own text alone.
+const COMPARED_MAX: usize = 64;
+
 pub(super) fn equal(a: &Uri<'_>, b: &Uri<'_>) -> bool {
-    if a.scheme() != b.scheme() {
+    if a.as_str() == b.as_str() {
+        return true;
+    }
+    let is_too_long =
+        |uri: &Uri<'_>| uri.params().nth(COMPARED_MAX).is_some() || uri.headers().nth(COMPARED_MAX).is_some();
+    if a.scheme() != b.scheme() || is_too_long(a) || is_too_long(b) {
         return false;
     }
     match a.scheme() {
@@ -63,9 +72,10 @@ fn same_number(a: &str, b: &str) -> bool {
 }
 
 fn same_params(a: &Uri<'_>, b: &Uri<'_>, decisive: &[&str]) -> bool {
+    // A name may not come twice (RFC 3261 section 19.1.1); where it does, a URI is still equal to itself.
     let agrees = |here: &Uri<'_>, there: &Uri<'_>| {
         here.params().all(|(name, value)| match there.param(name) {
-            Some(other) => same_caseless(value, other),
+            Some(_) => there.params().any(|(n, v)| n.eq_ignore_ascii_case(name) && same_caseless(value, v)),
             None => !decisive.iter().any(|d| d.eq_ignore_ascii_case(name)),
         })
     };

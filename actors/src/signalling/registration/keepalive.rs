@@ -129,10 +129,8 @@ impl Handler<ToLeg> for RegistrarActor {
                 }
                 self.reachable(&key, true);
             }
-            LegInput::RequestFailed { id, .. } => {
-                if self.pinger.asked.remove(&id).is_some() {
-                    self.metrics.keepalive("unanswered");
-                }
+            LegInput::RequestFailed { id, .. } if self.pinger.asked.remove(&id).is_some() => {
+                self.metrics.keepalive("unanswered");
             }
             _ => {}
         }

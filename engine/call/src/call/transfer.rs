@@ -289,7 +289,7 @@ impl Call {
     }
 
     pub(super) fn transfer_answered(&mut self, id: LegId) -> bool {
-        if !self.transfer.as_mut().is_some_and(|t| t.attempt(id).is_some()) {
+        if self.transfer.as_mut().is_none_or(|t| t.attempt(id).is_none()) {
             return false;
         }
         let Some(t) = self.transfer.take() else { return false };

@@ -265,7 +265,7 @@ fn a_dialog_of_ours_is_asked_for_at_this_server_with_a_voucher() {
     let said = w.step(&refer(1, &format!("{}?Replaces={replaces}", to("carol"))));
     assert!(said.contains("L1 202") && said.contains(CALL_FAR), "no lookup: the call is here: {said}");
     let value = format!("other@host;to-tag={tag};from-tag=abc");
-    assert_eq!(headers(&w, 3, "Replaces"), [value.clone()]);
+    assert_eq!(headers(&w, 3, "Replaces"), std::slice::from_ref(&value));
     assert_eq!(headers(&w, 3, "Require"), ["replaces"]);
     let voucher = headers(&w, 3, "X-Tandem-Voucher").remove(0);
     let who = crate::rig::own().vouched(&voucher, &value).map(str::to_owned).expect("a voucher of ours");

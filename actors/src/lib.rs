@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod call;
+pub mod carrier;
 mod datagrams;
 pub mod media;
 pub mod prompt;

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 use tandem_actors::api::{Sample, SampleSource, SampleValue};
+use tandem_actors::carrier::{CarrierSnapshot, Trunks};
 use tandem_actors::media::{Lateness, MediaHandle, MediaSnapshot};
 use tandem_actors::recording::RecordingService;
 use tandem_actors::supervision;
@@ -100,6 +101,27 @@ pub fn recordings(service: RecordingService) -> SampleSource {
             counter("recordings_failed", "Recordings without a file, against what was asked", s.failed),
             counter("recording_frames_lost", "Frames the recorder came too late for", s.frames_lost),
             counter("recording_bytes", "Bytes of finished recordings", s.bytes),
+        ]
+    })
+}
+
+pub fn carriers(trunks: Trunks) -> SampleSource {
+    Box::new(move || {
+        let all = trunks.snapshot();
+        let each = |name, help, value: fn(&CarrierSnapshot) -> Option<f64>| {
+            let labelled = all.iter().filter_map(|c| {
+                let labels = vec![("carrier", c.name.clone()), ("id", c.id.to_string())];
+                Some((labels, value(c)?))
+            });
+            Sample { name, help, value: SampleValue::Labelled(labelled.collect()) }
+        };
+        vec![
+            each("carrier_up", "Whether a carrier takes calls", |c| Some(f64::from(u8::from(c.state.up)))),
+            each("carrier_registered", "Whether this server is registered with a carrier", |c| {
+                c.state.registration.as_ref().map(|r| f64::from(u8::from(r.state == "registered")))
+            }),
+            each("carrier_channels", "Calls of a carrier now", |c| Some(f64::from(c.state.channels))),
+            each("carrier_refused", "Calls that a carrier's limits refused", |c| Some(c.state.refused as f64)),
         ]
     })
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   store ─► media threads ─► registrar ─► webhooks, prompts ─► transports (closed door)
-//!         ─► switchboard ─► SIP shards ─► door opens ─► HTTP
+//!         ─► switchboard ─► SIP shards ─► carriers ─► door opens ─► HTTP
 //! ```
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -15,6 +15,7 @@ use tandem_actors::api::{self, ApiOptions, ApiState, Faults, Logins, Metrics};
 use tandem_actors::call::{
     Drain, Floor, LiveCalls, MediaInbox, MediaRouter, Services, Switchboard, SwitchboardControl,
 };
+use tandem_actors::carrier::{CarrierActor, CarrierConfig, Leave, Trunks};
 use tandem_actors::media::{self, JitterConfig, MediaConfig, SocketOptions};
 use tandem_actors::prompt::{EspeakConfig, EspeakEngine, PromptLimits, PromptLoader};
 use tandem_actors::recording::{RecordingConfig, RecordingService};
@@ -26,6 +27,7 @@ use tandem_actors::store::{ProjectSettings, Store};
 use tandem_actors::transport::{ConnectionLimits, Timing, TransportSettings, Transports};
 use tandem_actors::webhook::{StatusQueue, StatusQueueLimits, WebhookClient, WebhookConfig};
 use tandem_actors::world::{Clock, SystemEntropy};
+use tandem_call::carrier::Naming;
 use tandem_call::leg::LegEnv;
 use tandem_call::own::Own;
 use tandem_model::{Endpoint, Transport, limits};
@@ -67,6 +69,7 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
     let env = Arc::new(leg_env(&config, transports.listening(), media_pool.handle().advertised_address()));
 
     let recordings = open_recordings(&config)?;
+    let trunks = Trunks::new(clock);
     let webhooks = webhook_client(&config, &store, demo.as_ref().map(|d| d.listen.ip()))?;
     let status = StatusQueue::start(webhooks.clone(), StatusQueueLimits::default());
     let metrics = Metrics::new(vec![
@@ -74,6 +77,7 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
         metrics::transports(transports.clone()),
         metrics::queues(status.clone()),
         metrics::recordings(recordings.clone()),
+        metrics::carriers(trunks.clone()),
     ]);
 
     let shards = Shards::default();
@@ -103,7 +107,8 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
             shards: shards.clone(),
             media: media_pool.handle(),
             registrar: registrar.clone(),
-            resolver,
+            resolver: resolver.clone(),
+            trunks: trunks.clone(),
             prompts: PromptLoader::new(webhooks.clone(), PromptLimits::default()),
             webhooks,
             status: status.clone(),
@@ -121,6 +126,7 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
         switchboard: switchboard.clone().recipient(),
         gate: gate.clone(),
         own: env.own.clone(),
+        trunks: trunks.clone(),
         media: media_pool.handle(),
         calls_max: config.limits.calls_max,
         calls_per_second: config.limits.calls_per_second,
@@ -131,7 +137,18 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
         sent_by: env.sent_by.clone(),
     });
     shards.set(vec![shard.start()]);
-    watch_services(&switchboard, &registrar, &shards, fatal);
+    let naming = Naming { sent_by: env.sent_by.clone(), user_agent: USER_AGENT.to_owned() };
+    let carriers = CarrierActor::new(CarrierConfig {
+        clock,
+        directory: store.directory(),
+        shards: shards.clone(),
+        resolver,
+        naming: Arc::new(naming),
+        trunks: trunks.clone(),
+    })
+    .start();
+    door.watch(carriers.clone().recipient());
+    watch_services(&switchboard, &registrar, &carriers, &shards, fatal);
 
     let control = SwitchboardControl::new(switchboard.clone(), live, gate);
     let faults =
@@ -140,6 +157,7 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
         store: store.clone(),
         calls: Arc::new(control),
         registrations: Arc::new(RegistrationControl::new(view, registrar.clone())),
+        carriers: Arc::new(trunks),
         recordings: recordings.clone(),
         metrics,
         logins: Logins::new(clock),
@@ -155,7 +173,8 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
 
     let code = tokio::select! {
         () = told_to_end() => {
-            drain(&switchboard, &config).await;
+            // First of all, so that carriers send new calls elsewhere.
+            let (_, ()) = tokio::join!(carriers.send(Leave), drain(&switchboard, &config));
             ExitCode::SUCCESS
         }
         service = died.recv() => {
@@ -355,16 +374,21 @@ fn webhook_client(config: &Config, store: &Store, demo: Option<IpAddr>) -> Resul
 fn watch_services(
     switchboard: &Addr<Switchboard>,
     registrar: &Addr<RegistrarActor>,
+    carriers: &Addr<CarrierActor>,
     shards: &Shards,
     fatal: fatal::Fatal,
 ) {
-    let (switchboard, registrar, shards) = (switchboard.clone(), registrar.clone(), shards.clone());
+    let (switchboard, registrar) = (switchboard.clone(), registrar.clone());
+    let (carriers, shards) = (carriers.clone(), shards.clone());
     actix::spawn(async move {
         let mut every = tokio::time::interval(Duration::from_millis(500));
         loop {
             every.tick().await;
             if !registrar.connected() {
                 fatal.service_died("registrar");
+            }
+            if !carriers.connected() {
+                fatal.service_died("carriers");
             }
             if !switchboard.connected() {
                 fatal.service_died("switchboard");

@@ -42,6 +42,11 @@ impl Fields {
         self.sent.contains_key(field)
     }
 
+    /// As it was sent, for what no method here reads.
+    pub fn raw(&self, field: &str) -> Option<&Value> {
+        self.sent.get(field)
+    }
+
     /// A text that must be there in the end.
     pub fn required(&mut self, field: &str, target: &mut String) {
         let mut value = Some(target.clone());

@@ -25,6 +25,7 @@ mod state;
 mod tests;
 
 pub use auth::Logins;
+pub use carriers::{CarrierRegistration, CarrierState, CarrierStates};
 pub use control::{
     CallControl, CallControlError, CallDocument, CallView, ContactView, CreateCall, EndCall, Registrations, UpdateCall,
 };

@@ -3,7 +3,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tandem_model::WallTime;
 
-use super::{CallControl, Faults, Logins, Metrics, Registrations};
+use super::{CallControl, CarrierStates, Faults, Logins, Metrics, Registrations};
 use crate::recording::RecordingService;
 use crate::store::Store;
 
@@ -13,6 +13,7 @@ pub struct ApiState {
     pub store: Store,
     pub calls: Arc<dyn CallControl>,
     pub registrations: Arc<dyn Registrations>,
+    pub carriers: Arc<dyn CarrierStates>,
     pub recordings: RecordingService,
     pub metrics: Metrics,
     pub logins: Logins,

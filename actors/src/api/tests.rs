@@ -21,8 +21,9 @@ use serde_json::Value;
 use tandem_model::{Sid, WallTime};
 
 use super::{
-    ApiOptions, ApiState, BODY_BYTES_MAX, CallControl, CallControlError, CallDocument, CallView, ContactView,
-    CreateCall, EndCall, Logins, Metrics, Registrations, UpdateCall, routes, serve,
+    ApiOptions, ApiState, BODY_BYTES_MAX, CallControl, CallControlError, CallDocument, CallView, CarrierRegistration,
+    CarrierState, CarrierStates, ContactView, CreateCall, EndCall, Logins, Metrics, Registrations, UpdateCall, routes,
+    serve,
 };
 use crate::recording::{RecordingConfig, RecordingService};
 use crate::store::tests::TempDir;
@@ -67,6 +68,7 @@ impl Api {
             store,
             calls: calls.clone(),
             registrations: Arc::new(FakeRegistrations),
+            carriers: Arc::new(FakeCarriers),
             recordings: RecordingService::open(RecordingConfig {
                 folder: dir.path().join("recordings"),
                 ..RecordingConfig::default()
@@ -206,5 +208,19 @@ impl Registrations for FakeRegistrations {
     fn remove(&self, id: Sid) -> BoxFuture<'_, Result<bool, String>> {
         let known = self.all().iter().any(|c| c.id == id);
         async move { if id == sid(2) { Err("no disk".into()) } else { Ok(known) } }.boxed()
+    }
+}
+
+struct FakeCarriers;
+
+impl CarrierStates for FakeCarriers {
+    fn state(&self, _: Sid) -> Option<CarrierState> {
+        let registration = CarrierRegistration {
+            state: "failed",
+            expires_secs: None,
+            error: Some("the carrier said <403>".into()),
+            retry_secs: Some(40),
+        };
+        Some(CarrierState { up: false, since_secs: 7, channels: 3, refused: 2, registration: Some(registration) })
     }
 }

@@ -12,6 +12,7 @@ use tandem_sip::transaction::ServerKey;
 use super::leg::LegActor;
 use super::message::{CallDied, CallFinished, Fault, FaultAt, FromLegActor, LegDied, RowChanged, ToCall};
 use super::services::{Floor, Services};
+use crate::carrier::Channel;
 use crate::media::MediaThread;
 use crate::supervision::{Alarm, DeathWatch, Mailbox, Overflow};
 
@@ -24,6 +25,9 @@ pub(super) struct CallReports {
     pub call_died: Recipient<CallDied>,
 }
 
+/// The leg that rang us, with its INVITE's transaction and the channel of the carrier that brings it.
+pub(super) type Arriving = (Leg, ServerKey, Option<Channel>);
+
 pub struct CallActor {
     pub(super) number: u64,
     pub(super) call: Call,
@@ -33,7 +37,9 @@ pub struct CallActor {
     pub(super) reports: CallReports,
     pub(super) legs: BTreeMap<LegId, Addr<LegActor>>,
     /// The leg that rang us, until its actor runs.
-    arriving: Option<(Leg, ServerKey)>,
+    arriving: Option<Arriving>,
+    /// Channels seized for legs that are being made, by their tickets.
+    pub(super) seized: BTreeMap<u64, Channel>,
     alarm: Alarm,
     /// The document being fetched.
     pub(super) fetch: Option<SpawnHandle>,
@@ -49,7 +55,7 @@ impl CallActor {
         services: Services,
         floor: Floor,
         reports: CallReports,
-        arriving: Option<(Leg, ServerKey)>,
+        arriving: Option<Arriving>,
     ) -> Self {
         let died = reports.call_died.clone();
         let watch = DeathWatch::new(CallDied { number, legs: vec![], rows: vec![] }, move |record| {
@@ -65,6 +71,7 @@ impl CallActor {
             reports,
             legs: BTreeMap::new(),
             arriving,
+            seized: BTreeMap::new(),
             alarm: Alarm::default(),
             fetch: None,
             watch,
@@ -87,7 +94,13 @@ impl CallActor {
     }
 
     /// Starts a leg's actor beside this one.
-    pub(super) fn run_leg(&mut self, leg: Leg, invite: Option<ServerKey>, ctx: &mut Context<Self>) {
+    pub(super) fn run_leg(
+        &mut self,
+        leg: Leg,
+        invite: Option<ServerKey>,
+        channel: Option<Channel>,
+        ctx: &mut Context<Self>,
+    ) {
         let id = leg.id();
         // Calls begin only after the shards run.
         let Some(shard) = self.services.shards.for_call_id(&leg.facts().call_id).cloned() else { return };
@@ -100,6 +113,7 @@ impl CallActor {
             ctx.address().recipient(),
             self.reports.leg_died.clone(),
             invite,
+            channel,
             &self.span,
         );
         let addr = actor.start();
@@ -140,8 +154,8 @@ impl Actor for CallActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(limits::CALL_MAILBOX);
-        if let Some((leg, key)) = self.arriving.take() {
-            self.run_leg(leg, Some(key), ctx);
+        if let Some((leg, key, channel)) = self.arriving.take() {
+            self.run_leg(leg, Some(key), channel, ctx);
         }
         let _in = self.span.clone().entered();
         let clock = self.services.clock;

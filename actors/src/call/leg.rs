@@ -8,6 +8,7 @@ use tandem_sip::transaction::ServerKey;
 use super::inbox::{MediaEvents, MediaInbox};
 use super::message::{Fault, FromLegActor, LegDied, ToCall};
 use super::services::{Services, call_number};
+use crate::carrier::Channel;
 use crate::media::MediaThread;
 use crate::signalling::{FromLeg, SipShard, ToLeg};
 use crate::supervision::{Alarm, DeathWatch, Mailbox, Overflow};
@@ -23,6 +24,8 @@ pub struct LegActor {
     call: Recipient<FromLegActor>,
     /// The server transaction of the INVITE that made an incoming leg.
     invite: Option<ServerKey>,
+    /// Of the carrier it goes through, or came by; free again when this actor is gone, however that comes.
+    channel: Option<Channel>,
     local_tag: Option<String>,
     alarm: Alarm,
     watch: DeathWatch<LegDied>,
@@ -40,6 +43,7 @@ impl LegActor {
         crash_to_call: Recipient<ToCall>,
         caretaker: Recipient<LegDied>,
         invite: Option<ServerKey>,
+        channel: Option<Channel>,
         parent: &tracing::Span,
     ) -> Self {
         let id = leg.id();
@@ -62,6 +66,7 @@ impl LegActor {
             shard,
             call,
             invite,
+            channel,
             local_tag: None,
             alarm: Alarm::default(),
             watch,
@@ -98,7 +103,8 @@ impl LegActor {
             }
             LegEffect::Resolve { id, uri } => {
                 let resolver = self.services.resolver.clone();
-                let look_up = async move { resolver.resolve(&uri, Verify::Yes).await }.into_actor(self);
+                let verify = self.channel.as_ref().map_or(Verify::Yes, Channel::verify);
+                let look_up = async move { resolver.resolve(&uri, verify).await }.into_actor(self);
                 ctx.spawn(look_up.map(move |hops, actor, ctx| actor.step(LegInput::Resolved { id, hops }, ctx)));
                 return;
             }
@@ -120,6 +126,9 @@ impl LegActor {
             }
             LegEffect::Report(report) => {
                 trace_report(&report);
+                if let Some(channel) = &mut self.channel {
+                    channel.note(&report);
+                }
                 self.call.offer(FromLegActor { leg: self.id, report }, Overflow::Warn);
                 return;
             }

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::inbox::MediaInbox;
 use crate::api::Metrics;
+use crate::carrier::Trunks;
 use crate::media::MediaHandle;
 use crate::prompt::{PromptLoader, SpeechEngine};
 use crate::signalling::{RegistrarActor, Resolver, Shards};
@@ -31,6 +32,7 @@ pub struct Services {
     pub media: MediaHandle,
     pub registrar: Addr<RegistrarActor>,
     pub resolver: Resolver,
+    pub trunks: Trunks,
     pub webhooks: WebhookClient,
     pub status: StatusQueue,
     pub prompts: PromptLoader,

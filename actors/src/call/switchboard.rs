@@ -11,7 +11,7 @@ use tandem_call::leg::{Credentials, IncomingInvite, Leg, LegCommand};
 use tandem_model::{CallSid, LegId, Sid, limits};
 use tandem_sip::message::Message as SipMessage;
 
-use super::actor::{CallActor, CallReports};
+use super::actor::{Arriving, CallActor, CallReports};
 use super::caretaker::settle_leg;
 use super::control::LiveCalls;
 use super::message::{
@@ -64,13 +64,7 @@ impl Switchboard {
         }
     }
 
-    fn open(
-        &mut self,
-        number: u64,
-        sid: CallSid,
-        call: Call,
-        arriving: Option<(Leg, tandem_sip::transaction::ServerKey)>,
-    ) {
+    fn open(&mut self, number: u64, sid: CallSid, call: Call, arriving: Option<Arriving>) {
         let Some(reports) = self.reports.clone() else { return };
         let floor = self.floors[number as usize % self.floors.len()].clone();
         let arbiter = floor.arbiter.clone();
@@ -159,7 +153,7 @@ impl Handler<OfferCall> for Switchboard {
 
     fn handle(&mut self, msg: OfferCall, _: &mut Self::Context) {
         let Some(msg) = self.hand_over(msg) else { return };
-        let OfferCall { key, message, source, plan, media, mut inbound, shard } = msg;
+        let OfferCall { key, message, source, plan, media, mut inbound, channel, shard } = msg;
         let number = self.take_number();
         let base = base_leg(number);
         let sid = Sid::ordered(self.services.clock.wall(), &mut self.entropy);
@@ -186,7 +180,7 @@ impl Handler<OfferCall> for Switchboard {
         tracing::info!(call = number, %sid, %source, call_id = inbound.call_id, "call begins");
         let origin = Origin::Inbound { leg: Box::new(inbound), plan };
         let call = Call::new(self.call_env(), base, origin, SystemEntropy::boxed());
-        self.open(number, sid, call, Some((leg, key)));
+        self.open(number, sid, call, Some((leg, key, channel)));
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tandem_call::call::{
     Asserted, HOPS, Hops, InboundLeg, Party, Plan, VOUCHER, carrier_media, endpoint_media, party_of_badge, policy_of,
 };
+use tandem_call::carrier::called_address;
 use tandem_call::directory::{Directory, DomainApp, Handler, SipEndpoint};
 use tandem_call::leg::{MediaPolicy, Replaces};
 use tandem_call::own::Own;
@@ -72,7 +73,10 @@ pub(super) fn classify(
     if claims_to_be_endpoint(directory, invite) {
         return Ok(Sender::Unknown);
     }
-    let carrier = directory.carriers.iter().find(|c| c.allow_from.iter().any(|r| r.contains(source.ip())));
+    let by_address = directory.carriers.iter().find(|c| c.allow_from.iter().any(|r| r.contains(source.ip())));
+    // Calls to the Contact that we registered with a carrier come from wherever it likes: who knows it was told by us.
+    let by_contact = directory.carriers.iter().find(|c| c.registration.is_some() && c.contact_user() == user);
+    let carrier = by_contact.or(by_address);
     Ok(carrier.map_or(Sender::Unknown, |c| Sender::Carrier(c.clone())))
 }
 
@@ -155,12 +159,15 @@ pub(super) fn from_carrier(
     invite: &Message,
     listening: &[Endpoint],
 ) -> Result<Admitted, Refusal> {
+    let malformed = Refusal { status: 400, why: "malformed Request-URI" };
+    let called = called_address(&carrier, invite, &directory.profile_domain()).ok_or(malformed)?;
+    let uri = Uri::parse(&called).map_err(|_| Refusal { status: 404, why: "the carrier names nobody" })?;
     let caller = Caller::Carrier(carrier.clone());
     if let Some(replaces) = replaces_of(invite)? {
         let media = carrier_media(&carrier);
         return Ok(Admitted { plan: Plan::Replace { replaces, by: caller }, media, trusted: true });
     }
-    let route = route(directory, &caller, invite, listening)?;
+    let route = route_to(directory, &caller, &uri, listening)?;
     let media = carrier_media(&carrier);
     Ok(Admitted { plan: Plan::Connect { caller: Party::Carrier(carrier), route }, media, trusted: true })
 }
@@ -172,8 +179,17 @@ fn route(
     listening: &[Endpoint],
 ) -> Result<routing::Route, Refusal> {
     let uri = invite.request_uri().ok_or(Refusal { status: 400, why: "malformed Request-URI" })?;
+    route_to(directory, caller, &uri, listening)
+}
+
+fn route_to(
+    directory: &Directory,
+    caller: &Caller,
+    uri: &Uri<'_>,
+    listening: &[Endpoint],
+) -> Result<routing::Route, Refusal> {
     let ours = |host: &str, port: Option<u16>| is_ours(listening, host, port);
-    routing::route(directory, caller, &uri, ours).map_err(|no| Refusal { status: no.status, why: no.why })
+    routing::route(directory, caller, uri, ours).map_err(|no| Refusal { status: no.status, why: no.why })
 }
 
 /// Whether a host and port in a URI name this server itself.

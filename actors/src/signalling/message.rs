@@ -7,6 +7,8 @@ use tandem_model::{Endpoint, LegId};
 use tandem_sip::message::Message as SipMessage;
 use tandem_sip::transaction::ServerKey;
 
+use crate::carrier::Channel;
+
 /// From the transports.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -59,6 +61,43 @@ pub enum FromLeg {
     },
 }
 
+/// A request of ours that belongs to no leg, to the shard of its Call-ID.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct ClientRequest {
+    /// The owner's own name for it.
+    pub id: u64,
+    pub message: SipMessage,
+    pub destination: Endpoint,
+    pub owner: Recipient<ClientOutcome>,
+}
+
+/// What became of a [`ClientRequest`]; once for each.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct ClientOutcome {
+    pub id: u64,
+    pub result: ClientResult,
+}
+
+#[derive(Debug)]
+pub enum ClientResult {
+    /// Final.
+    Response {
+        message: Box<SipMessage>,
+        source: Endpoint,
+    },
+    Timeout,
+    TransportFailed,
+}
+
+/// Nothing can be sent to this peer any more: a connection is gone.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct PeerLost {
+    pub peer: Endpoint,
+}
+
 /// An INVITE that may become a call.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -70,5 +109,7 @@ pub struct OfferCall {
     pub media: MediaPolicy,
     /// `sid` and `offered` are filled in by whoever makes the call.
     pub inbound: InboundLeg,
+    /// Of the carrier that brings it.
+    pub channel: Option<Channel>,
     pub shard: Recipient<FromLeg>,
 }

@@ -12,7 +12,7 @@ mod screening;
 mod shard;
 
 pub use admission::Gate;
-pub use message::{FromLeg, OfferCall, SipInbound, ToLeg};
+pub use message::{ClientOutcome, ClientRequest, ClientResult, FromLeg, OfferCall, PeerLost, SipInbound, ToLeg};
 pub use registration::{
     Contacts, Lookup, Register, Registered, RegistrarActor, RegistrarConfig, RegistrationControl, RegistrationView,
 };
@@ -66,23 +66,34 @@ pub fn is_loose_route(text: &str) -> bool {
 
 /// The transports' way up. They bind before the shards exist, so the shards are set later; what comes before is lost.
 #[derive(Default)]
-pub struct FrontDoor(OnceLock<Shards>);
+pub struct FrontDoor {
+    shards: OnceLock<Shards>,
+    /// Hears of connections that are gone.
+    watcher: OnceLock<Recipient<PeerLost>>,
+}
 
 impl FrontDoor {
     pub fn open(&self, shards: Shards) {
-        let _ = self.0.set(shards);
+        let _ = self.shards.set(shards);
+    }
+
+    pub fn watch(&self, watcher: Recipient<PeerLost>) {
+        let _ = self.watcher.set(watcher);
     }
 }
 
 impl Inbound for FrontDoor {
     fn message(&self, message: SipMessage, source: Endpoint, local: Endpoint) -> bool {
-        let shard = self.0.get().and_then(|shards| shards.for_call_id(message.call_id()));
+        let shard = self.shards.get().and_then(|shards| shards.for_call_id(message.call_id()));
         let Some(shard) = shard else { return false };
         shard.offer(SipInbound::Message { message, source, local }, Overflow::Count)
     }
 
     fn unreachable(&self, peer: Endpoint) {
-        for shard in self.0.get().into_iter().flat_map(Shards::all) {
+        if let Some(watcher) = self.watcher.get() {
+            watcher.offer(PeerLost { peer }, Overflow::Warn);
+        }
+        for shard in self.shards.get().into_iter().flat_map(Shards::all) {
             shard.offer(SipInbound::Unreachable { peer }, Overflow::Warn);
         }
     }

@@ -3,7 +3,7 @@ use tandem_call::directory::Carrier;
 use tandem_model::{Sid, WallTime};
 
 use super::endpoint::{dtmf_auto, dtmf_method};
-use super::serial;
+use super::{CarrierPolicy, serial};
 
 /// A carrier. Its password is sealed in the database and open here.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -24,6 +24,8 @@ pub struct CarrierRecord {
     /// `auto`, `rfc4733`, `info`, `in_band`.
     #[serde(default = "dtmf_auto")]
     pub dtmf: String,
+    #[serde(flatten)]
+    pub policy: CarrierPolicy,
     #[serde(with = "serial::wall")]
     pub created: WallTime,
     #[serde(with = "serial::wall")]
@@ -31,18 +33,35 @@ pub struct CarrierRecord {
 }
 
 impl CarrierRecord {
-    pub(super) fn to_directory(&self) -> Carrier {
-        Carrier {
-            id: self.id,
-            name: self.name.clone(),
-            uri: self.uri.clone(),
-            username: self.username.clone(),
-            password: self.password.clone(),
-            patterns: self.patterns.clone(),
-            priority: self.priority,
-            allow_from: self.allow_from.iter().filter_map(|range| range.parse().ok()).collect(),
-            dtmf: dtmf_method(&self.dtmf),
+    /// For all numbers, with every policy at its default.
+    pub fn new(id: Sid, name: String, uri: String, now: WallTime) -> Self {
+        CarrierRecord {
+            id,
+            revision: 0,
+            name,
+            uri,
+            username: None,
+            password: None,
+            patterns: vec!["+*".into()],
+            priority: 10,
+            allow_from: Vec::new(),
+            dtmf: dtmf_auto(),
+            policy: CarrierPolicy::default(),
+            created: now,
+            updated: now,
         }
+    }
+
+    pub(super) fn to_directory(&self) -> Carrier {
+        let mut carrier = Carrier::new(self.id, self.name.clone(), self.uri.clone());
+        carrier.username = self.username.clone();
+        carrier.password = self.password.clone();
+        carrier.patterns = self.patterns.clone();
+        carrier.priority = self.priority;
+        carrier.allow_from = self.allow_from.iter().filter_map(|range| range.parse().ok()).collect();
+        carrier.dtmf = dtmf_method(&self.dtmf);
+        self.policy.apply(&mut carrier);
+        carrier
     }
 }
 

@@ -5,6 +5,7 @@
 mod binding;
 mod call;
 mod carrier;
+mod carrier_policy;
 mod catalog;
 mod domain_app;
 mod endpoint;
@@ -27,6 +28,7 @@ pub use call::{
     TimeBound,
 };
 pub use carrier::CarrierRecord;
+pub use carrier_policy::{CarrierPolicy, NumberRule};
 pub use catalog::{Catalog, Table};
 pub use domain_app::DomainAppRecord;
 pub use endpoint::EndpointRecord;

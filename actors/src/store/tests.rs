@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use tandem_call::directory::Handler;
+use tandem_call::directory::{Carrier, Handler};
 use tandem_model::{Sid, WallTime};
 
 use super::*;
@@ -115,20 +115,55 @@ async fn no_secret_lies_in_clear_in_the_database() {
 }
 
 fn carrier(password: &str) -> CarrierRecord {
+    let record =
+        CarrierRecord::new(Sid::from_bytes([9; 16]), "alpha".into(), "sip:carrier.example.com".into(), WallTime(1));
     CarrierRecord {
-        id: Sid::from_bytes([9; 16]),
-        revision: 0,
-        name: "alpha".into(),
-        uri: "sip:carrier.example.com".into(),
         username: Some("u".into()),
         password: Some(password.into()),
         patterns: vec!["+1*".into()],
         priority: 3,
         allow_from: vec!["192.0.2.0/24".into()],
         dtmf: "info".into(),
-        created: WallTime(1),
-        updated: WallTime(1),
+        policy: CarrierPolicy {
+            register: true,
+            registrar: Some("sip:registrar.example.com".into()),
+            weight: 70,
+            failover_on: vec!["503".into()],
+            encryption: "required".into(),
+            identity: "pai".into(),
+            headers: vec!["X-Trunk: 7".into()],
+            number_format: "national".into(),
+            country: Some("de".into()),
+            outbound_rules: vec![NumberRule { prefix: "0".into(), replacement: "9".into(), digits: Some(9) }],
+            channels: Some(30),
+            options_interval: 20,
+            ..CarrierPolicy::default()
+        },
+        ..record
     }
+}
+
+#[tokio::test]
+async fn a_carrier_of_an_older_program_reads_with_every_policy_at_its_default() {
+    let dir = TempDir::new();
+    let store = Store::open(&dir.url(), settings()).await.unwrap();
+    store.put_carrier(carrier("s3cret")).await.unwrap();
+    drop(store);
+    let old = r#"{"id":"09090909-0909-0909-0909-090909090909","name":"alpha","uri":"sip:c","username":null,
+        "patterns":["+1*"],"priority":3,"allow_from":[],"created":1,"updated":1}"#;
+    let pool = sqlx::SqlitePool::connect(&dir.url()).await.unwrap();
+    sqlx::query("UPDATE carriers SET fields = ?1").bind(old).execute(&pool).await.unwrap();
+    pool.close().await;
+    let store = Store::open(&dir.url(), settings()).await.unwrap();
+    let record = store.catalog().carriers.newest_first().next().unwrap().clone();
+    assert_eq!(record.policy, CarrierPolicy::default());
+    let read = store.directory().borrow().carriers[0].clone();
+    let mut new = Carrier::new(read.id, "alpha", "sip:c");
+    new.patterns = vec!["+1*".into()];
+    new.priority = 3;
+    new.password = Some("s3cret".into());
+    new.codecs = vec!["PCMU".into(), "PCMA".into()];
+    assert_eq!(*read, new);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //! No socket, thread or clock: actors drive these machines. Start at [`directory`].
 
 pub mod call;
+pub mod carrier;
 pub mod directory;
 pub mod leg;
 pub mod own;

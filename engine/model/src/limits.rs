@@ -109,6 +109,8 @@ pub const LEG_MAILBOX: usize = 64;
 pub const CALL_MAILBOX: usize = 256;
 pub const SHARD_MAILBOX: usize = 8_192;
 pub const REGISTRAR_MAILBOX: usize = 4_096;
+/// One message for each failed call to a carrier: more are lost, and say the same.
+pub const CARRIER_MAILBOX: usize = 1_024;
 pub const STORE_MAILBOX: usize = 4_096;
 pub const TRANSPORT_QUEUE: usize = 4_096;
 /// Messages, and their bytes, that may come for one stream connection before its task has its turn: what a busy proxy is sent at once.

@@ -1,9 +1,14 @@
 //! `/api/tandem/carriers`: where calls to numbers go and calls from numbers come from. Tandem's own.
 
+mod policy;
+mod state;
+
+pub use state::{CarrierRegistration, CarrierState, CarrierStates};
+
 use actix_web::{Error, HttpRequest, HttpResponse, web};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tandem_call::directory::IpRange;
-use tandem_model::{Sid, Transport};
+use tandem_model::Transport;
 
 use super::body::json_object;
 use super::endpoints::{TRIES_MAX, parse_id};
@@ -27,21 +32,21 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
 
 async fn list(state: web::Data<ApiState>, request: HttpRequest) -> Result<HttpResponse, RelayError> {
     let records = state.store.catalog().carriers.newest_first().cloned().collect();
-    let body = page::list(PATH, request.query_string(), &[], records, |c| c.id, show)?;
+    let body = page::list(PATH, request.query_string(), &[], records, |c| c.id, |c| show(&state, c))?;
     Ok(HttpResponse::Ok().json(body))
 }
 
 async fn fetch(state: web::Data<ApiState>, id: web::Path<String>) -> Result<HttpResponse, RelayError> {
     let catalog = state.store.catalog();
     let record = catalog.carriers.get(parse_id(&id)?).ok_or(RelayError::NotFound)?;
-    Ok(HttpResponse::Ok().json(show(record)))
+    Ok(HttpResponse::Ok().json(show(&state, record)))
 }
 
 async fn create(state: web::Data<ApiState>, body: Result<web::Bytes, Error>) -> Result<HttpResponse, RelayError> {
-    let mut record = blank(random_sid()?);
+    let mut record = CarrierRecord::new(random_sid()?, String::new(), String::new(), wall_now());
     change(&mut record, json_object(body)?)?;
     let record = state.store.put_carrier(record).await?;
-    Ok(HttpResponse::Created().json(show(&record)))
+    Ok(HttpResponse::Created().json(show(&state, &record)))
 }
 
 async fn update(
@@ -58,7 +63,7 @@ async fn update(
         record.updated = wall_now();
         match state.store.put_carrier(record).await {
             Err(StoreError::Stale) => continue,
-            done => return Ok(HttpResponse::Ok().json(show(&*done?))),
+            done => return Ok(HttpResponse::Ok().json(show(&state, &*done?))),
         }
     }
     Err(RelayError::Unavailable)
@@ -67,24 +72,6 @@ async fn update(
 async fn delete(state: web::Data<ApiState>, id: web::Path<String>) -> Result<HttpResponse, RelayError> {
     state.store.delete_carrier(parse_id(&id)?).await?;
     Ok(HttpResponse::NoContent().finish())
-}
-
-fn blank(id: Sid) -> CarrierRecord {
-    let now = wall_now();
-    CarrierRecord {
-        id,
-        revision: 0,
-        name: String::new(),
-        uri: String::new(),
-        username: None,
-        password: None,
-        patterns: vec!["+*".into()],
-        priority: 10,
-        allow_from: Vec::new(),
-        dtmf: "auto".into(),
-        created: now,
-        updated: now,
-    }
 }
 
 fn change(record: &mut CarrierRecord, sent: Map<String, Value>) -> Result<(), RelayError> {
@@ -108,6 +95,10 @@ fn change(record: &mut CarrierRecord, sent: Map<String, Value>) -> Result<(), Re
     fields.integer("priority", &mut record.priority);
     fields.texts("allow_from", &mut record.allow_from, |range| range.parse::<IpRange>().map(drop));
     fields.choice("dtmf", &mut record.dtmf, DTMF_METHODS);
+    policy::change(&mut fields, &mut record.policy);
+    if record.policy.register && record.username.is_none() {
+        fields.wrong("username", "can't be blank when register is true");
+    }
     fields.finish()
 }
 
@@ -131,16 +122,24 @@ fn is_carrier_uri(uri: &str) -> bool {
         && parts.all(known_transport)
 }
 
-fn show(r: &CarrierRecord) -> Value {
-    json!({
-        "id": r.id.to_string(),
-        "type": "carrier",
-        "name": r.name,
-        "uri": r.uri,
-        "username": r.username,
-        "patterns": r.patterns,
-        "priority": r.priority,
-        "allow_from": r.allow_from,
-        "dtmf": r.dtmf,
-    })
+fn show(api: &ApiState, record: &CarrierRecord) -> Value {
+    let mut shown = Map::new();
+    for (name, value) in [
+        ("id", Value::from(record.id.to_string())),
+        ("type", "carrier".into()),
+        ("name", record.name.clone().into()),
+        ("uri", record.uri.clone().into()),
+        ("username", record.username.clone().into()),
+        ("patterns", record.patterns.clone().into()),
+        ("priority", record.priority.into()),
+        ("allow_from", record.allow_from.clone().into()),
+        ("dtmf", record.dtmf.clone().into()),
+        ("state", state::show(api.carriers.state(record.id).as_ref())),
+    ] {
+        shown.insert(name.to_owned(), value);
+    }
+    if let Ok(Value::Object(policy)) = serde_json::to_value(&record.policy) {
+        shown.extend(policy);
+    }
+    Value::Object(shown)
 }

@@ -1,6 +1,6 @@
 use std::fmt::Write;
 
-use crate::api::{CallView, ContactView};
+use crate::api::{CallView, CarrierState, CarrierStates, ContactView};
 use crate::store::Catalog;
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;color:#1b1f24}\
@@ -17,12 +17,13 @@ const TABLE_END: &str = "</table></div>";
 pub(super) fn page(
     catalog: &Catalog,
     contacts: &dyn Fn(&str) -> Vec<ContactView>,
+    states: &dyn CarrierStates,
     calls: &[CallView],
     problems: &[String],
     endpoints_max: usize,
 ) -> String {
     let mut out = String::with_capacity(16 * 1024);
-    let done = write_page(&mut out, catalog, contacts, calls, problems, endpoints_max);
+    let done = write_page(&mut out, catalog, contacts, states, calls, problems, endpoints_max);
     debug_assert!(done.is_ok(), "writing to a String does not fail");
     out
 }
@@ -31,6 +32,7 @@ fn write_page(
     out: &mut String,
     catalog: &Catalog,
     contacts: &dyn Fn(&str) -> Vec<ContactView>,
+    states: &dyn CarrierStates,
     calls: &[CallView],
     problems: &[String],
     endpoints_max: usize,
@@ -49,7 +51,7 @@ fn write_page(
     endpoints(out, catalog, contacts, endpoints_max)?;
 
     domain_applications(out, catalog)?;
-    carriers(out, catalog)?;
+    carriers(out, catalog, states)?;
     recent_calls(out, calls)?;
     write!(out, "</body></html>")
 }
@@ -133,7 +135,7 @@ fn domain_applications(out: &mut String, catalog: &Catalog) -> std::fmt::Result 
     write!(out, "{TABLE_END}")
 }
 
-fn carriers(out: &mut String, catalog: &Catalog) -> std::fmt::Result {
+fn carriers(out: &mut String, catalog: &Catalog, states: &dyn CarrierStates) -> std::fmt::Result {
     let total = catalog.carriers.len();
     write!(out, "<h2>Carriers ({total})</h2>")?;
     if total == 0 {
@@ -142,18 +144,37 @@ fn carriers(out: &mut String, catalog: &Catalog) -> std::fmt::Result {
             "No carrier yet, so phone numbers cannot be called. Make one by REST: POST /api/tandem/carriers",
         );
     }
-    write!(out, "{TABLE}<tr><th>Name<th>Address<th>Numbers<th>Priority</tr>")?;
+    write!(
+        out,
+        "{TABLE}<tr><th>Name<th>Address<th>Numbers<th>Priority<th>Weight<th>State<th>Registered<th>Calls</tr>"
+    )?;
     for carrier in catalog.carriers.newest_first() {
         write!(
             out,
-            "<tr><td>{}<td><code>{}</code><td>{}<td>{}</tr>",
+            "<tr><td>{}<td><code>{}</code><td>{}<td>{}<td>{}",
             Text(&carrier.name),
             Text(&carrier.uri),
             Text(&carrier.patterns.join(", ")),
             carrier.priority,
+            carrier.policy.weight,
         )?;
+        match states.state(carrier.id) {
+            Some(state) => carrier_state(out, &state, carrier.policy.channels)?,
+            None => write!(out, "<td><td><td></tr>")?,
+        }
     }
     write!(out, "{TABLE_END}")
+}
+
+fn carrier_state(out: &mut String, state: &CarrierState, channels: Option<i32>) -> std::fmt::Result {
+    let (class, word) = if state.up { ("on", "up") } else { ("off", "down") };
+    write!(out, "<td class=\"{class}\">{word} for {} s<td>", state.since_secs)?;
+    if let Some(r) = &state.registration {
+        let class = if r.state == "registered" { "on" } else { "off" };
+        write!(out, "<span class=\"{class}\">{}</span> {}", r.state, Text(r.error.as_deref().unwrap_or("")))?;
+    }
+    let of = channels.map(|max| format!(" of {max}")).unwrap_or_default();
+    write!(out, "<td>{}{of}</tr>", state.channels)
 }
 
 fn recent_calls(out: &mut String, calls: &[CallView]) -> std::fmt::Result {

@@ -98,7 +98,7 @@ async fn render(state: &ApiState, problems: &[String]) -> HttpResponse {
     };
     let catalog = state.store.catalog();
     let contacts = |username: &str| state.registrations.contacts(&username.to_ascii_lowercase());
-    let body = html::page(&catalog, &contacts, &calls, problems, ENDPOINTS_SHOWN);
+    let body = html::page(&catalog, &contacts, &*state.carriers, &calls, problems, ENDPOINTS_SHOWN);
     let mut response = if problems.is_empty() { HttpResponse::Ok() } else { HttpResponse::UnprocessableEntity() };
     response
         .insert_header((

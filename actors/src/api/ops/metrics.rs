@@ -58,6 +58,8 @@ pub enum SampleValue {
     Gauge(f64),
     /// One number each of several like things: the label's name, whose values count up from 0.
     Gauges(&'static str, Vec<f64>),
+    /// One number each of several things that have labels: names and values.
+    Labelled(Vec<(Vec<(&'static str, String)>, f64)>),
     /// Each observation in one bucket, by its upper bound; the last bound is infinite.
     Histogram {
         buckets: Vec<(f64, u64)>,
@@ -264,6 +266,13 @@ impl Collector for Sources {
                         ConstGauge::new(v).encode(family.encode_family(&[(label, index.to_string())])?)?;
                     }
                 }
+                SampleValue::Labelled(values) => {
+                    let kind = prometheus_client::metrics::MetricType::Gauge;
+                    let mut family = encoder.encode_descriptor(sample.name, sample.help, None, kind)?;
+                    for (labels, v) in values {
+                        ConstGauge::new(v).encode(family.encode_family(&labels)?)?;
+                    }
+                }
                 SampleValue::Histogram { buckets, count, sum } => {
                     let kind = prometheus_client::metrics::MetricType::Histogram;
                     encoder
@@ -305,6 +314,11 @@ mod tests {
                 Sample { name: "media_ticks", help: "Ticks", value: SampleValue::Counter(7) },
                 Sample { name: "media_legs", help: "Legs", value: SampleValue::Gauge(2.0) },
                 Sample { name: "load", help: "Load", value: SampleValue::Gauges("thread", vec![0.5, 0.25]) },
+                Sample {
+                    name: "carrier_up",
+                    help: "Up",
+                    value: SampleValue::Labelled(vec![(vec![("id", "1".into()), ("carrier", "a\"b".into())], 1.0)]),
+                },
                 Sample {
                     name: "late_seconds",
                     help: "Lateness",
@@ -358,6 +372,7 @@ mod tests {
             "media_legs 2.0",
             r#"load{thread="0"} 0.5"#,
             r#"load{thread="1"} 0.25"#,
+            r#"carrier_up{id="1",carrier="a\"b"} 1.0"#,
             r#"late_seconds_bucket{le="0.001"} 3"#,
             r#"late_seconds_bucket{le="0.01"} 4"#,
             r#"late_seconds_bucket{le="+Inf"} 5"#,

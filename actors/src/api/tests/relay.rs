@@ -266,7 +266,11 @@ async fn a_carrier_is_made_shown_changed_and_deleted() {
     assert_eq!(made.status, 201, "{}", made.text);
     let body = made.json();
     assert!(!made.text.contains("hush"));
-    assert_eq!(keys(&body), ["allow_from", "dtmf", "id", "name", "patterns", "priority", "type", "uri", "username"]);
+    for field in ["allow_from", "dtmf", "id", "name", "patterns", "priority", "type", "uri", "username", "state"] {
+        assert!(keys(&body).contains(&field), "{field} is missing");
+    }
+    assert_eq!((&body["state"]["up"], &body["state"]["registration"]["retry_secs"]), (&json!(false), &json!(40)));
+    assert_eq!((&body["codecs"], &body["identity"]), (&json!(["PCMU", "PCMA"]), &json!("from")));
     let path = format!("{CARRIERS}/{}", body["id"].as_str().unwrap());
     assert_eq!(body["dtmf"], "auto");
     let changed = api.json(Method::PUT, &path, json!({"priority": -1, "dtmf": "in_band"})).await;
@@ -347,4 +351,67 @@ async fn an_endpoint_says_how_many_contacts_it_may_have() {
         assert_eq!(api.json(Method::PATCH, &path, change.clone()).await.status, status, "{change}");
     }
     assert_eq!(api.get(&path).await.json()["max_contacts"], Value::Null);
+}
+
+#[actix_web::test]
+async fn a_carriers_policies_are_stored_whole_and_what_is_wrong_is_named() {
+    let api = Api::new().await;
+    let policy = json!({
+        "realm": "carrier.example", "register": true, "registrar": "sip:registrar.example", "register_expires": 300, "tls_verify": false,
+        "weight": 70, "failover_on": ["503", "6xx"], "codecs": ["PCMA", "OPUS"], "ciphers": ["AEAD_AES_128_GCM"],
+        "encryption": "required", "identity": "pai", "trusted": false, "from_user": "trunk", "from_domain": "acme.example",
+        "headers": ["X-Trunk: 7"], "number_format": "national", "country": "de",
+        "outbound_rules": [{"prefix": "+49", "replacement": "0", "digits": null}],
+        "inbound_rules": [{"prefix": "", "replacement": "+4930", "digits": 6}],
+        "calls_per_second": 5, "channels": 30, "options_interval": 30, "down_after": 2, "up_after": 4,
+    });
+    let mut sent = json!({"name": "alpha", "uri": "sip:gw.example.com", "username": "u", "password": "hush"});
+    sent.as_object_mut().unwrap().extend(policy.as_object().unwrap().clone());
+    let made = api.json(Method::POST, CARRIERS, sent).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    for (field, value) in policy.as_object().unwrap() {
+        assert_eq!(&made.json()[field], value, "{field}");
+    }
+    let path = format!("{CARRIERS}/{}", made.json()["id"].as_str().unwrap());
+    let changed =
+        api.json(Method::PATCH, &path, json!({"channels": null, "country": "AT", "inbound_rules": null})).await;
+    assert_eq!((&changed.json()["channels"], &changed.json()["country"]), (&json!(null), &json!("at")));
+    assert_eq!(changed.json()["inbound_rules"], json!([]));
+    let carrier = api.state.store.directory().borrow().carriers[0].clone();
+    assert_eq!((carrier.weight, carrier.limits.calls_per_second, carrier.limits.channels), (70, Some(5), None));
+    assert_eq!(carrier.headers, [("X-Trunk".to_owned(), "7".to_owned())]);
+
+    for (wrong, field) in [
+        (json!({"username": null, "password": null}), "username"),
+        (json!({"registrar": "http://x"}), "registrar"),
+        (json!({"register_expires": 5}), "register_expires"),
+        (json!({"weight": 70_000}), "weight"),
+        (json!({"failover_on": ["200"]}), "failover_on"),
+        (json!({"codecs": []}), "codecs"),
+        (json!({"encryption": "default"}), "encryption"),
+        (json!({"identity": "passport"}), "identity"),
+        (json!({"trusted": "yes"}), "trusted"),
+        (json!({"from_user": "a@b"}), "from_user"),
+        (json!({"from_domain": "a b"}), "from_domain"),
+        (json!({"from_domain": "a;x=y"}), "from_domain"),
+        (json!({"headers": ["Via: x"]}), "headers"),
+        (json!({"headers": ["v: x"]}), "headers"),
+        (json!({"headers": ["X Y: x"]}), "headers"),
+        (json!({"headers": ["X-Trunk"]}), "headers"),
+        (json!({"number_format": "roman"}), "number_format"),
+        (json!({"country": null}), "country"),
+        (json!({"country": "zz"}), "country"),
+        (json!({"outbound_rules": [{"prefix": "abc"}]}), "outbound_rules"),
+        (json!({"outbound_rules": [{"prefix": "0", "strip": 1}]}), "outbound_rules"),
+        (json!({"inbound_rules": [{"digits": 0}]}), "inbound_rules"),
+        (json!({"inbound_rules": "0>1"}), "inbound_rules"),
+        (json!({"calls_per_second": -1}), "calls_per_second"),
+        (json!({"channels": "many"}), "channels"),
+        (json!({"options_interval": 4_000}), "options_interval"),
+        (json!({"down_after": 0}), "down_after"),
+        (json!({"up_after": 21}), "up_after"),
+    ] {
+        let refused = api.json(Method::PATCH, &path, wrong.clone()).await;
+        assert_eq!((refused.status, named(&refused)), (422, vec![field.to_owned()]), "{wrong}: {}", refused.text);
+    }
 }

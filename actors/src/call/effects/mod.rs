@@ -1,5 +1,6 @@
 //! What a call wants done, by the actor that does it: one file per family.
 
+mod carriers;
 mod legs;
 mod prompts;
 mod webhooks;
@@ -34,6 +35,7 @@ impl CallActor {
                     actor.step(CallInput::Contacts { ticket, contacts }, ctx);
                 }));
             }
+            CallEffect::SeizeCarrier { ticket, carriers, draw } => self.seize_carrier(ticket, &carriers, draw, ctx),
             CallEffect::Record(row) => {
                 let row = Arc::from(row);
                 self.keep_row(&row);

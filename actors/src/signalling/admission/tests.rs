@@ -55,15 +55,8 @@ fn app(ip_auth: Option<&str>) -> Arc<DomainApp> {
 
 fn directory() -> Directory {
     let carrier = Carrier {
-        id: Sid::from_bytes([7; 16]),
-        name: "trunk".into(),
-        uri: format!("sip:{TRUNK}"),
-        username: None,
-        password: None,
-        patterns: vec!["+*".into()],
-        priority: 1,
         allow_from: vec![TRUNK.parse().unwrap()],
-        dtmf: DtmfMethod::Auto,
+        ..Carrier::new(Sid::from_bytes([7; 16]), "trunk", format!("sip:{TRUNK}"))
     };
     Directory {
         project: Project {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use tandem_call::call::Hops;
+use tandem_call::call::{CarriersBusy, Hops, InboundLeg, Party, Plan};
+use tandem_call::carrier;
 use tandem_model::Endpoint;
 use tandem_sip::auth::Role;
 use tandem_sip::message::{Message as SipMessage, Scheme};
@@ -14,6 +15,7 @@ use super::super::screening;
 use super::auth::Verdict;
 use super::overload;
 use super::{InviteOwner, SipShard};
+use crate::carrier::Channel;
 
 impl SipShard {
     pub(super) fn invite(&mut self, key: ServerKey, message: SipMessage, source: Endpoint) {
@@ -41,13 +43,23 @@ impl SipShard {
                 return self.reply(key, &message, source, refusal.status, headers);
             }
         };
+        let mut inbound = admission::inbound_leg(&message, source, username, hops, admitted.trusted);
+        let channel = match self.take_channel(&admitted.plan, &message, &mut inbound) {
+            Ok(channel) => channel,
+            Err(busy) => {
+                tracing::info!(%source, call_id = message.call_id(), "INVITE refused: its carrier is at its limits");
+                let secs = busy.retry_after_secs.to_string();
+                return self.reply(key, &message, source, 503, &[("Retry-After", &secs)]);
+            }
+        };
         let Some(own) = self.own.clone() else { return };
         let offer = OfferCall {
             key,
             source,
-            inbound: admission::inbound_leg(&message, source, username, hops, admitted.trusted),
             plan: admitted.plan,
             media: admitted.media,
+            inbound,
+            channel,
             shard: own.recipient(),
             message: message.clone(),
         };
@@ -56,6 +68,21 @@ impl SipShard {
             self.invites.remove(&key);
             self.reply(key, &message, source, 503, &[("Retry-After", "5")]);
         }
+    }
+
+    /// A call that a carrier brings takes one of its channels, and names people in our way.
+    fn take_channel(
+        &self,
+        plan: &Plan,
+        invite: &SipMessage,
+        inbound: &mut InboundLeg,
+    ) -> Result<Option<Channel>, CarriersBusy> {
+        let Plan::Connect { caller: Party::Carrier(carrier), .. } = plan else { return Ok(None) };
+        let domain = self.config.directory.borrow().profile_domain();
+        if let Some(called) = carrier::called_address(carrier, invite, &domain) {
+            carrier::arrived(carrier, inbound, &called);
+        }
+        self.config.trunks.arrive(carrier).map(Some)
     }
 
     pub(super) fn admit(

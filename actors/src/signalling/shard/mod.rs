@@ -1,6 +1,7 @@
 //! One signalling shard: a transaction layer, who owns which dialog, and the first answer to what starts something.
 
 mod auth;
+mod client;
 mod invite;
 mod legs;
 mod overload;
@@ -24,11 +25,12 @@ use tokio::sync::watch;
 use super::admission::{self, Gate};
 use super::audit::Audit;
 use super::counts;
-use super::message::{FromLeg, OfferCall, SipInbound, ToLeg};
+use super::message::{ClientOutcome, ClientRequest, FromLeg, OfferCall, SipInbound, ToLeg};
 use super::outside;
 use super::registration::{FlowClosed, RegistrarActor};
 use super::screening;
 use crate::api::Metrics;
+use crate::carrier::Trunks;
 use crate::media::MediaHandle;
 use crate::supervision::{Mailbox, Overflow};
 use crate::transport::Transports;
@@ -45,6 +47,8 @@ pub struct ShardConfig {
     pub switchboard: Recipient<OfferCall>,
     pub gate: Arc<Gate>,
     pub own: Arc<Own>,
+    /// What carriers that call us have room for.
+    pub trunks: Trunks,
     /// Asked whether there is room for another call.
     pub media: MediaHandle,
     pub calls_max: usize,
@@ -71,6 +75,8 @@ pub struct SipShard {
     legs: HashMap<String, Recipient<ToLeg>>,
     clients: HashMap<ClientKey, (LegId, RequestId, Option<Recipient<ToLeg>>)>,
     requests: HashMap<(LegId, RequestId), ClientKey>,
+    /// Requests of no leg, by what their owners call them.
+    outside: HashMap<ClientKey, (u64, Recipient<ClientOutcome>)>,
     invites: HashMap<ServerKey, InviteOwner>,
     timer: Option<(Timestamp, SpawnHandle)>,
     /// REGISTERs that wait for the store.
@@ -111,6 +117,7 @@ impl SipShard {
             legs: HashMap::new(),
             clients: HashMap::new(),
             requests: HashMap::new(),
+            outside: HashMap::new(),
             invites: HashMap::new(),
             timer: None,
             registering: 0,
@@ -159,6 +166,7 @@ impl SipShard {
     }
 
     fn event(&mut self, event: Event, ctx: &mut Context<Self>) {
+        let Some(event) = self.client_event(event) else { return };
         match event {
             Event::Request { key, message, source, .. } => {
                 counts::received(&self.config.metrics, &message);
@@ -304,6 +312,15 @@ impl Handler<SipInbound> for SipShard {
                 }
             }
         }
+        self.settle(ctx);
+    }
+}
+
+impl Handler<ClientRequest> for SipShard {
+    type Result = ();
+
+    fn handle(&mut self, msg: ClientRequest, ctx: &mut Self::Context) {
+        self.client_request(msg);
         self.settle(ctx);
     }
 }

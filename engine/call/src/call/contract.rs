@@ -9,6 +9,7 @@ use tandem_media::control::{Clip, Command, LegStats};
 use tandem_model::{CallSid, Endpoint, LegId, WallTime};
 use tandem_sip::message::NameAddr;
 
+use super::carriers::{CarriersBusy, SeizedCarrier};
 use super::hops::Hops;
 use super::identity::Asserted;
 use crate::directory::{Carrier, Directory, DomainApp, DtmfMethod, Encryption, SipEndpoint};
@@ -135,6 +136,11 @@ pub enum CallInput {
         ticket: u64,
         contacts: Vec<RegisteredContact>,
     },
+    /// Answers [`CallEffect::SeizeCarrier`].
+    CarrierSeized {
+        ticket: u64,
+        seized: Result<SeizedCarrier, CarriersBusy>,
+    },
     Update(CallUpdate),
     /// A leg takes the place of another ([`super::Call::may_replace`]): the next of this call, which is being started.
     Replace {
@@ -200,6 +206,14 @@ pub enum CallEffect {
     Lookup {
         ticket: u64,
         aor: String,
+    },
+    /// Take a channel of one of these carriers, the best that has room; `draw` is what chance is made of
+    /// ([`crate::carrier::choose`]). The channel belongs to the leg whose [`InviteSpec::channel`] names the ticket, and
+    /// is free again when no leg is created with it.
+    SeizeCarrier {
+        ticket: u64,
+        carriers: Vec<Arc<Carrier>>,
+        draw: u64,
     },
     /// A status callback; delivered in order for one call.
     Notify {
@@ -330,7 +344,13 @@ pub fn policy_of(names: &[String], ciphers: &[String], encryption: Encryption) -
 
 /// What a carrier's legs may use of media.
 pub fn carrier_media(carrier: &Carrier) -> MediaPolicy {
-    MediaPolicy { dtmf: carrier.dtmf, ..policy_of(&["PCMU".into(), "PCMA".into()], &[], Encryption::Optional) }
+    let default = ["PCMU".to_owned(), "PCMA".to_owned()];
+    let codecs = if carrier.codecs.is_empty() { &default[..] } else { &carrier.codecs };
+    let encryption = match carrier.encryption {
+        Encryption::Default => Encryption::Optional,
+        said @ (Encryption::Optional | Encryption::Required | Encryption::Forbidden) => said,
+    };
+    MediaPolicy { dtmf: carrier.dtmf, ..policy_of(codecs, &carrier.ciphers, encryption) }
 }
 
 /// REST spells suites its own way (laml.md 3.3): `AES_CM_128_HMAC_SHA1_80`, `AEAD_AES_256_GCM_8`.

@@ -1,6 +1,5 @@
 //! Dialling: ring several targets, take the first answer, bridge, and say how it went.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use tandem_media::tone::ringback;
 use tandem_model::{Country, LegId, Timestamp, limits};
 use tandem_sip::message::{Uri, reason_phrase};
 
+use super::carriers::{CarriersBusy, Fallback, SeizedCarrier, ToNumber};
 use super::contract::{CallEffect, Party, RegisteredContact};
 use super::legs::StatusTarget;
 use super::redirect::Redirects;
@@ -31,6 +31,7 @@ pub(super) struct Dialling {
     pub diverted: Vec<String>,
     pub(super) attempts: Vec<Attempt>,
     lookups: Vec<Lookup>,
+    seizing: Vec<Seizing>,
     phase: Phase,
     pub(super) redirects: Redirects,
     worst: Option<Failure>,
@@ -69,6 +70,13 @@ struct Lookup {
     endpoint: Arc<SipEndpoint>,
 }
 
+/// A number that waits for a carrier.
+struct Seizing {
+    ticket: u64,
+    branch: Branch,
+    to: ToNumber,
+}
+
 /// One way the call is tried.
 #[derive(Clone, Copy)]
 pub(super) struct Branch {
@@ -87,18 +95,13 @@ pub(super) struct Attempt {
     pub over: bool,
 }
 
-/// Further carriers for a number, in the order to try.
-#[derive(Default)]
-pub(super) struct Fallback {
-    pub number: String,
-    pub carriers: VecDeque<Arc<Carrier>>,
-}
-
 #[derive(Clone, Debug)]
 struct Failure {
     leg: Option<LegId>,
     status: u16,
     reason: String,
+    /// When to try again, where we know.
+    retry_after_secs: Option<u32>,
 }
 
 impl Dialling {
@@ -148,7 +151,7 @@ impl Dialling {
     }
 
     fn nothing_left(&self) -> bool {
-        self.lookups.is_empty() && self.attempts.iter().all(|a| a.over)
+        self.lookups.is_empty() && self.seizing.is_empty() && self.attempts.iter().all(|a| a.over)
     }
 
     /// Keeps the failure that says most to the caller (RFC 3261 section 16.7 step 6, and what people mean by busy).
@@ -227,6 +230,7 @@ impl Call {
             redirects: Redirects::default(),
             attempts: vec![],
             lookups: vec![],
+            seizing: vec![],
             phase: Phase::Ringing { until },
             worst: None,
             early: None,
@@ -268,9 +272,7 @@ impl Call {
                 let aor = endpoint.username.to_ascii_lowercase();
                 self.emit(CallEffect::Lookup { ticket, aor });
             }
-            Route::Number { number, carriers } => {
-                self.ring_carrier(branch, Fallback { number, carriers: carriers.into() })
-            }
+            Route::Number { number, carriers } => self.seize_for(branch, ToNumber { number, carriers }),
             Route::Foreign { uri } => {
                 let spec = self.foreign_spec(target, &self.identity_towards_sip(), &uri);
                 self.ring(branch, spec, somebody(), Fallback::default());
@@ -282,10 +284,35 @@ impl Call {
         }
     }
 
-    fn ring_carrier(&mut self, branch: Branch, mut fallback: Fallback) {
-        let Some(carrier) = fallback.carriers.pop_front() else { return };
-        let spec = self.carrier_spec(branch.target, &self.identity_towards_number(), &fallback.number, &carrier);
-        self.ring(branch, spec, Caller::Carrier(carrier), fallback);
+    fn seize_for(&mut self, branch: Branch, to: ToNumber) {
+        self.tickets += 1;
+        let ticket = self.tickets;
+        self.seize(ticket, &to.carriers);
+        if let Some(d) = &mut self.dial {
+            d.seizing.push(Seizing { ticket, branch, to });
+        }
+    }
+
+    pub(super) fn dial_carrier_seized(&mut self, ticket: u64, seized: Result<SeizedCarrier, CarriersBusy>) {
+        let Some(d) = &mut self.dial else { return };
+        let Some(at) = d.seizing.iter().position(|s| s.ticket == ticket) else { return };
+        let Seizing { branch, to, .. } = d.seizing.swap_remove(at);
+        match seized {
+            Ok(seized) => {
+                let caller = self.identity_towards_number();
+                let spec = |number: &str, carrier: &Carrier| self.carrier_spec(branch.target, &caller, number, carrier);
+                if let Some((spec, carrier, fallback)) = self.seized_spec(ticket, to, &seized, spec) {
+                    self.ring(branch, spec, Caller::Carrier(carrier), fallback);
+                }
+            }
+            Err(busy) => d.failed(Failure {
+                leg: None,
+                status: 503,
+                reason: reason_phrase(503).to_owned(),
+                retry_after_secs: Some(busy.retry_after_secs),
+            }),
+        }
+        self.dial_settled();
     }
 
     pub(super) fn contacts_found(&mut self, ticket: u64, contacts: &[RegisteredContact]) {
@@ -360,7 +387,7 @@ impl Call {
 
     pub(super) fn target_failed(&mut self, leg: Option<LegId>, status: u16, reason: &str) {
         if let Some(d) = &mut self.dial {
-            d.failed(Failure { leg, status, reason: reason.to_owned() });
+            d.failed(Failure { leg, status, reason: reason.to_owned(), retry_after_secs: None });
         }
     }
 
@@ -498,12 +525,15 @@ impl Call {
         if !d.is_ringing() {
             return;
         }
-        if matches!(end.status, 408 | 500..=599) && !fallback.carriers.is_empty() && d.cancelled.is_none() {
-            return self.ring_carrier(branch, fallback);
+        if d.cancelled.is_none()
+            && let Some(to) = fallback.after(end.status)
+        {
+            return self.seize_for(branch, to);
         }
         // What we ended ourselves says nothing of the target.
         if d.cancelled.is_none() {
-            d.failed(Failure { leg: Some(id), status: end.status, reason: end.reason.clone() });
+            let reason = end.reason.clone();
+            d.failed(Failure { leg: Some(id), status: end.status, reason, retry_after_secs: None });
             self.follow_redirect(id, branch);
         }
         self.dial_settled();
@@ -618,7 +648,9 @@ impl Call {
             (DialStatus::NoAnswer, None) => (408, "No answer".to_owned()),
             (_, worst) => refusal(worst.as_ref()),
         };
-        let command = LegCommand::Reject { status: code, reason: Some(reason), headers: vec![] };
+        let retry = d.worst.as_ref().and_then(|w| w.retry_after_secs).filter(|_| code == 503);
+        let headers = retry.map(|secs| ("Retry-After".to_owned(), secs.to_string())).into_iter().collect();
+        let command = LegCommand::Reject { status: code, reason: Some(reason), headers };
         self.command(self.primary, command);
     }
 

@@ -3,7 +3,7 @@
 
 use tandem_sip::message::{Builder, Message, NameAddr, Uri};
 
-use crate::directory::Carrier;
+use crate::directory::{CallerIdentity, Carrier};
 use crate::leg::InviteSpec;
 
 /// RFC 3323 section 4.1.1.3.
@@ -31,19 +31,6 @@ pub struct Identity {
     pub display: Option<String>,
 }
 
-/// How a far end is told who calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-#[cfg_attr(not(test), expect(dead_code, reason = "a carrier's record says which"))]
-pub(super) enum CallerIdentity {
-    /// From alone.
-    #[default]
-    From,
-    /// P-Asserted-Identity beside From (RFC 3325).
-    Pai,
-    /// Remote-Party-ID beside From, as older carriers want it.
-    Rpid,
-}
-
 /// Whom an INVITE is for, as far as it matters for what it may say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Towards {
@@ -60,8 +47,8 @@ pub(super) enum Towards {
 }
 
 impl Towards {
-    pub(super) fn carrier(_carrier: &Carrier) -> Towards {
-        Towards::Carrier { identity: CallerIdentity::From, trusted: true }
+    pub(super) fn carrier(carrier: &Carrier) -> Towards {
+        Towards::Carrier { identity: carrier.identity, trusted: carrier.trusted }
     }
 }
 
@@ -247,6 +234,8 @@ mod tests {
             route: vec![],
             max_breadth: None,
             late_offer: false,
+            realm: None,
+            channel: None,
         };
         let caller = Identity { user: "+1 555".into(), display: Some("A \"B\"".into()) };
         present(&mut spec, &caller, asserted, diverted, "home", towards);

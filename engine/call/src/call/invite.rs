@@ -9,7 +9,7 @@ use tandem_sip::message::Uri;
 
 use super::contract::{RegisteredContact, carrier_media, policy_of};
 use super::hops::HOPS;
-use super::identity::{Asserted, Identity, Towards, present, user_of};
+use super::identity::{Asserted, Identity, Towards, escape_user, present, user_of};
 use super::{Call, Driver};
 use crate::directory::{Carrier, DomainApp, Encryption, SipEndpoint};
 use crate::leg::{Credentials, Destination, InviteSpec, MediaPolicy};
@@ -69,14 +69,25 @@ impl Call {
             }
             Err(_) => (String::new(), String::new()),
         };
+        let number = escape_user(&carrier.numbers.to_carrier(number));
         let request_uri = format!("sip:{number}@{host}{params}");
         let to_uri = format!("sip:{number}@{host}");
         let destination = Destination::Uri(carrier.uri.clone());
         let media = carrier_media(carrier);
         let mut spec = self.spec(target, request_uri, destination, to_uri, media);
-        self.present(&mut spec, caller, Towards::carrier(carrier));
+        // The caller in the carrier's way of writing numbers.
+        let caller = Identity { user: carrier.numbers.written(&caller.user), display: caller.display.clone() };
+        let own = self.env.directory.profile_domain();
+        let domain = carrier.from_domain.as_deref().unwrap_or(&own);
+        self.present_at(&mut spec, &caller, Towards::carrier(carrier), domain);
+        if let Some(account) = &carrier.from_user {
+            // Where the carrier wants its customer there instead of the caller, From says nothing that could be withheld.
+            spec.from_uri = format!("sip:{}@{domain}", escape_user(account));
+        }
+        spec.headers.extend(carrier.headers.iter().cloned());
         if let (Some(username), Some(password)) = (&carrier.username, &carrier.password) {
             spec.credentials = Some(Credentials { username: username.clone(), password: password.clone() });
+            spec.realm = carrier.realm.clone();
         }
         spec
     }
@@ -91,12 +102,16 @@ impl Call {
 
     /// Who calls, and who sent the call on.
     pub(super) fn present(&self, spec: &mut InviteSpec, caller: &Identity, towards: Towards) {
+        self.present_at(spec, caller, towards, &self.env.directory.profile_domain());
+    }
+
+    fn present_at(&self, spec: &mut InviteSpec, caller: &Identity, towards: Towards, domain: &str) {
         let none = Asserted::default();
         // A caller whom the document names is the document's to show.
         let named = self.dial.as_ref().is_some_and(|d| d.dial.caller_id.is_some());
         let asserted = self.inbound.as_ref().filter(|_| !named).map_or(&none, |i| &i.asserted);
         let diverted = self.dial.as_ref().map_or(&[][..], |d| &d.diverted);
-        present(spec, caller, asserted, diverted, &self.env.directory.profile_domain(), towards);
+        present(spec, caller, asserted, diverted, domain, towards);
     }
 
     /// An INVITE without its caller.
@@ -135,6 +150,8 @@ impl Call {
             route: Vec::new(),
             max_breadth: None,
             late_offer: false,
+            realm: None,
+            channel: None,
         }
     }
 
@@ -224,6 +241,7 @@ impl Call {
         };
         if api.credentials.is_some() {
             spec.credentials = api.credentials.clone();
+            spec.realm = None;
         }
         spec
     }

@@ -8,6 +8,7 @@
 //! ```
 
 mod bind;
+mod carriers;
 pub mod contract;
 mod dial;
 mod hops;
@@ -18,6 +19,7 @@ mod redirect;
 mod replace;
 mod transfer;
 
+pub use carriers::{CarriersBusy, SeizedCarrier};
 pub use contract::{
     ApiCall, ApiDocument, CallEffect, CallEnv, CallInput, CallUpdate, Direction, InboundLeg, LegRow, LegStatus, Origin,
     Party, Plan, RegisteredContact, carrier_media, policy_of,
@@ -76,6 +78,8 @@ pub struct Call {
     /// REST's digits to the called party, before its document.
     api_digits: Option<tandem_media::control::PlayId>,
     next_document: Option<ApiDocument>,
+    /// The carrier that REST's own call rings through, and where its number may go after that.
+    api_number: Option<carriers::Fallback>,
     ending: bool,
     finished: bool,
     clock: (Timestamp, WallTime),
@@ -147,6 +151,7 @@ impl Call {
             hang_up_when_answered: false,
             api_digits: None,
             next_document: None,
+            api_number: None,
             ending: false,
             finished: false,
             clock: (Timestamp::ZERO, WallTime::default()),
@@ -180,6 +185,7 @@ impl Call {
             CallInput::PromptLoaded { id, result } => self.prompt_loaded(id, result),
             CallInput::Contacts { ticket, contacts } if Self::is_api_ticket(ticket) => self.contacts_for_api(&contacts),
             CallInput::Contacts { ticket, contacts } => self.contacts_found(ticket, &contacts),
+            CallInput::CarrierSeized { ticket, seized } => self.carrier_seized(ticket, seized),
             CallInput::Update(update) => self.update(update),
             CallInput::Replace { replaced, inbound, by } => self.replace(replaced, &inbound, by),
             CallInput::EndLeg { sid } => {
@@ -365,6 +371,9 @@ impl Call {
     /// The leg stops counting: its status is final, the other side of the call is told. The final callback waits for
     /// the statistics.
     fn leg_ended(&mut self, id: LegId, end: LegEnd) {
+        if self.api_next_carrier(id, &end) {
+            return;
+        }
         let Some(leg) = self.legs.get_mut(&id) else { return };
         if leg.end.is_some() {
             return;

@@ -15,12 +15,13 @@ use tandem_media::tone::ringback;
 use tandem_model::{Country, LegId, Timestamp, limits};
 use tandem_sip::message::{Uri, reason_phrase};
 
+use super::carriers::{CarriersBusy, Fallback, SeizedCarrier, ToNumber};
 use super::contract::{CallEffect, RegisteredContact};
-use super::dial::{Fallback, somebody, towards_caller};
+use super::dial::{somebody, towards_caller};
 use super::identity::{Identity, Towards, diversion, user_of};
 use super::invite::address_of;
 use super::{Call, Driver};
-use crate::directory::SipEndpoint;
+use crate::directory::{Carrier, SipEndpoint};
 use crate::leg::{Destination, InviteSpec, LegCommand, LegEnd, ReferRequest, Replaces};
 use crate::routing::{self, Caller, NoRoute, Route};
 
@@ -37,6 +38,8 @@ pub(super) struct Transfer {
     /// The dialog at the target that the new one takes the place of, where the target is not this server.
     replaces: Option<Replaces>,
     lookup: Option<(u64, Arc<SipEndpoint>)>,
+    /// A number that waits for a carrier, by its ticket.
+    seizing: Option<(u64, ToNumber)>,
     attempts: Vec<Attempt>,
     until: Timestamp,
     worst: Option<(u16, String)>,
@@ -71,7 +74,7 @@ impl Transfer {
     }
 
     fn nothing_left(&self) -> bool {
-        self.lookup.is_none() && self.attempts.iter().all(|a| a.over)
+        self.lookup.is_none() && self.seizing.is_none() && self.attempts.iter().all(|a| a.over)
     }
 }
 
@@ -144,6 +147,7 @@ impl Call {
             referred_by: refer.referred_by.unwrap_or(by),
             replaces: refer.replaces.clone(),
             lookup: None,
+            seizing: None,
             attempts: vec![],
             until: self.clock.0 + TRANSFER_RING,
             worst: None,
@@ -166,7 +170,7 @@ impl Call {
                 self.emit(CallEffect::Lookup { ticket, aor });
             }
             Target::Route(Route::Number { number, carriers }) => {
-                self.transfer_to_carrier(Fallback { number, carriers: carriers.into() });
+                self.transfer_to_number(ToNumber { number, carriers });
             }
             Target::Route(Route::Foreign { uri }) => {
                 let spec = self.foreign_spec(usize::MAX, &self.transfer_identity(false), &uri);
@@ -218,10 +222,37 @@ impl Call {
         spec
     }
 
-    fn transfer_to_carrier(&mut self, mut fallback: Fallback) {
-        let Some(carrier) = fallback.carriers.pop_front() else { return };
-        let spec = self.carrier_spec(usize::MAX, &self.transfer_identity(true), &fallback.number, &carrier);
-        self.transfer_to(spec, Caller::Carrier(carrier), fallback);
+    fn transfer_to_number(&mut self, to: ToNumber) {
+        self.tickets += 1;
+        let ticket = self.tickets;
+        self.seize(ticket, &to.carriers);
+        if let Some(t) = &mut self.transfer {
+            t.seizing = Some((ticket, to));
+        }
+    }
+
+    /// True when the carrier was for the transfer.
+    pub(super) fn transfer_carrier_seized(
+        &mut self,
+        ticket: u64,
+        seized: &Result<SeizedCarrier, CarriersBusy>,
+    ) -> bool {
+        let Some(t) = &mut self.transfer else { return false };
+        let Some((_, to)) = t.seizing.take_if(|(asked, _)| *asked == ticket) else { return false };
+        match seized {
+            Ok(seized) => {
+                let caller = self.transfer_identity(true);
+                let spec = |number: &str, carrier: &Carrier| self.carrier_spec(usize::MAX, &caller, number, carrier);
+                if let Some((spec, carrier, fallback)) = self.seized_spec(ticket, to, seized, spec) {
+                    self.transfer_to(spec, Caller::Carrier(carrier), fallback);
+                }
+            }
+            Err(_) => {
+                t.worst.get_or_insert((503, reason_phrase(503).to_owned()));
+            }
+        }
+        self.transfer_settled();
+        true
     }
 
     fn transfer_to(&mut self, mut spec: InviteSpec, who: Caller, fallback: Fallback) {
@@ -329,8 +360,8 @@ impl Call {
         let Some(attempt) = t.attempt(id) else { return false };
         attempt.over = true;
         let fallback = std::mem::take(&mut attempt.fallback);
-        if matches!(end.status, 408 | 500..=599) && !fallback.carriers.is_empty() {
-            self.transfer_to_carrier(fallback);
+        if let Some(to) = fallback.after(end.status) {
+            self.transfer_to_number(to);
             return true;
         }
         if t.worst.as_ref().is_none_or(|(status, _)| *status == 480) {

@@ -1,11 +1,13 @@
 //! What has been configured: the project's SIP profile, endpoints, domain applications and carriers, as one value.
 //! The store owns the records; everybody else reads a copy that is replaced whole. Not here: registrations.
 
+mod carrier;
 mod record;
 
+pub use carrier::{CallerIdentity, Carrier, RegistrationPolicy, StatusClass};
 pub use record::{
-    Carrier, ContactLimits, DigestSecrets, DomainApp, DtmfMethod, Encryption, Handler, IpRange, OutboundPolicy,
-    SipEndpoint, SipProfile, WebhookMethod, WebhookSet,
+    ContactLimits, DigestSecrets, DomainApp, DtmfMethod, Encryption, Handler, IpRange, OutboundPolicy, SipEndpoint,
+    SipProfile, WebhookMethod, WebhookSet,
 };
 
 use std::collections::BTreeMap;

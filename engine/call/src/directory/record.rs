@@ -155,24 +155,6 @@ pub struct IpRange {
     pub prefix_len: u8,
 }
 
-/// A carrier: where calls to numbers go, and calls from numbers come from.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Carrier {
-    pub id: Sid,
-    pub name: String,
-    /// `sip:host:port;transport=udp`.
-    pub uri: String,
-    pub username: Option<String>,
-    pub password: Option<String>,
-    /// `+1*`, `+*`: a prefix and a star, or a whole number.
-    pub patterns: Vec<String>,
-    /// Lowest first.
-    pub priority: i32,
-    /// Sources whose calls are this carrier's.
-    pub allow_from: Vec<IpRange>,
-    pub dtmf: DtmfMethod,
-}
-
 impl IpRange {
     pub fn contains(&self, addr: IpAddr) -> bool {
         match (self.base, addr.to_canonical()) {
@@ -216,15 +198,5 @@ impl std::str::FromStr for IpRange {
 impl std::fmt::Display for IpRange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.base, self.prefix_len)
-    }
-}
-
-impl Carrier {
-    /// Whether a number is this carrier's to carry.
-    pub fn carries(&self, number: &str) -> bool {
-        self.patterns.iter().any(|p| match p.strip_suffix('*') {
-            Some(prefix) => number.starts_with(prefix),
-            None => p == number,
-        })
     }
 }

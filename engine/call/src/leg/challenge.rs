@@ -1,7 +1,7 @@
 //! Our credentials: whom they are proved to, and requests sent again with them (RFC 3261 section 22.2 and 22.3).
 //!
 //! Credentials belong to whoever the INVITE was for, and a digest lets its reader try passwords at leisure. So only an
-//! address that we sent the request to may ask, and for one realm alone: that of the first challenge to our INVITE. A
+//! address that we sent the request to may ask, and for one realm alone: the carrier's own, else that of the first challenge to our INVITE. A
 //! dialog that somebody called us in has none.
 
 use tandem_model::{Endpoint, limits};
@@ -32,8 +32,9 @@ struct InFlight {
 }
 
 impl Proof {
-    pub(super) fn new(credentials: Option<Credentials>) -> Self {
-        Proof { credentials, ..Proof::default() }
+    /// `realm` is the one they are for, where that is known from the start.
+    pub(super) fn new(credentials: Option<Credentials>, realm: Option<String>) -> Self {
+        Proof { credentials, realm, ..Proof::default() }
     }
 
     /// Keeps a request for the case that it is challenged.
@@ -99,7 +100,7 @@ impl Leg {
         let status = response.status().filter(|s| *s >= 200)?;
         let at = self.proof.in_flight.iter().position(|sent| sent.id == id)?;
         let InFlight { request, tries, .. } = self.proof.in_flight.remove(at);
-        // Only a realm that our INVITE has been proved to.
+        // Only the realm that is known to be the peer's, or that our INVITE has been proved to.
         if !matches!(status, 401 | 407) || self.proof.realm.is_none() {
             return None;
         }

@@ -123,6 +123,10 @@ pub struct InviteSpec {
     pub max_breadth: Option<u32>,
     /// The INVITE goes without SDP: the far end makes the offer (RFC 3261 section 13.2.1).
     pub late_offer: bool,
+    /// The only realm that the credentials are for; None: any that the far end asks with.
+    pub realm: Option<String>,
+    /// The ticket that a carrier was seized with: the leg has one of its channels.
+    pub channel: Option<u64>,
 }
 
 /// Answers a 401 or 407 of the far end.

@@ -138,7 +138,7 @@ impl Leg {
         let incoming = Incoming::new(invite, &env.extensions, &local_tag, &mut *entropy)?;
         let call_id = incoming.call_id().to_owned();
         let state = State::Incoming(Box::new(incoming));
-        let mut leg = Leg::assemble(id, sid, env, policy, local_tag, call_id, None, state, entropy);
+        let mut leg = Leg::assemble(id, sid, env, policy, local_tag, call_id, Proof::default(), state, entropy);
         leg.known.add(source);
         leg.allow_of_invite();
         leg.emit(LegEffect::Bind { local_tag: leg.local_tag.clone() });
@@ -158,8 +158,9 @@ impl Leg {
     ) -> Leg {
         let local_tag = env.own.tag(id, &mut *entropy);
         let call_id = format!("{}@{}", hex_token(&mut *entropy, 16), env.media_address);
-        let (policy, credentials) = (spec.media.clone(), spec.credentials.clone());
-        let mut leg = Leg::assemble(id, sid, env, policy, local_tag, call_id, credentials, State::Over, entropy);
+        let policy = spec.media.clone();
+        let proof = Proof::new(spec.credentials.clone(), spec.realm.clone());
+        let mut leg = Leg::assemble(id, sid, env, policy, local_tag, call_id, proof, State::Over, entropy);
         leg.emit(LegEffect::Bind { local_tag: leg.local_tag.clone() });
         leg.emit(LegEffect::Media(Command::Open { leg: id }));
         leg.start_outgoing(spec);
@@ -174,7 +175,7 @@ impl Leg {
         policy: MediaPolicy,
         local_tag: String,
         call_id: String,
-        credentials: Option<Credentials>,
+        proof: Proof,
         state: State,
         mut entropy: Box<dyn Entropy + Send>,
     ) -> Leg {
@@ -186,7 +187,7 @@ impl Leg {
             env,
             entropy,
             local_tag,
-            proof: Proof::new(credentials),
+            proof,
             known: KnownSources::default(),
             media,
             facts: LegFacts::new(call_id),

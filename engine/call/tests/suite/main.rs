@@ -10,6 +10,7 @@ mod call_redirect;
 mod call_replace;
 mod call_script;
 mod call_transfer;
+mod carriers;
 mod leg_challenge;
 mod leg_failover;
 mod leg_forks;

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use tandem_call::call::{ApiDocument, Call, CallEffect, CallEnv, CallInput, CallUpdate, Origin};
+use tandem_call::call::{
+    ApiDocument, Call, CallEffect, CallEnv, CallInput, CallUpdate, CarriersBusy, Origin, SeizedCarrier,
+};
 use tandem_call::leg::{Destination, EndedBy, LegEffect, LegEnd, LegReport, ReferRequest};
 use tandem_codecs::CodecId;
 use tandem_laml::instruction::{Document, FetchFailure, Method, PromptFailure, PromptId};
@@ -415,6 +417,15 @@ fn call_input(kind: u8, number: u64, document: &str) -> CallInput {
         19 => CallInput::Update(CallUpdate::Cancel),
         20 => CallInput::Update(CallUpdate::Complete),
         21 => CallInput::EndLeg { sid: Sid::from_bytes([number as u8; 16]) },
+        25 | 26 => {
+            let carrier = directory().carriers[usize::from(kind - 25)].id;
+            let seized = Ok(SeizedCarrier { carrier, route: vec![] });
+            CallInput::CarrierSeized { ticket: number.saturating_sub(1), seized }
+        }
+        27 => {
+            let seized = Err(CarriersBusy { retry_after_secs: 1 });
+            CallInput::CarrierSeized { ticket: number.saturating_sub(1), seized }
+        }
         _ => CallInput::Drain,
     }
 }
@@ -425,7 +436,7 @@ proptest! {
     #[test]
     fn a_call_survives_reports_that_make_no_sense(
         to_number in any::<bool>(),
-        steps in prop::collection::vec((0u8..25, 1u64..6, 0..DOCUMENTS.len(), 0u64..20), 0..50),
+        steps in prop::collection::vec((0u8..28, 1u64..6, 0..DOCUMENTS.len(), 0u64..20), 0..50),
     ) {
         let to = if to_number { "+15551234567".to_owned() } else { format!("sip:bob@{DOMAIN}") };
         let env = CallEnv { directory: Arc::new(directory()), own_address: "198.51.100.1:5060".into(), call_duration_max: Duration::from_secs(14_400), own: crate::rig::own(), redirect_targets_max: 3 };

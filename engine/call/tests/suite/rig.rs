@@ -43,6 +43,8 @@ pub fn spec() -> InviteSpec {
         max_forwards: 69,
         headers: vec![("X-Tag".into(), "7".into())],
         credentials: Some(Credentials { username: "u".into(), password: "p".into() }),
+        realm: None,
+        channel: None,
         media: MediaPolicy::default(),
         route: vec![],
         max_breadth: None,

@@ -8,15 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tandem_call::call::{
-    ApiCall, ApiDocument, Asserted, Call, CallEffect, CallEnv, CallInput, Hops, InboundLeg, LegRow, Origin, Party,
-    Plan, RegisteredContact,
+    ApiCall, ApiDocument, Asserted, Call, CallEffect, CallEnv, CallInput, CarriersBusy, Hops, InboundLeg, LegRow,
+    Origin, Party, Plan, RegisteredContact, SeizedCarrier,
 };
+use tandem_call::carrier::choose;
 use tandem_call::directory::{
     Carrier, ContactLimits, Directory, DomainApp, DtmfMethod, Encryption, Handler, OutboundPolicy, Project,
     SipEndpoint, SipProfile, WebhookSet,
 };
 use tandem_call::leg::{
-    IncomingInvite, InviteSpec, Leg, LegEffect, LegInput, LegReport, MediaPolicy, Refused, Replaces,
+    IncomingInvite, InviteSpec, Leg, LegCommand, LegEffect, LegInput, LegReport, MediaPolicy, Refused, Replaces,
 };
 use tandem_call::routing;
 use tandem_laml::instruction::{Document, FetchFailure, Method, StatusCallback, StatusEvents};
@@ -59,6 +60,12 @@ pub struct World {
     pub last_ticket: u64,
     /// What INVITEs went out.
     pub specs: BTreeMap<LegId, InviteSpec>,
+    /// Carriers that are down, by name; those at their limits; and the Service-Route of all.
+    pub down: Vec<String>,
+    pub busy: Vec<String>,
+    pub service_route: Vec<String>,
+    /// Header fields of the last Reject.
+    pub refusal: Vec<(String, String)>,
 }
 
 pub fn directory() -> Directory {
@@ -89,24 +96,24 @@ pub fn directory() -> Directory {
         (name.to_owned(), Arc::new(endpoint))
     });
     let carriers = ["one", "two"].map(|name| {
-        Arc::new(Carrier {
-            id: Sid::from_bytes([7; 16]),
-            name: name.into(),
-            uri: format!("sip:{name}.carrier.test"),
-            username: None,
-            password: None,
-            patterns: vec!["+1*".into()],
-            priority: 1,
-            allow_from: vec![],
-            dtmf: DtmfMethod::Auto,
-        })
+        let id = Sid::from_bytes([name.as_bytes()[0]; 16]);
+        // Without weights they are tried in this order.
+        let carrier = Carrier::new(id, name, format!("sip:{name}.carrier.test"));
+        Arc::new(Carrier { patterns: vec!["+1*".into()], priority: 1, weight: 0, ..carrier })
     });
     Directory { project, profile, endpoints: endpoints.into(), domain_apps: vec![], carriers: carriers.into() }
 }
 
+fn with_carriers(carriers: Vec<Carrier>) -> Directory {
+    Directory { carriers: carriers.into_iter().map(Arc::new).collect(), ..directory() }
+}
+
 /// Alice dials.
 fn plan_of(to: &str) -> (Directory, Plan) {
-    let directory = directory();
+    plan_in(directory(), to)
+}
+
+fn plan_in(directory: Directory, to: &str) -> (Directory, Plan) {
     let alice = directory.endpoints["alice"].clone();
     let caller = routing::Caller::Endpoint(alice.clone());
     let route = routing::route(&directory, &caller, &Uri::parse(to).unwrap(), |_, _| false).unwrap();
@@ -243,6 +250,36 @@ impl World {
         redirects: usize,
         alter: impl FnOnce(&mut InboundLeg),
     ) -> World {
+        let mut world = World::arriving(directory, plan, offer, redirects, alter);
+        world.hold_lookups = hold_lookups;
+        world.start();
+        world
+    }
+
+    /// Alice dials `to` with carriers of the test's making, in a world that `set` has prepared.
+    pub fn dials_by(carriers: Vec<Carrier>, to: &str, set: impl FnOnce(&mut World)) -> World {
+        let (directory, plan) = plan_in(with_carriers(carriers), to);
+        let mut world = World::arriving(directory, plan, "sdp", 0, |_| {});
+        set(&mut world);
+        world.start();
+        world
+    }
+
+    pub fn api_by(carriers: Vec<Carrier>, call: ApiCall, set: impl FnOnce(&mut World)) -> World {
+        let mut world = World::new(with_carriers(carriers), Origin::Api(Box::new(call)), 0);
+        set(&mut world);
+        world.start();
+        world
+    }
+
+    /// Before anything has happened.
+    fn arriving(
+        directory: Directory,
+        plan: Plan,
+        offer: &str,
+        redirects: usize,
+        alter: impl FnOnce(&mut InboundLeg),
+    ) -> World {
         let (id, sid) = (LegId(1), Sid::from_bytes([1; 16]));
         let mut peer = Peer::new(id);
         let message = peer::invite("sip:support@acme-app.dapp.example.test", offer);
@@ -270,9 +307,7 @@ impl World {
         };
         alter(&mut inbound);
         let mut world = World::new(directory, Origin::Inbound { leg: Box::new(inbound), plan }, redirects);
-        world.hold_lookups = hold_lookups;
         world.parties.insert(id, Side { leg, peer, ended: 0, closed: 0, stopped: false });
-        world.start();
         world
     }
 
@@ -312,6 +347,10 @@ impl World {
             params: vec![],
             last_ticket: 0,
             specs: BTreeMap::new(),
+            down: vec![],
+            busy: vec![],
+            service_route: vec![],
+            refusal: vec![],
         }
     }
 
@@ -514,6 +553,9 @@ impl World {
         assert_eq!(self.finished, 0, "{effect:?} after Finished");
         match effect {
             CallEffect::Leg { leg, command } => {
+                if let LegCommand::Reject { headers, .. } = &command {
+                    self.refusal = headers.clone();
+                }
                 if let Some(party) = self.parties.get_mut(&leg) {
                     party.leg.handle(self.now, LegInput::Command(command));
                 } else {
@@ -546,6 +588,15 @@ impl World {
             CallEffect::LoadPrompt { id, .. } => {
                 let clip = Arc::new(Clip { rate: SampleRate(8000), samples: vec![0; 160] });
                 self.call.handle(self.now, self.wall(), CallInput::PromptLoaded { id, result: Ok(clip) });
+            }
+            CallEffect::SeizeCarrier { ticket, carriers, draw } => {
+                let order = choose(&carriers, |c| !self.down.contains(&c.name), &mut SeedEntropy::new(draw));
+                let seized = match order.iter().find(|c| !self.busy.contains(&c.name)) {
+                    Some(c) => Ok(SeizedCarrier { carrier: c.id, route: self.service_route.clone() }),
+                    None => Err(CarriersBusy { retry_after_secs: 3 }),
+                };
+                let wall = self.wall();
+                self.call.handle(self.now, wall, CallInput::CarrierSeized { ticket, seized });
             }
             CallEffect::Lookup { ticket, aor } => {
                 self.log.push(format!("lookup {aor}"));

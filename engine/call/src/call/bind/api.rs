@@ -7,15 +7,13 @@ use tandem_model::LegId;
 use tandem_sip::message::Uri;
 
 use super::super::DocumentSource;
+use super::super::carriers::API_TICKET;
 use super::super::contract::{ApiCall, ApiDocument, CallEffect, RegisteredContact};
 use super::super::dial::somebody;
 use super::super::invite::ApiTarget;
 use super::super::{Call, Direction, Driver, LegStatus};
 use crate::leg::{EndedBy, LegEnd};
 use crate::routing::{self, Caller, Route};
-
-/// The lookup ticket of an API call's own target; dialling counts from elsewhere.
-const API_TICKET: u64 = 0;
 
 impl Call {
     pub(in super::super) fn start_api(&mut self) {
@@ -38,10 +36,7 @@ impl Call {
                 let aor = endpoint.username.to_ascii_lowercase();
                 self.emit(CallEffect::Lookup { ticket: API_TICKET, aor });
             }
-            Ok(Route::Number { number, carriers }) => {
-                let spec = carriers.first().map(|c| self.api_spec(&api, ApiTarget::Number(&number, c)));
-                self.call_primary(spec);
-            }
+            Ok(Route::Number { number, carriers }) => self.api_to_number(number, carriers),
             Ok(Route::Foreign { uri }) => {
                 let spec = self.api_spec(&api, ApiTarget::Foreign(&uri));
                 self.call_primary(Some(spec));
@@ -94,7 +89,7 @@ impl Call {
         ticket == API_TICKET
     }
 
-    fn call_primary(&mut self, spec: Option<crate::leg::InviteSpec>) {
+    pub(in super::super) fn call_primary(&mut self, spec: Option<crate::leg::InviteSpec>) {
         let Some(mut spec) = spec else { return self.primary_unreachable(404, "no carrier", EndedBy::Failure) };
         let Driver::Document { source: DocumentSource::Api(api) } = &self.driver else { return };
         spec.headers.extend(uri_headers(&api.to));

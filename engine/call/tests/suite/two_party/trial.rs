@@ -248,6 +248,8 @@ fn invite(late_offer: bool) -> InviteSpec {
         route: vec![],
         max_breadth: None,
         late_offer,
+        realm: None,
+        channel: None,
     }
 }
 

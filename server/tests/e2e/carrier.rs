@@ -1,13 +1,16 @@
 //! Calls to numbers leave through carriers.
 
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::common::address::own_ip;
+use crate::common::address::{free_port, own_ip};
 use crate::common::sipp::Sipp;
 use crate::common::tandem::PASSWORD;
-use crate::common::{Phone, Tandem, digest};
+use crate::common::{Options, Phone, Tandem, digest, eventually};
 
 fn caller(policy: &str) -> (Tandem, Phone) {
     let tandem = Tandem::start();
@@ -99,4 +102,239 @@ fn a_carriers_call_reaches_a_phone_and_a_phone_at_the_same_address_still_calls_a
     alice.connected(&mut call);
     assert_eq!(alice.hang_up(&mut call).status(), 200);
     carrier.succeeded();
+}
+
+fn path(carrier: &Value) -> String {
+    format!("/api/tandem/carriers/{}", carrier["id"].as_str().expect("an id"))
+}
+
+/// Waits until the state that REST shows is as wanted.
+#[track_caller]
+fn becomes(tandem: &Tandem, path: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    eventually(what, Duration::from_secs(20), || {
+        Some(tandem.api("GET", path, None).success()["state"].clone()).filter(&wanted)
+    })
+}
+
+#[test]
+fn a_registration_is_made_with_credentials_refreshed_in_time_and_taken_back() {
+    let tandem = Tandem::start();
+    let registrar = Sipp::start("carrier_registrar", own_ip(), None, &[]);
+    let account = json!({"register": true, "username": "trunk-user", "password": "trunk-password"});
+    let path = path(&tandem.carrier("main", registrar.address, account));
+    let registered = |s: &Value| s["registration"]["state"] == "registered";
+    becomes(&tandem, &path, "registered", registered);
+    assert_eq!(tandem.metric("tandem_carrier_registered", "main"), 1.0);
+    // The refresh, which is granted longer.
+    becomes(&tandem, &path, "refreshed", |s| s["registration"]["expires_secs"].as_u64().is_some_and(|secs| secs > 60));
+    let report = registrar.report();
+    // Repeated ones once.
+    let proofs: BTreeSet<_> = report.lines().filter_map(|l| l.strip_prefix("Authorization: ")).collect();
+    assert_eq!(proofs.len(), 3, "{report}");
+    for proof in proofs {
+        assert!(digest::proves(proof, "REGISTER", "trunk-user", "trunk-password"), "{proof}");
+    }
+    assert_eq!(tandem.api("DELETE", &path, None).status, 204);
+    registrar.succeeded();
+}
+
+#[test]
+fn a_registration_is_taken_back_before_the_server_ends() {
+    let mut tandem = Tandem::start();
+    let registrar = Sipp::start("carrier_registrar", own_ip(), None, &[]);
+    let account = json!({"register": true, "username": "trunk-user", "password": "trunk-password"});
+    let path = path(&tandem.carrier("main", registrar.address, account));
+    becomes(&tandem, &path, "refreshed", |s| s["registration"]["expires_secs"].as_u64().is_some_and(|secs| secs > 60));
+    tandem.terminate();
+    assert!(tandem.ended(Duration::from_secs(10)).success());
+    registrar.succeeded();
+}
+
+#[test]
+fn a_wrong_password_and_a_foreign_realm_are_shown_and_not_insisted_on() {
+    let tandem = Tandem::start();
+    let mut carrier = Phone::new(&tandem, "registrar", "");
+    let account = json!({"register": true, "username": "u", "password": "p", "realm": "carrier.example"});
+    let path = path(&tandem.carrier("main", carrier.address, account));
+    let request = carrier.wait("a REGISTER", Duration::from_secs(5), |m| m.method() == "REGISTER");
+    let challenge = "WWW-Authenticate: Digest realm=\"elsewhere.example\", nonce=\"n\"\r\n";
+    answer(&carrier, &request, "401 Unauthorized", challenge);
+    let state = becomes(&tandem, &path, "failed", |s| s["registration"]["state"] == "failed");
+    assert!(state["registration"]["error"].as_str().is_some_and(|e| e.contains("realm")), "{state}");
+    assert!(state["registration"]["retry_secs"].as_u64().is_some_and(|secs| secs >= 60), "{state}");
+    assert!(carrier.stays_quiet(Duration::from_millis(500)), "nothing is proved to another realm");
+}
+
+/// A response without a body.
+fn answer(phone: &Phone, request: &crate::common::Message, status: &str, headers: &str) {
+    let mut text = format!("SIP/2.0 {status}\r\n");
+    for name in ["Via", "From", "Call-ID", "CSeq"] {
+        for value in request.all(name) {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+    }
+    phone.send(&format!("{text}To: {};tag=x\r\n{headers}Content-Length: 0\r\n\r\n", request.header("To")));
+}
+
+#[test]
+fn a_connection_that_breaks_is_registered_over_again_at_once() {
+    let tandem = Tandem::start();
+    let listener = TcpListener::bind((own_ip(), 0)).expect("the registrar's port");
+    let address = listener.local_addr().expect("its address");
+    let account = json!({"register": true, "username": "u", "uri": format!("sip:{address};transport=tcp")});
+    let path = path(&tandem.carrier("main", address, account));
+    let mut first = accepted(&listener);
+    grant(&mut first, 3);
+    // The refresh comes over the same connection, which has proved its worth by then.
+    grant(&mut first, 600);
+    becomes(&tandem, &path, "refreshed", |s| s["registration"]["expires_secs"].as_u64().is_some_and(|secs| secs > 60));
+    drop(first);
+    // Without the break the next REGISTER would come after 450 seconds.
+    grant(&mut accepted(&listener), 600);
+    becomes(&tandem, &path, "registered", |s| s["registration"]["state"] == "registered");
+}
+
+/// The next connection, within ten seconds.
+fn accepted(listener: &TcpListener) -> TcpStream {
+    listener.set_nonblocking(true).expect("not to block");
+    let stream = eventually("a connection", Duration::from_secs(10), || listener.accept().ok()).0;
+    stream.set_nonblocking(false).expect("to block");
+    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+    stream
+}
+
+/// Reads a REGISTER and grants it.
+fn grant(stream: &mut TcpStream, secs: u32) {
+    let (mut text, mut byte) = (String::new(), [0]);
+    while !text.ends_with("\r\n\r\n") {
+        stream.read_exact(&mut byte).expect("a REGISTER");
+        // Line ends between messages keep a connection alive (RFC 5626 section 4.4.1).
+        if !(text.is_empty() && byte[0].is_ascii_whitespace()) {
+            text.push(char::from(byte[0]));
+        }
+    }
+    let request = crate::common::Message::parse(&text).expect("a message");
+    assert_eq!(request.method(), "REGISTER", "{text}");
+    let mut reply = "SIP/2.0 200 OK\r\n".to_owned();
+    for name in ["Via", "From", "Call-ID", "CSeq"] {
+        reply.push_str(&format!("{name}: {}\r\n", request.header(name)));
+    }
+    reply.push_str(&format!("To: {};tag=x\r\nExpires: {secs}\r\nContent-Length: 0\r\n\r\n", request.header("To")));
+    stream.write_all(reply.as_bytes()).expect("to answer");
+}
+
+#[test]
+fn an_overloaded_carrier_is_passed_over_until_it_answers_again() {
+    let (tandem, mut alice) = caller("passthrough");
+    let ip = own_ip();
+    let port = free_port(ip);
+    let overloaded = Sipp::start("carrier_overloaded", ip, Some(port), &[]);
+    let free = Sipp::start("carrier_answers", own_ip(), None, &[]);
+    let watched = json!({"priority": 1, "options_interval": 1, "up_after": 1});
+    let first = path(&tandem.carrier("first", overloaded.address, watched));
+    tandem.carrier("second", free.address, json!({"priority": 2}));
+    becomes(&tandem, &first, "down", |s| s["up"] == false);
+    overloaded.succeeded();
+    assert_eq!(tandem.metric("tandem_carrier_up", "first"), 0.0);
+    assert!(tandem.log().contains("carrier is down"));
+
+    let since = Instant::now();
+    let mut call = alice.invite(&number(&tandem));
+    alice.connected(&mut call);
+    assert!(since.elapsed() < Duration::from_secs(5), "the carrier that is down was asked: {:?}", since.elapsed());
+    assert_eq!(alice.hang_up(&mut call).status(), 200);
+    free.succeeded();
+
+    let _alive = Sipp::start("carrier_options", ip, Some(port), &["-m", "1000"]);
+    becomes(&tandem, &first, "up", |s| s["up"] == true);
+    assert_eq!(tandem.metric("tandem_carrier_up", "first"), 1.0);
+    assert!(tandem.log().contains("carrier is up"));
+}
+
+#[test]
+fn a_carrier_has_no_more_calls_than_channels_and_each_end_gives_one_back() {
+    let tandem = Tandem::start_with(Options { faults: true, ..Options::default() });
+    let policy = json!({"outbound_policy": "passthrough"});
+    let [mut alice, mut bob] = ["alice", "bob"].map(|name| {
+        tandem.endpoint(name, policy.clone());
+        let mut phone = Phone::new(&tandem, name, PASSWORD);
+        assert_eq!(phone.register().status(), 200);
+        phone
+    });
+    let mut carrier = Phone::new(&tandem, "carrier", "");
+    let limited = json!({"channels": 1, "allow_from": [carrier.address.ip().to_string()]});
+    let path = path(&tandem.carrier("main", carrier.address, limited));
+    let free = |s: &Value| s["channels"] == 0;
+
+    let mut call = alice.invite(&number(&tandem));
+    let mut rung = carrier.ringing();
+    carrier.answer_call(&mut rung);
+    alice.connected(&mut call);
+    let mut second = bob.invite(&number(&tandem));
+    let refused = bob.outcome(&mut second);
+    assert_eq!(refused.status(), 503);
+    assert!(!refused.header("Retry-After").is_empty(), "{refused:?}");
+    carrier.domain = "carrier.example".to_owned();
+    let mut inbound = carrier.invite(&alice.uri());
+    let refused = carrier.outcome(&mut inbound);
+    assert_eq!((refused.status(), refused.header("Retry-After").is_empty()), (503, false), "both directions count");
+
+    assert_eq!(alice.hang_up(&mut call).status(), 200);
+    carrier.hung_up(&rung);
+    let state = becomes(&tandem, &path, "free after a hang-up", free);
+    assert_eq!(state["refused"], 2);
+
+    // A call that crashes gives its channel back too.
+    let mut call = bob.invite(&number(&tandem));
+    let mut rung = carrier.ringing();
+    carrier.answer_call(&mut rung);
+    bob.connected(&mut call);
+    becomes(&tandem, &path, "in use", |s| s["channels"] == 1);
+    let leg =
+        tandem.wait_call("the carrier's leg", |c| c["direction"] == "outbound-dial" && c["status"] == "in-progress");
+    tandem.api("POST", "/api/tandem/faults", Some(json!({"call_sid": leg["sid"], "where": "leg"}))).success();
+    bob.hung_up(&call);
+    becomes(&tandem, &path, "free after a crash", free);
+    // And one that was never answered.
+    let call = alice.invite(&number(&tandem));
+    let rung = carrier.ringing();
+    carrier.refuse(&rung, 486, "Busy Here");
+    let mut call = call;
+    assert_eq!(alice.outcome(&mut call).status(), 486);
+    becomes(&tandem, &path, "free after a refusal", free);
+}
+
+#[test]
+fn a_call_to_the_registered_contact_is_the_carriers_and_numbers_come_in_e164() {
+    let (tandem, mut alice) = caller("block");
+    let mut registrar = Phone::new(&tandem, "registrar", "");
+    let policy =
+        json!({"register": true, "username": "u", "password": "p", "number_format": "national", "country": "de"});
+    let path = path(&tandem.carrier("main", registrar.address, policy));
+    let request = registrar.wait("a REGISTER", Duration::from_secs(5), |m| m.method() == "REGISTER");
+    answer(&registrar, &request, "200 OK", "Expires: 600\r\n");
+    becomes(&tandem, &path, "registered", |s| s["registration"]["state"] == "registered");
+
+    // From an address that is on no list, as carriers send calls from where they like.
+    let contact = request.contact();
+    let mut edge = Phone::new(&tandem, "edge", "");
+    let at = edge.address;
+    let invite = |call_id: &str, target: &str| {
+        let sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9000 RTP/AVP 0\r\n";
+        format!(
+            "INVITE {target} SIP/2.0\r\nVia: SIP/2.0/UDP {at};branch=z9hG4bK{call_id}\r\nMax-Forwards: 70\r\n\
+             From: <sip:030123456@carrier.example>;tag=e\r\nTo: <sip:alice@carrier.example>\r\nCall-ID: {call_id}\r\n\
+             CSeq: 1 INVITE\r\nContact: <sip:edge@{at}>\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}",
+            sdp.len(),
+        )
+    };
+    edge.send(&invite("to-the-contact", &contact));
+    let rung = alice.ringing();
+    assert!(rung.invite.header("From").contains("sip:+4930123456@"), "{}", rung.invite.header("From"));
+    alice.refuse(&rung, 486, "Busy Here");
+    edge.wait("486", Duration::from_secs(5), |m| m.status() == 486);
+    let guessed = contact.replace(|c: char| c.is_ascii_hexdigit(), "0");
+    let guessed = format!("sip:{}@{}", &guessed[4..36], tandem.sip);
+    edge.send(&invite("to-a-guess", &guessed));
+    edge.wait("a challenge", Duration::from_secs(5), |m| m.status() == 407);
 }

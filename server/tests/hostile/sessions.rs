@@ -33,6 +33,10 @@ fn sessions_of_requests_in_any_order_end_and_leave_nothing_behind() {
                 conclude(&mut stranger, &m);
             }
         }
+        // Transactions are kept for 32 s (RFC 3261 section 17): from then on memory has to stay where it is.
+        if n == 5_000 {
+            target.counts_memory_from_now();
+        }
         // Twenty steps each: a thousand inputs.
         if n % 50 == 49 {
             target.probe(&format!("after the session of seed {seed}"));

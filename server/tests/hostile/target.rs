@@ -58,6 +58,11 @@ impl Target {
         target
     }
 
+    /// For what keeps state for a while by design: growth is what comes after that.
+    pub fn counts_memory_from_now(&mut self) {
+        self.rss_kib = self.rss();
+    }
+
     pub fn stranger(&self, n: u32) -> Stranger {
         Stranger::at(n, self.tandem.sip)
     }

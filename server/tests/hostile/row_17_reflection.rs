@@ -59,13 +59,13 @@ fn what_cannot_be_read_is_not_answered_with_more_either() {
     let mut target = Target::start();
     let mut victim = target.stranger(0x1201);
     let broken = "INVITE sip:bob@x SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bKx;rport\r\nFrom: <sip:a>;tag=a\r\nCSeq: 1 INVITE\r\n\r\n";
-    for _ in 0..count(500, 50_000) {
+    for _ in 0..count(1_000, 50_000) {
         victim.say(broken.as_bytes());
     }
     let answers = victim.hear_all(Duration::from_millis(500));
     println!("{} bytes for {}, {} answers", victim.received, victim.sent, answers.len());
     assert!(victim.received as f64 <= RATIO_MAX * victim.sent as f64);
-    assert!(answers.len() < 100, "{} answers: no cap for one source", answers.len());
+    assert!(answers.len() < 300, "{} answers: no cap for one source", answers.len());
     target.unharmed("after what cannot be read");
 }
 

@@ -3,7 +3,7 @@
 CARGO ?= cargo
 SHELL := /bin/bash
 
-.PHONY: help run test e2e load compare bench fuzz rfc-coverage clean
+.PHONY: help run test e2e soak load compare bench fuzz rfc-coverage clean
 
 help: ## Show the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,6 +19,10 @@ test: ## Format check, lints and every test
 e2e: ## Only the tests with real clients
 	@tools/setup.sh test
 	$(CARGO) test --locked -p tandem --test e2e
+
+soak: ## The attacks with their promised counts (hours, wants an idle machine)
+	@tools/setup.sh test
+	@tools/soak.sh
 
 load: ## The load figures of docs/performance.md (takes minutes, wants an idle machine)
 	@tools/setup.sh test

@@ -11,6 +11,8 @@ packages=(build-essential cmake pkg-config espeak-ng lame)
 if [[ $goal == test ]]; then
     # The real clients of the tests.
     packages+=(sip-tester baresip-core sox iproute2 procps python3 python3-venv)
+    # The scanner of the hostile tests.
+    packages+=(sipvicious)
 fi
 if [[ $goal == compare ]]; then
     # The relay to compare with, and what makes speech. Its own service, which Debian starts, is not needed.

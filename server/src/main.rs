@@ -16,5 +16,6 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    tandem_actors::supervision::count_panics();
     cli::run()
 }

@@ -130,6 +130,11 @@ pub fn queues(status: StatusQueue) -> SampleSource {
     Box::new(move || {
         let s = status.stats();
         vec![
+            counter(
+                "panics_caught",
+                "Panics that ended a leg, a call or a step, and not the process",
+                supervision::panics(),
+            ),
             counter("mailbox_messages_lost", "Messages full mailboxes refused", supervision::overflows()),
             gauge("status_callbacks_queued", "Status callbacks waiting", s.queued as f64),
             counter("status_callbacks_delivered", "Status callbacks delivered", s.delivered),

@@ -135,6 +135,7 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
         auth: AuthPolicy { algorithms: config.sip.digest.clone(), auth_int: config.sip.digest_auth_int },
         service_route: config.sip.service_route.clone(),
         sent_by: env.sent_by.clone(),
+        unproved_per_second: config.limits.unproved_per_second,
     });
     shards.set(vec![shard.start()]);
     let naming = Naming { sent_by: env.sent_by.clone(), user_agent: USER_AGENT.to_owned() };

@@ -6,10 +6,12 @@
 mod alarm;
 mod intensity;
 mod mailbox;
+mod panics;
 
 pub use alarm::Alarm;
 pub use intensity::RestartIntensity;
 pub use mailbox::{Mailbox, Overflow, overflows};
+pub use panics::{count_panics, panics};
 
 /// Reports the unwinding of whoever owns it, with what is needed to clean up.
 pub struct DeathWatch<R> {

@@ -7,15 +7,20 @@ use bytes::Bytes;
 use socket2::{Domain, Protocol, Socket, Type};
 use tandem_model::{Endpoint, Transport, limits};
 use tandem_sip::message::{Message, reject};
+use tandem_sip::source_budget::SourceBudget;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
 use super::counters::count;
 use super::{Inbound, TransportCounters, stun};
 use crate::datagrams::{Datagrams, tell_arrival};
+use crate::world::Clock;
 
 /// The kernel holds bursts of this size: at 200 KiB a registration storm after a restart overflows in milliseconds.
 const SOCKET_BUFFER_BYTES: usize = 4 * 1024 * 1024;
+/// Keep-alives and malformed datagrams of one address that are answered a second: the keep-alives of thousands of phones
+/// behind it.
+const ANSWERS_PER_SEC: u32 = 100;
 /// Datagrams taken before other tasks get their turn.
 const BATCH: usize = 16;
 
@@ -65,6 +70,7 @@ async fn receive(
     counters: Arc<TransportCounters>,
 ) {
     let mut datagrams = Datagrams::<BATCH, { limits::SIP_MESSAGE_BYTES_MAX }>::new();
+    let (clock, mut sources) = (Clock::new(), SourceBudget::new(ANSWERS_PER_SEC));
     loop {
         // An error here is an ICMP answer to something we sent; the socket itself goes on.
         let Ok(count) = socket.async_io(Interest::READABLE, || taken(datagrams.receive(&*socket))).await else {
@@ -80,7 +86,13 @@ async fn receive(
         for n in 0..count {
             let Some((bytes, source)) = datagrams.get(n) else { continue };
             counters.received.fetch_add(1, Ordering::Relaxed);
-            datagram(bytes, source, local, &socket, &*inbound, &counters);
+            let peer = Endpoint::new(Transport::Udp, source);
+            if let Some(reply) = datagram(bytes, source, local, &*inbound, &counters)
+                && sources.admits(clock.now(), peer, bytes.len())
+                && sources.may_answer(clock.now(), peer, &reply)
+            {
+                let _ = socket.try_send_to(&reply, source);
+            }
         }
         // What came is worked on before more is taken: what waits, waits in the socket, where its age is known.
         tokio::task::yield_now().await;
@@ -92,24 +104,24 @@ fn taken(received: io::Result<usize>) -> io::Result<usize> {
     received.and_then(|count| if count == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(count) })
 }
 
+/// The answer to a keep-alive or to what cannot be read, where there is one.
 fn datagram(
     bytes: &[u8],
     source: SocketAddr,
     local: SocketAddr,
-    socket: &UdpSocket,
     inbound: &dyn Inbound,
     counters: &TransportCounters,
-) {
+) -> Option<Bytes> {
     // Keep-alives: empty lines (RFC 5626 section 3.5.1) and the single NUL some phones send.
     if bytes.iter().all(|b| matches!(b, b'\r' | b'\n' | 0)) {
-        return;
+        return None;
     }
     if stun::is_stun(bytes) {
-        if let Some(reply) = stun::answer(bytes, source) {
+        let reply = stun::answer(bytes, source).map(Bytes::from);
+        if reply.is_some() {
             count(&counters.stun_answered);
-            let _ = socket.try_send_to(&reply, source);
         }
-        return;
+        return reply;
     }
     match Message::parse(Bytes::copy_from_slice(bytes)) {
         Ok(message) => {
@@ -118,13 +130,12 @@ fn datagram(
             if !taken {
                 counters.refused.fetch_add(1, Ordering::Relaxed);
             }
+            None
         }
         Err(error) => {
             counters.malformed.fetch_add(1, Ordering::Relaxed);
             tracing::debug!(%source, %local, ?error, "malformed SIP datagram");
-            if let Some(reply) = reject(bytes, &error, source) {
-                let _ = socket.try_send_to(&reply, source);
-            }
+            reject(bytes, &error, source)
         }
     }
 }

@@ -31,6 +31,10 @@ pub const REDIRECT_TARGETS_MAX: usize = 5;
 pub const HOP_MARKS_MAX: usize = 16;
 /// Transactions one signalling shard holds; above it new requests get 503.
 pub const TRANSACTIONS_MAX: usize = 65_536;
+/// Sources of SIP that have proved nothing and are remembered one by one, twice over: a large flood of forged addresses, at 64 bytes each.
+pub const STRANGERS_MAX: usize = 16_384;
+/// Sources that have shown to be where they say, twice over: a phone each of a large installation.
+pub const KNOWN_SOURCES_MAX: usize = 65_536;
 /// Contacts one address-of-record may bind unless it is told otherwise, and what it may be told.
 pub const CONTACTS_PER_AOR_DEFAULT: usize = 10;
 pub const CONTACTS_PER_AOR_MAX: usize = 100;

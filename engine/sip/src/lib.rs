@@ -5,4 +5,5 @@ pub mod dialog;
 pub mod locate;
 pub mod message;
 pub mod registrar;
+pub mod source_budget;
 pub mod transaction;

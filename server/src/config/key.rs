@@ -447,6 +447,13 @@ pub const KEYS: &[Key] = &[
     ),
     Key::new(
         "limits",
+        "unproved_per_second",
+        Kind::Integer(0, 1_000_000),
+        "200",
+        "SIP messages a second read from one address that has proved nothing yet; more are lost. 0 sets no bound.",
+    ),
+    Key::new(
+        "limits",
         "drain_secs",
         Kind::Integer(0, 86_400),
         "300",

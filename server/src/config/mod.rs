@@ -152,6 +152,8 @@ pub struct Limits {
     /// SIP connections at a time, over all stream transports, and from one source.
     pub connections: usize,
     pub connections_per_source: usize,
+    /// From one source that has proved nothing; 0 sets no bound.
+    pub unproved_per_second: u32,
     /// How long calls may go on after SIGTERM.
     pub drain_secs: u64,
     /// Longest call.
@@ -224,6 +226,7 @@ impl Default for Config {
                 calls_per_second: 500,
                 connections: 8_192,
                 connections_per_source: 1_024,
+                unproved_per_second: 200,
                 drain_secs: 300,
                 call_secs_max: 14_400,
             },

@@ -164,6 +164,7 @@ impl Reader<'_> {
         self.integer("limits.calls_per_second", &mut c.limits.calls_per_second);
         self.integer("limits.connections", &mut c.limits.connections);
         self.integer("limits.connections_per_source", &mut c.limits.connections_per_source);
+        self.integer("limits.unproved_per_second", &mut c.limits.unproved_per_second);
         self.integer("limits.drain_secs", &mut c.limits.drain_secs);
         self.integer("limits.call_secs_max", &mut c.limits.call_secs_max);
         self.set("log.level", &mut c.log.level, |s| if s.is_empty() { Err("is empty".into()) } else { Ok(s.into()) });

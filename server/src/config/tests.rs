@@ -112,6 +112,7 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
         ("limits.calls_per_second", "6", "6"),
         ("limits.connections", "100", "100"),
         ("limits.connections_per_source", "50", "50"),
+        ("limits.unproved_per_second", "0", "0"),
         ("limits.drain_secs", "7", "7"),
         ("limits.call_secs_max", "8", "8"),
         ("log.level", r#""debug""#, "debug"),

@@ -59,6 +59,9 @@ impl SipShard {
             let secrets = &directory.endpoint(user)?.secrets;
             Some(Secrets { md5: &secrets.md5, sha256: &secrets.sha256, sha512_256: &secrets.sha512_256 })
         });
+        if result.is_ok() {
+            self.proved(message, source);
+        }
         result.map_err(|refusal| {
             self.config.metrics.login_refused(refusal.as_str());
             if refusal.is_suspicious() {
@@ -111,14 +114,20 @@ impl SipShard {
             let md5 = algorithms.iter().position(|a| *a == Algorithm::Md5).unwrap_or(0);
             algorithms = algorithms.get(md5).copied().into_iter().collect();
         }
-        let challenges = self.challenger.challenge(now, source.addr.ip(), stale, &algorithms, &mut self.entropy);
-        let mut response = SipMessage::response(message, source.addr, role.status(), None)
-            .to_tag(&self.layer.tag_for(message))
-            .header("Server", &self.config.user_agent);
-        for challenge in &challenges {
-            response = response.header(role.challenge_header(), challenge);
+        let mut challenges = self.challenger.challenge(now, source.addr.ip(), stale, &algorithms, &mut self.entropy);
+        tracing::debug!(%source, call_id = message.call_id(), method = message.method_str(), "challenged");
+        let tag = self.layer.tag_for(message);
+        let build = |challenges: &[String]| {
+            let response = SipMessage::response(message, source.addr, role.status(), None).to_tag(&tag);
+            challenges.iter().fold(response, |r, challenge| r.header(role.challenge_header(), challenge)).build()
+        };
+        let mut response = build(&challenges);
+        // Who has proved nothing is not answered with much more than it sent: rather a choice less than no answer.
+        let room = self.sources.room(now, source);
+        while challenges.len() > 1 && response.bytes().len() > room {
+            challenges.pop();
+            response = build(&challenges);
         }
-        let response = response.build();
         counts::answered(&self.config.metrics, &response);
         self.layer.respond_stateless(key, &response);
     }

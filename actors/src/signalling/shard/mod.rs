@@ -6,6 +6,7 @@ mod invite;
 mod legs;
 mod overload;
 mod register;
+mod source;
 
 pub use auth::AuthPolicy;
 
@@ -19,6 +20,7 @@ use tandem_call::own::Own;
 use tandem_model::{Endpoint, LegId, Timestamp, Transport, limits};
 use tandem_sip::auth::Challenger;
 use tandem_sip::message::{Message as SipMessage, Method};
+use tandem_sip::source_budget::SourceBudget;
 use tandem_sip::transaction::{ClientKey, Config, Event, ServerKey, TransactionKey, TransactionLayer};
 use tokio::sync::watch;
 
@@ -61,6 +63,8 @@ pub struct ShardConfig {
     pub service_route: Vec<String>,
     /// `host:port` this server names itself by, for each transport that listens.
     pub sent_by: Vec<(Transport, String)>,
+    /// Messages a second read from one source that has proved nothing; 0 sets no bound.
+    pub unproved_per_second: u32,
 }
 
 pub struct SipShard {
@@ -68,6 +72,7 @@ pub struct SipShard {
     own: Option<Addr<SipShard>>,
     config: ShardConfig,
     layer: TransactionLayer,
+    sources: SourceBudget,
     entropy: SystemEntropy,
     challenger: Challenger,
     realm: String,
@@ -106,6 +111,7 @@ impl SipShard {
         SipShard {
             own: None,
             layer: TransactionLayer::new(Config::new(tag_secret)),
+            sources: SourceBudget::new(config.unproved_per_second),
             challenger: Challenger::new(&realm, &mut entropy).offer_auth_int(config.auth.auth_int).accept_own_address(
                 {
                     let listening = config.transports.listening().to_vec();
@@ -137,6 +143,9 @@ impl SipShard {
     fn settle(&mut self, ctx: &mut Context<Self>) {
         loop {
             while let Some(t) = self.layer.poll_transmit() {
+                if !self.may_send(&t) {
+                    continue;
+                }
                 if !self.config.transports.send(t.to, t.local, t.bytes) && t.to.transport.is_reliable() {
                     let now = self.now();
                     self.layer.handle_transport_error(now, t.to);
@@ -172,12 +181,14 @@ impl SipShard {
                 counts::received(&self.config.metrics, &message);
                 self.request(key, message, source, ctx);
             }
-            Event::Ack { message, .. } => {
-                if let Some(leg) = message.to_tag().and_then(|t| self.legs.get(t)) {
+            Event::Ack { message, source, .. } => {
+                if let Some(leg) = message.to_tag().and_then(|t| self.legs.get(t)).cloned() {
+                    self.proved(&message, source);
                     leg.offer(ToLeg(LegInput::Ack(message)), Overflow::Warn);
                 }
             }
             Event::Response { key, message, source } => {
+                self.proved(&message, source);
                 if let Some((_, id, Some(owner))) = self.clients.get(&key) {
                     owner.offer(ToLeg(LegInput::Response { id: *id, message, source }), Overflow::Warn);
                 }
@@ -215,9 +226,10 @@ impl SipShard {
     /// A request that makes a server transaction: in a dialog it is its leg's, outside it starts something.
     fn request(&mut self, key: ServerKey, message: SipMessage, source: Endpoint, ctx: &mut Context<Self>) {
         if let Some(tag) = message.to_tag() {
-            let Some(leg) = self.legs.get(tag) else {
+            let Some(leg) = self.legs.get(tag).cloned() else {
                 return self.reply(key, &message, source, 481, &[]);
             };
+            self.proved(&message, source);
             let (status, headers) =
                 match leg.try_send(ToLeg(LegInput::Request { key, message: message.clone(), source })) {
                     Ok(()) => return,
@@ -266,9 +278,13 @@ impl SipShard {
     /// A final answer to a request that starts nothing here: sent once and not remembered, so that no flood fills the
     /// table of transactions, and a repeated request gets the same again (RFC 3261 section 8.2.7).
     fn reply(&mut self, key: ServerKey, request: &SipMessage, source: Endpoint, status: u16, headers: &[(&str, &str)]) {
-        let mut response = SipMessage::response(request, source.addr, status, None)
-            .to_tag(&self.layer.tag_for(request))
-            .header("Server", &self.config.user_agent);
+        let now = self.now();
+        let mut response =
+            SipMessage::response(request, source.addr, status, None).to_tag(&self.layer.tag_for(request));
+        // What a stranger gets is weighed against what it sent.
+        if !self.sources.is_stranger(now, source) {
+            response = response.header("Server", &self.config.user_agent);
+        }
         for (name, value) in headers {
             response = response.header(name, value);
         }
@@ -301,7 +317,7 @@ impl Handler<SipInbound> for SipShard {
         let now = self.now();
         match msg {
             SipInbound::Message { message, source, local } => {
-                if !self.sheds(&message, source, local) {
+                if self.admits(&message, source) && !self.sheds(&message, source, local) {
                     self.layer.handle_message(now, message, source, local);
                 }
             }

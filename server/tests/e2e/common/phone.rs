@@ -14,6 +14,9 @@ use super::{Media, Message, Tandem, digest};
 /// How long a phone waits for what a test expects.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
+/// As long as phones have them: servers weigh an answer to a stranger against the question.
+const USER_AGENT: &str = "Text Phone T-100 of the end-to-end tests, 1.0.0 00:00:5e:00:53:01";
+
 pub struct Phone {
     pub user: String,
     pub password: String,
@@ -303,7 +306,12 @@ impl Phone {
         while Instant::now() < end {
             self.pump(Duration::from_millis(50));
         }
-        !self.inbox.iter().any(|m| m.is_request() && m.method() == "INVITE")
+        !self.seen().iter().any(|m| m.is_request() && m.method() == "INVITE")
+    }
+
+    /// What came and nobody asked for yet.
+    pub fn seen(&self) -> &VecDeque<Message> {
+        &self.inbox
     }
 
     /// Answers a ringing call and waits for its ACK.
@@ -437,8 +445,9 @@ impl Phone {
         text
     }
 
+    /// With what phones say of themselves, too.
     fn via(&self) -> String {
-        format!("{}Max-Forwards: 70\r\n", self.via_only())
+        format!("{}Max-Forwards: 70\r\nUser-Agent: {USER_AGENT}\r\nSupported: replaces\r\n", self.via_only())
     }
 
     fn via_only(&self) -> String {

@@ -33,6 +33,8 @@ pub struct Options {
     pub faults: bool,
     /// With the demo's endpoints and applications.
     pub demo: bool,
+    /// Its log level when `TANDEM_TEST_LOG` says none; `debug` when None.
+    pub log: Option<&'static str>,
 }
 
 pub struct Tandem {
@@ -43,6 +45,7 @@ pub struct Tandem {
     dir: PathBuf,
     faults: bool,
     demo: bool,
+    log_level: &'static str,
     child: Option<Child>,
 }
 
@@ -77,8 +80,8 @@ impl Tandem {
             options.config
         );
         std::fs::write(dir.join("tandem.toml"), config).expect("to write the configuration");
-        let mut tandem =
-            Tandem { ip, sip, http, project, dir, faults: options.faults, demo: options.demo, child: None };
+        let (faults, demo, log_level) = (options.faults, options.demo, options.log.unwrap_or("debug"));
+        let mut tandem = Tandem { ip, sip, http, project, dir, faults, demo, log_level, child: None };
         tandem.launch();
         tandem
     }
@@ -91,7 +94,7 @@ impl Tandem {
             .args(["serve", "--config"])
             .arg(self.dir.join("tandem.toml"))
             .current_dir(&self.dir)
-            .env("TANDEM_LOG_LEVEL", std::env::var("TANDEM_TEST_LOG").unwrap_or_else(|_| "debug".into()))
+            .env("TANDEM_LOG_LEVEL", std::env::var("TANDEM_TEST_LOG").unwrap_or_else(|_| self.log_level.into()))
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("the log twice"))
             .stderr(log);

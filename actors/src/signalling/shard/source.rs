@@ -1,0 +1,54 @@
+//! What is known of where messages come from: who has proved to be there, and what the others may cost.
+
+use std::net::SocketAddr;
+
+use tandem_model::Endpoint;
+use tandem_sip::message::Message as SipMessage;
+use tandem_sip::transaction::Transmit;
+
+use super::SipShard;
+
+impl SipShard {
+    /// Whether a message that came is read at all. What is refused is lost without an answer.
+    pub(super) fn admits(&mut self, message: &SipMessage, source: Endpoint) -> bool {
+        let now = self.now();
+        let admitted = self.sources.admits(now, source, message.bytes().len()) || self.is_carrier(source.addr.ip());
+        if !admitted {
+            self.config.metrics.dropped("source over its rate", 1);
+        }
+        admitted
+    }
+
+    /// Whether what the layer wants to send may go out: responses as far as the peer has proved where it is or has paid
+    /// for them, and requests of ours always. But a BYE ends a call that the peer may never have made, when nobody
+    /// acknowledged our 2xx (RFC 3261 section 13.3.1.4): it is held to the same.
+    pub(super) fn may_send(&mut self, transmit: &Transmit) -> bool {
+        if !transmit.bytes.starts_with(b"SIP/2.0 ") && !transmit.bytes.starts_with(b"BYE ") {
+            return true;
+        }
+        let now = self.now();
+        let may = self.sources.may_answer(now, transmit.to, &transmit.bytes) || self.is_carrier(transmit.to.addr.ip());
+        if !may {
+            self.config.metrics.dropped("answer to an unproved source", 1);
+        }
+        may
+    }
+
+    /// The sender of this request has shown that it gets our answers: there is a nonce or a To tag of ours in it.
+    pub(super) fn proved(&mut self, message: &SipMessage, source: Endpoint) {
+        let now = self.now();
+        self.sources.proved(now, source);
+        // Without rport, answers go to the port in Via (RFC 3261 section 18.2.2).
+        let via = message.via();
+        if !source.transport.is_reliable() && message.is_request() && via.rport().is_none() {
+            let port = via.reply_address(source.addr).port();
+            self.sources.proved(now, Endpoint { addr: SocketAddr::new(source.addr.ip(), port), ..source });
+        }
+    }
+
+    /// Carriers are known by their addresses, which the operator wrote down.
+    fn is_carrier(&self, ip: std::net::IpAddr) -> bool {
+        let directory = self.config.directory.borrow();
+        directory.carriers.iter().any(|c| c.allow_from.iter().any(|range| range.contains(ip)))
+    }
+}

@@ -1,0 +1,117 @@
+//! Row 17: what goes to somebody in whose name a stranger writes.
+
+use std::time::{Duration, Instant};
+
+use crate::mutant::METHODS;
+use crate::size::{count, soaking};
+use crate::target::Target;
+
+/// Promised: bytes out for bytes in.
+const RATIO_MAX: f64 = 1.5;
+
+#[test]
+fn no_method_sends_an_unproved_source_more_than_one_and_a_half_times_what_came_in_its_name() {
+    let mut target = Target::start();
+    let domain = target.tandem.domain();
+    let mut n = 0x1100;
+    let times = count(20, 100);
+    let mut victims = Vec::new();
+    for method in METHODS.into_iter().chain(["WHATEVER"]) {
+        for size in ["bare", "usual"] {
+            n += 1;
+            let mut victim = target.stranger(n);
+            let uri = if method == "REGISTER" { format!("sip:{domain}") } else { format!("sip:bob@{domain}") };
+            let body = if method == "INVITE" && size == "usual" { victim.sdp() } else { String::new() };
+            for _ in 0..times {
+                let text = if size == "bare" { bare(method, &uri) } else { victim.request(method, &uri, "", &body) };
+                victim.say(text.as_bytes());
+            }
+            victims.push((method, size, victim));
+        }
+    }
+    // Long enough for timer G to repeat an answer (RFC 3261 section 17.2.1).
+    std::thread::sleep(Duration::from_millis(2_000));
+    for (method, size, victim) in &mut victims {
+        let answers = victim.hear_all(Duration::from_millis(20));
+        let ratio = victim.received as f64 / victim.sent as f64;
+        println!(
+            "{method} {size}: {} bytes for {}, {ratio:.2}, {} answers to {times}",
+            victim.received,
+            victim.sent,
+            answers.len()
+        );
+        assert!(ratio <= RATIO_MAX, "{method} {size}: {ratio:.2}");
+        assert!(answers.len() <= times, "{method} {size}: {} answers to {times} requests", answers.len());
+    }
+    target.unharmed("after writing in others' names");
+}
+
+/// As short as it may be.
+fn bare(method: &str, uri: &str) -> String {
+    let id = crate::common::phone::unique("");
+    format!(
+        "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK{id};rport\r\nFrom: <sip:a>;tag=a\r\nTo: <sip:a>\r\nCall-ID: {id}\r\nCSeq: 1 {method}\r\n\r\n"
+    )
+}
+
+#[test]
+fn what_cannot_be_read_is_not_answered_with_more_either() {
+    let mut target = Target::start();
+    let mut victim = target.stranger(0x1201);
+    let broken = "INVITE sip:bob@x SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bKx;rport\r\nFrom: <sip:a>;tag=a\r\nCSeq: 1 INVITE\r\n\r\n";
+    for _ in 0..count(1_000, 50_000) {
+        victim.say(broken.as_bytes());
+    }
+    let answers = victim.hear_all(Duration::from_millis(500));
+    println!("{} bytes for {}, {} answers", victim.received, victim.sent, answers.len());
+    assert!(victim.received as f64 <= RATIO_MAX * victim.sent as f64);
+    assert!(answers.len() < 300, "{} answers: no cap for one source", answers.len());
+    target.unharmed("after what cannot be read");
+}
+
+#[test]
+fn one_source_is_answered_up_to_a_cap_and_then_there_is_silence() {
+    let mut target = Target::start();
+    let mut victim = target.stranger(0x1202);
+    let said = 3_000;
+    for _ in 0..said {
+        let text = victim.request(
+            "OPTIONS",
+            &format!("sip:{}", target.tandem.sip),
+            &format!("User-Agent: {}\r\n", "a".repeat(300)),
+            "",
+        );
+        victim.say(text.as_bytes());
+    }
+    let answers = victim.hear_all(Duration::from_millis(300)).len();
+    println!("{answers} answers to {said} requests");
+    assert!(answers < said / 2, "{answers} answers to {said} requests");
+    // A moment later it is served again.
+    std::thread::sleep(Duration::from_millis(500));
+    victim.settled();
+    target.unharmed("after one source's flood");
+}
+
+/// An application that is open to all answers a forged INVITE; the 200 is repeated, but not without an end.
+#[test]
+fn an_accepted_call_that_nobody_acknowledges_costs_its_supposed_sender_little() {
+    let mut target = Target::start();
+    let mut victim = target.stranger(0x1203);
+    for _ in 0..count(40, 400) {
+        let invite = victim.request("INVITE", &target.tandem.app_uri("open"), "", &victim.sdp());
+        victim.say(invite.as_bytes());
+    }
+    // The first repetitions of a 2xx come half a second apart, and double (RFC 3261 section 13.3.1.4).
+    let end = Instant::now() + Duration::from_secs(if soaking() { 40 } else { 5 });
+    let (mut finals, mut byes) = (0, 0);
+    while let Some(left) = end.checked_duration_since(Instant::now()) {
+        match victim.hear(left) {
+            Some(m) if m.is_request() => byes += 1,
+            Some(m) => finals += usize::from(m.status() >= 200),
+            None => break,
+        }
+    }
+    println!("{} bytes for {}, {finals} final responses, {byes} requests", victim.received, victim.sent);
+    assert!(victim.received <= victim.sent * 3 / 2 + 16 * 1024, "{} bytes for {}", victim.received, victim.sent);
+    target.unharmed("after calls that nobody made");
+}

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# The attacks of server/tests/hostile with the counts that are promised, one class after the other, each within MINUTES
+# (40). Needs tools/setup.sh test, an idle machine, and some hours. Usage: tools/soak.sh [test-name-filter…]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+minutes=${MINUTES:-40}
+export HOSTILE=soak
+
+classes=("$@")
+if ((${#classes[@]} == 0)); then
+    classes=(row_01 row_02 row_03 row_04 row_05 row_06 row_07 row_08 row_09 row_10 row_11 row_12 row_17 overload sessions)
+fi
+
+# Thousands of connections and sources are descriptors.
+ulimit -n "$(ulimit -Hn)" || true
+
+cargo test --locked -p tandem --test hostile --no-run
+failed=()
+for class in "${classes[@]}"; do
+    printf '\n== %s, for %s minutes at most\n' "$class" "$minutes"
+    timeout --signal=TERM --kill-after=60 "${minutes}m" \
+        cargo test --locked -p tandem --test hostile "$class" -- --nocapture --test-threads=1 || failed+=("$class")
+done
+
+if ((${#failed[@]})); then
+    printf '\nnot passed: %s\n' "${failed[*]}" >&2
+    exit 1
+fi

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::panic::catch_unwind;
 
-use crate::{front, kamailio};
+use crate::{calls, front, kamailio, refusals, session, transfers};
 
 /// Name, test, and what it waits for. `TANDEM_PENDING=1 cargo test -p tandem --test interop pending -- --nocapture` runs
 /// them all and says which have come true.
@@ -24,6 +24,23 @@ const PENDING: &[(&str, fn(), &str)] = &[
         front::a_call_reaches_a_websocket_client_and_she_hangs_up_along_the_route_set,
         "Path of a registration in the Route of calls to it",
     ),
+    ("prack_uas", session::a_provisional_response_is_reliable_for_who_requires_it, "100rel"),
+    ("prack_uac", session::a_reliable_provisional_response_is_acknowledged, "100rel"),
+    ("glare_early_update", session::an_offer_while_ours_is_unanswered_is_refused_with_491, "UPDATE in an early dialog"),
+    ("timer_uas", session::a_callers_session_timer_is_kept, "session timers"),
+    ("timer_422_uas", session::a_session_timer_that_is_too_short_gets_422_with_the_least, "session timers"),
+    ("timer_422_uac", session::a_callee_gets_the_session_interval_it_asks_for, "session timers"),
+    ("reason", calls::a_callee_who_is_not_needed_is_told_that_another_answered, "Reason in CANCEL"),
+    ("forking", calls::of_two_answers_behind_a_forking_proxy_one_is_kept, "forking downstream"),
+    ("merged_request", refusals::an_invite_that_came_by_two_ways_is_answered_once, "detection of merged requests"),
+    (
+        "preloaded_route",
+        refusals::a_route_set_that_nobody_gave_is_refused_and_leads_nowhere,
+        "refusal of preloaded routes",
+    ),
+    ("refer_blind", transfers::an_endpoint_transfers_its_callee_to_another, "REFER"),
+    ("refer_attended", transfers::an_endpoint_joins_the_other_ends_of_its_two_calls, "REFER with Replaces"),
+    ("replaces", transfers::an_endpoint_takes_its_call_over_from_another_dialog, "Replaces"),
 ];
 
 #[test]

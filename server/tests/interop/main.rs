@@ -1,5 +1,6 @@
 //! Tandem in the company of real parts: behind Kamailio, against SIPp's scenarios, with other people's user agents.
 
+mod agents;
 mod calls;
 mod carriers;
 #[path = "../e2e/common/mod.rs"]

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::panic::catch_unwind;
 
-use crate::{calls, front, kamailio, refusals, session, transfers};
+use crate::{agents, calls, front, kamailio, refusals, session, transfers};
 
 /// Name, test, and what it waits for. `TANDEM_PENDING=1 cargo test -p tandem --test interop pending -- --nocapture` runs
 /// them all and says which have come true.
@@ -40,6 +40,8 @@ const PENDING: &[(&str, fn(), &str)] = &[
     ),
     ("refer_blind", transfers::an_endpoint_transfers_its_callee_to_another, "REFER"),
     ("refer_attended", transfers::an_endpoint_joins_the_other_ends_of_its_two_calls, "REFER with Replaces"),
+    ("transfer by linphone", agents::linphone_transfers_its_call, "REFER"),
+    ("transfer by baresip", agents::baresip_transfers_its_call, "REFER"),
     ("replaces", transfers::an_endpoint_takes_its_call_over_from_another_dialog, "Replaces"),
 ];
 

@@ -67,3 +67,16 @@ fn the_next_carrier_takes_the_call_when_the_first_has_no_room() {
         carrier.succeeded();
     }
 }
+
+pub fn a_caller_is_named_as_the_carriers_policy_says() {
+    for policy in ["pai", "rpid"] {
+        let rig = Rig::new();
+        rig.tandem.endpoint("dave", json!({"outbound_policy": "passthrough", "send_as": "+15550100200"}));
+        let carrier = rig.carrier("identity_out", policy, json!({"identity": policy}));
+        let mut dave = Phone::new(&rig.tandem, "dave", PASSWORD);
+        let mut call = dave.invite(&rig.uri("+15551230000"));
+        dave.connected(&mut call);
+        assert_eq!(dave.hang_up(&mut call).status(), 200);
+        carrier.succeeded();
+    }
+}

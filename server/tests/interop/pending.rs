@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::panic::catch_unwind;
 
-use crate::{agents, calls, front, kamailio, refusals, session, transfers};
+use crate::{agents, calls, carriers, front, kamailio, refusals, session, transfers};
 
 /// Name, test, and what it waits for. `TANDEM_PENDING=1 cargo test -p tandem --test interop pending -- --nocapture` runs
 /// them all and says which have come true.
@@ -32,6 +32,7 @@ const PENDING: &[(&str, fn(), &str)] = &[
     ("timer_422_uac", session::a_callee_gets_the_session_interval_it_asks_for, "session timers"),
     ("reason", calls::a_callee_who_is_not_needed_is_told_that_another_answered, "Reason in CANCEL"),
     ("forking", calls::of_two_answers_behind_a_forking_proxy_one_is_kept, "forking downstream"),
+    ("identity_out", carriers::a_caller_is_named_as_the_carriers_policy_says, "identity of carriers"),
     ("merged_request", refusals::an_invite_that_came_by_two_ways_is_answered_once, "detection of merged requests"),
     (
         "preloaded_route",

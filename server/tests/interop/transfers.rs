@@ -26,6 +26,8 @@ pub fn an_endpoint_joins_the_other_ends_of_its_two_calls() {
 
 pub fn an_endpoint_takes_its_call_over_from_another_dialog() {
     let rig = Rig::new();
-    let (_app, target) = rig.app("<Echo/>");
-    rig.phone("replaces", "caller", "alice", &["-key", "target", &target]).succeeded();
+    let callee = rig.phone("refer_blind", "transferee", "carol", &[]);
+    let carol = rig.uri("carol");
+    rig.phone("replaces", "caller", "alice", &["-key", "target", &carol]).succeeded();
+    callee.succeeded();
 }

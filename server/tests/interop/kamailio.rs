@@ -208,6 +208,36 @@ fn a_phones_registration_and_call_go_on_to_the_second_node_when_the_first_says_5
 }
 
 #[test]
+fn a_call_with_credentials_goes_on_to_the_second_node_which_asks_for_its_own() {
+    let cluster = Cluster::start();
+    let mut carrier = Phone::new(&cluster.first, "carrier", "");
+    for node in cluster.nodes() {
+        node.endpoint("alice", json!({"outbound_policy": "passthrough", "send_as": "+15550100200"}));
+        node.carrier("main", carrier.address, json!({}));
+    }
+    let (_app, target) = waiting_app(&cluster);
+    let mut alice = cluster.phone("alice");
+    assert_eq!(alice.register().status(), 200);
+    let mut caller = cluster.stranger();
+    let mut keeps_it_draining = to_app(&mut caller, &target, "");
+    cluster.first.terminate();
+    eventually("the first node drains", Duration::from_secs(5), || {
+        crate::common::http::request(cluster.first.http, "GET", "/readyz", None, None).ok().filter(|r| r.status == 503)
+    });
+    // The proxy may not know yet: the first node asks for a password, then says 503; the second does not know that
+    // nonce, and its own challenge has to come back to it.
+    let mut call = alice.invite(&format!("sip:+15551234567@{}", domain()));
+    let mut rung = carrier.ringing();
+    carrier.server = cluster.second.sip;
+    carrier.answer_call(&mut rung);
+    alice.connected(&mut call);
+    assert_eq!(cluster.second.calls().len(), 2);
+    assert_eq!(alice.hang_up(&mut call).status(), 200);
+    carrier.hung_up(&rung);
+    assert_eq!(caller.hang_up(&mut keeps_it_draining).status(), 200);
+}
+
+#[test]
 fn calls_go_on_to_the_second_node_when_the_first_is_killed_and_return_when_it_is_back() {
     let mut cluster = Cluster::start();
     cluster.endpoint("alice");

@@ -58,7 +58,8 @@ fn a_cancel_of_nothing_is_answered_481() {
     Rig::with_echo("cancel_of_nothing");
 }
 
-pub fn of_two_answers_behind_a_forking_proxy_one_is_kept() {
+#[test]
+fn of_two_answers_behind_a_forking_proxy_one_is_kept() {
     Rig::both("forking");
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::panic::catch_unwind;
 
-use crate::{agents, calls, carriers, front, kamailio, refusals, session, transfers};
+use crate::{agents, calls, carriers, front, kamailio, refusals, transfers};
 
 /// Name, test, and what it waits for. `TANDEM_PENDING=1 cargo test -p tandem --test interop pending -- --nocapture` runs
 /// them all and says which have come true.
@@ -24,14 +24,7 @@ const PENDING: &[(&str, fn(), &str)] = &[
         front::a_call_reaches_a_websocket_client_and_she_hangs_up_along_the_route_set,
         "Path of a registration in the Route of calls to it",
     ),
-    ("prack_uas", session::a_provisional_response_is_reliable_for_who_requires_it, "100rel"),
-    ("prack_uac", session::a_reliable_provisional_response_is_acknowledged, "100rel"),
-    ("glare_early_update", session::an_offer_while_ours_is_unanswered_is_refused_with_491, "UPDATE in an early dialog"),
-    ("timer_uas", session::a_callers_session_timer_is_kept, "session timers"),
-    ("timer_422_uas", session::a_session_timer_that_is_too_short_gets_422_with_the_least, "session timers"),
-    ("timer_422_uac", session::a_callee_gets_the_session_interval_it_asks_for, "session timers"),
     ("reason", calls::a_callee_who_is_not_needed_is_told_that_another_answered, "Reason in CANCEL"),
-    ("forking", calls::of_two_answers_behind_a_forking_proxy_one_is_kept, "forking downstream"),
     ("identity_out", carriers::a_caller_is_named_as_the_carriers_policy_says, "identity of carriers"),
     ("merged_request", refusals::an_invite_that_came_by_two_ways_is_answered_once, "detection of merged requests"),
     (

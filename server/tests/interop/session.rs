@@ -2,11 +2,13 @@
 
 use crate::rig::Rig;
 
-pub fn a_provisional_response_is_reliable_for_who_requires_it() {
+#[test]
+fn a_provisional_response_is_reliable_for_who_requires_it() {
     Rig::both("prack_uas");
 }
 
-pub fn a_reliable_provisional_response_is_acknowledged() {
+#[test]
+fn a_reliable_provisional_response_is_acknowledged() {
     Rig::both("prack_uac");
 }
 
@@ -40,18 +42,22 @@ fn a_reinvite_before_the_ack_of_the_last_is_refused_with_491() {
     Rig::with_echo("glare_reinvite");
 }
 
-pub fn an_offer_while_ours_is_unanswered_is_refused_with_491() {
+#[test]
+fn an_offer_while_ours_is_unanswered_is_refused_with_491() {
     Rig::both("glare_early_update");
 }
 
-pub fn a_callers_session_timer_is_kept() {
+#[test]
+fn a_callers_session_timer_is_kept() {
     Rig::with_echo("timer_uas");
 }
 
-pub fn a_session_timer_that_is_too_short_gets_422_with_the_least() {
+#[test]
+fn a_session_timer_that_is_too_short_gets_422_with_the_least() {
     Rig::with_echo("timer_422_uas");
 }
 
-pub fn a_callee_gets_the_session_interval_it_asks_for() {
+#[test]
+fn a_callee_gets_the_session_interval_it_asks_for() {
     Rig::both("timer_422_uac");
 }

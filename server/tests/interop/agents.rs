@@ -133,7 +133,8 @@ fn linphone_is_called_and_hung_up_on() {
     dora.says("ended", 1);
 }
 
-pub fn linphone_transfers_its_call() {
+#[test]
+fn linphone_transfers_its_call() {
     let tandem = Tandem::start();
     for user in ["dora", "alice", "bob"] {
         tandem.endpoint(user, json!({}));
@@ -240,7 +241,8 @@ fn baresip_holds_resumes_and_presses_keys() {
     tandem.wait_call("the call is over", |c| c["status"] == "completed");
 }
 
-pub fn baresip_transfers_its_call() {
+#[test]
+fn baresip_transfers_its_call() {
     if let Some(why) = cannot_run() {
         eprintln!("skipped: {why}");
         return;
@@ -257,6 +259,9 @@ pub fn baresip_transfers_its_call() {
     let alice = Baresip::start(&namespace, &tandem, &account, Some(&bob.uri()));
     let mut rung = bob.ringing();
     bob.answer_call(&mut rung);
+    eventually("baresip has the answer", Duration::from_secs(5), || {
+        alice.log().contains("Call established").then_some(())
+    });
     alice.tell(&format!("/transfer {}", carol.uri()));
     let mut transferred = carol.ringing();
     carol.answer_call(&mut transferred);

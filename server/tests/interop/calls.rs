@@ -63,7 +63,8 @@ fn of_two_answers_behind_a_forking_proxy_one_is_kept() {
     Rig::both("forking");
 }
 
-pub fn a_callee_who_is_not_needed_is_told_that_another_answered() {
+#[test]
+fn a_callee_who_is_not_needed_is_told_that_another_answered() {
     let rig = Rig::new();
     let loser = rig.phone("reason", "loser", "carol", &[]);
     let winner = rig.phone("reason", "winner", "bob", &[]);

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::panic::catch_unwind;
 
-use crate::{agents, calls, carriers, front, kamailio, refusals, transfers};
+use crate::{carriers, front, kamailio, refusals};
 
 /// Name, test, and what it waits for. `TANDEM_PENDING=1 cargo test -p tandem --test interop pending -- --nocapture` runs
 /// them all and says which have come true.
@@ -24,19 +24,8 @@ const PENDING: &[(&str, fn(), &str)] = &[
         front::a_call_reaches_a_websocket_client_and_she_hangs_up_along_the_route_set,
         "Path of a registration in the Route of calls to it",
     ),
-    ("reason", calls::a_callee_who_is_not_needed_is_told_that_another_answered, "Reason in CANCEL"),
     ("identity_out", carriers::a_caller_is_named_as_the_carriers_policy_says, "identity of carriers"),
     ("merged_request", refusals::an_invite_that_came_by_two_ways_is_answered_once, "detection of merged requests"),
-    (
-        "preloaded_route",
-        refusals::a_route_set_that_nobody_gave_is_refused_and_leads_nowhere,
-        "refusal of preloaded routes",
-    ),
-    ("refer_blind", transfers::an_endpoint_transfers_its_callee_to_another, "REFER"),
-    ("refer_attended", transfers::an_endpoint_joins_the_other_ends_of_its_two_calls, "REFER with Replaces"),
-    ("transfer by linphone", agents::linphone_transfers_its_call, "REFER"),
-    ("transfer by baresip", agents::baresip_transfers_its_call, "REFER"),
-    ("replaces", transfers::an_endpoint_takes_its_call_over_from_another_dialog, "Replaces"),
 ];
 
 #[test]

@@ -19,7 +19,8 @@ pub fn an_invite_that_came_by_two_ways_is_answered_once() {
     callee.succeeded();
 }
 
-pub fn a_route_set_that_nobody_gave_is_refused_and_leads_nowhere() {
+#[test]
+fn a_route_set_that_nobody_gave_is_refused_and_leads_nowhere() {
     let rig = Rig::new();
     let elsewhere = UdpSocket::bind((own_ip(), 0)).expect("a socket");
     let address = elsewhere.local_addr().expect("its address").to_string();

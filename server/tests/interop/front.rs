@@ -145,8 +145,8 @@ fn a_websocket_from_another_page_is_refused() {
     assert!(refused.contains("403"), "{refused}");
 }
 
-/// Waits for Path in calls to registered contacts: `.invalid` leads nowhere else (RFC 7118 section 5.3).
-pub fn a_call_reaches_a_websocket_client_and_she_hangs_up_along_the_route_set() {
+#[test]
+fn a_call_reaches_a_websocket_client_and_she_hangs_up_along_the_route_set() {
     let cluster = Cluster::start();
     cluster.endpoint("wanda");
     cluster.endpoint("alice");
@@ -266,35 +266,61 @@ fn a_flood_from_one_source_is_not_heard_while_others_are() {
     assert!(flooder.stays_quiet(Duration::from_millis(200)));
 }
 
-#[test]
-fn a_source_of_wrong_passwords_is_not_heard_and_the_owner_at_another_address_is() {
-    let cluster = Cluster::start();
-    cluster.endpoint("alice");
-    let mut guesser = cluster.phone("alice");
-    guesser.password = "guess".into();
-    let mut refused = 0;
-    for _ in 0..30 {
-        let reply = guesser.register();
-        assert!(matches!(reply.status(), 401 | 403), "{reply:?}");
-        refused += 1;
-    }
-    assert_eq!(refused, 30);
-    // With credentials, however right, it is too late from there.
-    guesser.password = PASSWORD.into();
-    let contact = format!("Contact: <{}>\r\n", guesser.contact());
-    let challenge = guesser.ask_registrar(&contact);
-    let proof = guesser.answer(&challenge, "REGISTER", &format!("sip:{}", domain()));
-    guesser.send(&format!(
+/// Registers with credentials from this phone and waits for nothing.
+fn try_to_register(phone: &mut Phone) {
+    let contact = format!("Contact: <{}>\r\n", phone.contact());
+    let challenge = phone.ask_registrar(&contact);
+    let domain = domain();
+    let proof = phone.answer(&challenge, "REGISTER", &format!("sip:{domain}"));
+    phone.send(&format!(
         "REGISTER sip:{domain} SIP/2.0\r\nVia: SIP/2.0/UDP {};rport;branch=z9hG4bK{}\r\nMax-Forwards: 70\r\nFrom: \
-         <sip:alice@{domain}>;tag=z\r\nTo: <sip:alice@{domain}>\r\nCall-ID: {}\r\nCSeq: 1 REGISTER\r\n{contact}Authorization: \
-         {proof}\r\nContent-Length: 0\r\n\r\n",
-        guesser.address,
+         <sip:{user}@{domain}>;tag=z\r\nTo: <sip:{user}@{domain}>\r\nCall-ID: {}\r\nCSeq: 1 \
+         REGISTER\r\n{contact}Authorization: {proof}\r\nContent-Length: 0\r\n\r\n",
+        phone.address,
         unique("b"),
         unique("late"),
-        domain = domain(),
+        user = phone.user,
     ));
+}
+
+/// With credentials, however right, it is too late from there; not so for the owner.
+fn unheard_while_the_owner_is_heard(cluster: &Cluster, guesser: &mut Phone, owner: &mut Phone) {
+    guesser.user = owner.user.clone();
+    guesser.password = PASSWORD.into();
+    try_to_register(guesser);
+    assert_eq!(owner.register().status(), 200);
+    let found = registered_at(&cluster.first, &owner.user).expect("the owner is registered");
+    assert!(!found["contacts"].to_string().contains(&guesser.address.to_string()), "{found}");
+}
+
+#[test]
+fn who_guesses_many_names_is_not_heard_and_their_owners_are() {
+    let cluster = Cluster::start();
+    cluster.endpoint("alice");
     let mut owner = cluster.phone("alice");
     assert_eq!(owner.register().status(), 200);
-    let found = registered_at(&cluster.first, "alice").expect("alice is registered");
-    assert!(!found["contacts"].to_string().contains(&guesser.address.to_string()), "{found}");
+    let mut guesser = cluster.phone("nobody");
+    for n in 0..30 {
+        guesser.user = format!("user{n}");
+        let reply = guesser.register();
+        assert!(matches!(reply.status(), 401 | 403), "{reply:?}");
+    }
+    unheard_while_the_owner_is_heard(&cluster, &mut guesser, &mut owner);
+}
+
+#[test]
+fn who_guesses_one_password_is_not_heard_from_anywhere_and_the_owner_is() {
+    let cluster = Cluster::start();
+    cluster.endpoint("alice");
+    let mut owner = cluster.phone("alice");
+    assert_eq!(owner.register().status(), 200);
+    for _ in 0..5 {
+        // Each from another address.
+        let mut guesser = cluster.phone("alice");
+        guesser.password = "guess".into();
+        let reply = guesser.register();
+        assert!(matches!(reply.status(), 401 | 403), "{reply:?}");
+    }
+    let mut guesser = cluster.phone("alice");
+    unheard_while_the_owner_is_heard(&cluster, &mut guesser, &mut owner);
 }

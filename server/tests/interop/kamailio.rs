@@ -95,8 +95,8 @@ fn a_phone_registers_through_the_proxy_with_a_path_and_for_a_short_time() {
     assert!(registered_at(&cluster.first, "alice").is_none());
 }
 
-/// Waits for Path in calls to registered contacts.
-pub fn phones_call_each_other_through_the_proxy_and_requests_within_the_call_follow_the_route_set() {
+#[test]
+fn phones_call_each_other_through_the_proxy_and_requests_within_the_call_follow_the_route_set() {
     let cluster = Cluster::start();
     cluster.endpoint("alice");
     cluster.endpoint("bob");
@@ -263,8 +263,8 @@ fn calls_go_on_to_the_second_node_when_the_first_is_killed_and_return_when_it_is
     assert_eq!(app.seen().len(), 3);
 }
 
-/// Waits for Path in calls to registered contacts.
-pub fn a_phone_that_moved_to_the_second_node_is_found_there_while_and_after_the_first_is_dead() {
+#[test]
+fn a_phone_that_moved_to_the_second_node_is_found_there_while_and_after_the_first_is_dead() {
     let mut cluster = Cluster::start();
     cluster.endpoint("alice");
     cluster.endpoint("bob");

@@ -18,7 +18,7 @@ test: ## Format check, lints and every test
 
 e2e: ## Only the tests with real clients
 	@tools/setup.sh test
-	$(CARGO) test --locked -p tandem --test e2e
+	$(CARGO) test --locked -p tandem --test e2e --test interop
 
 soak: ## The attacks with their promised counts (hours, wants an idle machine)
 	@tools/setup.sh test

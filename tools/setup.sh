@@ -13,6 +13,8 @@ if [[ $goal == test ]]; then
     packages+=(sip-tester baresip-core sox iproute2 procps python3 python3-venv)
     # The scanner of the hostile tests.
     packages+=(sipvicious)
+    # The proxy before the nodes, and more user agents.
+    packages+=(kamailio kamailio-websocket-modules kamailio-tls-modules openssl sipsak linphone-cli)
 fi
 if [[ $goal == compare ]]; then
     # The relay to compare with, and what makes speech. Its own service, which Debian starts, is not needed.
@@ -36,20 +38,54 @@ installed() {
     [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null || true) == installed ]]
 }
 
+# The tests run Kamailio with their own configuration. What the package would start is somebody's decision, so the service
+# stays off when we are the ones who bring it; one that is installed already is not touched.
+hold_kamailio() {
+    if [[ -d /run/systemd/system ]]; then
+        as_root systemctl mask --quiet kamailio.service
+    elif [[ ! -e /usr/sbin/policy-rc.d ]]; then
+        printf '#!/bin/sh\n[ "$1" != kamailio ] || exit 101\n' | as_root tee /usr/sbin/policy-rc.d >/dev/null
+        as_root chmod 755 /usr/sbin/policy-rc.d
+        wrote_policy=1
+    fi
+}
+
+release_kamailio() {
+    if [[ -d /run/systemd/system ]]; then
+        as_root systemctl unmask --quiet kamailio.service
+        as_root systemctl disable --quiet kamailio.service 2>/dev/null || true
+    elif [[ -n $wrote_policy ]]; then
+        as_root rm -f /usr/sbin/policy-rc.d
+    fi
+}
+
+wrote_policy=
 missing=()
 if command -v dpkg-query >/dev/null; then
     for package in "${packages[@]}"; do
+        # An older name of the same.
+        [[ $package == linphone-cli ]] && installed linphone-nogtk && continue
         installed "$package" || missing+=("$package")
     done
     if ((${#missing[@]})); then
         say "installing: ${missing[*]}"
         export DEBIAN_FRONTEND=noninteractive
+        brings_kamailio=
+        [[ " ${missing[*]} " == *" kamailio "* ]] && brings_kamailio=1
+        if [[ -n $brings_kamailio ]]; then
+            hold_kamailio
+            trap release_kamailio EXIT
+        fi
         install=(env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}")
         # Package lists may be absent or too old to fetch by: then bring them up to date and try once more.
         as_root "${install[@]}" >/dev/null 2>&1 </dev/null || {
             as_root apt-get update -q </dev/null >&2
             as_root "${install[@]}" </dev/null >&2
         }
+        if [[ -n $brings_kamailio ]]; then
+            release_kamailio
+            trap - EXIT
+        fi
     fi
 else
     for tool in cmake cc pkg-config; do

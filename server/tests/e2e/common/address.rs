@@ -1,16 +1,17 @@
 //! Addresses nobody else uses: all of 127.0.0.0/8 is this machine, so that each party of each test gets its own.
 
 use std::net::{IpAddr, Ipv4Addr, TcpListener, UdpSocket};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 /// A loopback address of this process alone, never given twice.
 pub fn own_ip() -> IpAddr {
-    static NEXT: AtomicU8 = AtomicU8::new(1);
+    static NEXT: AtomicU16 = AtomicU16::new(0);
     let n = NEXT.fetch_add(1, Ordering::Relaxed);
-    assert!(n < 250, "too many addresses in one test process");
+    let (block, host) = ((n / 250) as u8, (n % 250) as u8 + 1);
+    assert!(block < 4, "too many addresses in one test process");
     let [_, _, high, low] = std::process::id().to_be_bytes();
     // 127.0.x.x stays free: it is what people and programs take by hand.
-    Ipv4Addr::new(127, 1 + (high & 0x7f), low, n).into()
+    Ipv4Addr::new(127, 1 + (high & 0x1f) + 32 * block, low, host).into()
 }
 
 /// A port nobody listens at, for UDP and TCP alike.

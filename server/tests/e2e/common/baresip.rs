@@ -1,10 +1,12 @@
 //! baresip, each in a network namespace of its own: it refuses loopback interfaces.
 
 use std::fs::File;
-use std::net::{IpAddr, Ipv4Addr};
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 use super::tandem::PASSWORD;
 use super::{Tandem, audio};
@@ -75,6 +77,8 @@ pub struct Account {
 
 /// A running phone that answers by itself.
 pub struct Baresip {
+    /// Where its console listens.
+    console: SocketAddr,
     dir: PathBuf,
     child: Child,
 }
@@ -113,7 +117,18 @@ impl Baresip {
             .stderr(log)
             .spawn()
             .unwrap_or_else(|e| panic!("baresip does not start ({e}): tools/setup.sh test installs it"));
-        Baresip { dir, child }
+        Baresip { console: SocketAddr::new(namespace.inside, 5555), dir, child }
+    }
+
+    /// Types this into its console: keys, or a command that begins with a slash.
+    pub fn tell(&self, keys: &str) {
+        let mut console = TcpStream::connect_timeout(&self.console, Duration::from_secs(5)).expect("its console");
+        let end = if keys.starts_with('/') { "\n" } else { "" };
+        console.write_all(format!("{keys}{end}").as_bytes()).expect("to type");
+        // It echoes, and wants somebody to read that.
+        let _ = console.set_read_timeout(Some(Duration::from_millis(300)));
+        let mut echo = [0; 1_024];
+        while matches!(console.read(&mut echo), Ok(n) if n > 0) {}
     }
 
     /// What this phone played.
@@ -161,6 +176,6 @@ fn config(dir: &Path, address: IpAddr, interface: &str) -> String {
          opus_bitrate 32000\n\
          module_path {modules}\nmodule cons.so\nmodule g711.so\nmodule opus.so\nmodule aufile.so\nmodule aubridge.so\n\
          module sndfile.so\nmodule srtp.so\nmodule_tmp account.so\nmodule_app menu.so\nsnd_path {dir}\n\
-         cons_listen 127.0.0.1:5555\n"
+         cons_listen {address}:5555\n"
     )
 }

@@ -1,6 +1,7 @@
 //! What every end-to-end test stands on: the real server on addresses of its own, phones, an application's web server,
 //! and the tools around them. Nothing in here uses the product's own code: it is the other side of the wire.
 //! Start at [`Tandem`], then [`Phone`] and [`AppServer`].
+#![allow(dead_code, reason = "several test binaries stand on it, each on a part")]
 
 pub mod address;
 pub mod app_server;

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -48,7 +48,12 @@ pub struct Call {
 impl Phone {
     /// A phone at an address of its own, talking to `tandem`.
     pub fn new(tandem: &Tandem, user: &str, password: &str) -> Phone {
-        let socket = UdpSocket::bind((own_ip(), 0)).expect("the phone's port");
+        Phone::at(own_ip(), tandem, user, password)
+    }
+
+    /// A phone at this address, at a port of its own.
+    pub fn at(ip: IpAddr, tandem: &Tandem, user: &str, password: &str) -> Phone {
+        let socket = UdpSocket::bind((ip, 0)).expect("the phone's port");
         let address = socket.local_addr().expect("its address");
         let link = Udp { socket };
         Phone::over("UDP", Box::new(link), address, tandem, user, password)
@@ -154,21 +159,25 @@ impl Phone {
             media,
         };
         let mut authorization = String::new();
+        let mut stale = false;
         loop {
             let body = call.media.sdp("sendrecv");
             let extra = format!("{headers}{authorization}Content-Type: application/sdp\r\n");
             let text = self.request(&call, "INVITE", call.cseq, &extra, &body);
             call.invite = Message::parse(&text).expect("what this phone wrote");
             self.send(&text);
-            if self.password.is_empty() || !authorization.is_empty() {
+            if self.password.is_empty() || stale {
                 return call;
             }
+            let proved = !authorization.is_empty();
             // The challenge, or the first sign that there is none.
             let first = self.response(&call.call_id, call.cseq, |_| true);
             let first = if first.status() == 100 { self.after_trying(&call) } else { Some(first) };
             match first {
-                Some(reply) if matches!(reply.status(), 401 | 407) => {
+                // A second one only for an old nonce: another's, when a call went on to another node.
+                Some(reply) if matches!(reply.status(), 401 | 407) && (!proved || says_stale(&reply)) => {
                     self.ack_failure(&call, &reply);
+                    stale = proved;
                     let name = if reply.status() == 401 { "Authorization" } else { "Proxy-Authorization" };
                     authorization = format!("{name}: {}\r\n", self.answer(&reply, "INVITE", target));
                     call.cseq += 1;
@@ -535,6 +544,11 @@ impl Phone {
         self.answered.insert(key(cancel), Some(ok));
         self.answered.insert(format!("{} INVITE", cancel.branch()), Some(terminated));
     }
+}
+
+fn says_stale(reply: &Message) -> bool {
+    let of = |name| reply.all(name).iter().any(|c| c.contains("stale=true"));
+    of("WWW-Authenticate") || of("Proxy-Authenticate")
 }
 
 /// A word nobody said before.

@@ -1,7 +1,7 @@
 //! SIPp, run with a scenario of `server/tests/sipp`.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -11,21 +11,26 @@ use super::root;
 /// One SIPp process that handles one call.
 pub struct Sipp {
     pub address: SocketAddr,
-    name: &'static str,
+    name: String,
     dir: PathBuf,
     child: Child,
 }
 
 impl Sipp {
     /// Starts `server/tests/sipp/<name>/scenario.xml` at `ip`; `arguments` go to SIPp as they are.
-    pub fn start(name: &'static str, ip: IpAddr, port: Option<u16>, arguments: &[&str]) -> Sipp {
+    pub fn start(name: &str, ip: IpAddr, port: Option<u16>, arguments: &[&str]) -> Sipp {
+        let scenario = root().join("server/tests/sipp").join(name).join("scenario.xml");
+        Sipp::play(&scenario, name, ip, port, arguments)
+    }
+
+    /// Starts any scenario file; `name` is for reports.
+    pub fn play(scenario: &Path, name: &str, ip: IpAddr, port: Option<u16>, arguments: &[&str]) -> Sipp {
         let port = port.unwrap_or_else(|| free_port(ip));
         let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("sipp-{ip}-{port}"));
         std::fs::create_dir_all(&dir).expect("a folder for SIPp");
-        let scenario = root().join("server/tests/sipp").join(name).join("scenario.xml");
         let child = Command::new("sipp")
             .arg("-sf")
-            .arg(&scenario)
+            .arg(scenario)
             .args(["-i", &ip.to_string(), "-p", &port.to_string(), "-m", "1", "-nostdin", "-trace_err"])
             .args(["-trace_msg", "-message_file", "messages.log", "-error_file", "errors.log"])
             .args(["-timeout", "60s", "-timeout_error"])
@@ -36,16 +41,16 @@ impl Sipp {
             .stderr(Stdio::null())
             .spawn()
             .unwrap_or_else(|e| panic!("sipp does not start ({e}): tools/setup.sh test installs it"));
-        let sipp = Sipp { address: SocketAddr::new(ip, port), name, dir, child };
+        let mut sipp = Sipp { address: SocketAddr::new(ip, port), name: name.to_owned(), dir, child };
         sipp.wait_until_bound();
         sipp
     }
 
     /// A server scenario must listen before it is called.
-    fn wait_until_bound(&self) {
+    fn wait_until_bound(&mut self) {
         let end = Instant::now() + Duration::from_secs(5);
-        while Instant::now() < end {
-            if std::net::UdpSocket::bind(self.address).is_err() {
+        while Instant::now() < end && matches!(self.child.try_wait(), Ok(None)) {
+            if std::net::UdpSocket::bind(self.address).is_err() || std::net::TcpListener::bind(self.address).is_err() {
                 return;
             }
             std::thread::sleep(Duration::from_millis(10));

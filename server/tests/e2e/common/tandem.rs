@@ -23,6 +23,8 @@ pub const PASSWORD: &str = "open-sesame-42";
 pub struct Options {
     /// Listens here; an own loopback address when None.
     pub ip: Option<IpAddr>,
+    /// Listens for SIP at this port; one that is free when None.
+    pub port: Option<u16>,
     /// More lines of configuration, as whole sections.
     pub config: String,
     /// More lines of section sip.
@@ -58,7 +60,7 @@ impl Tandem {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let ip = options.ip.unwrap_or_else(own_ip);
-        let sip = SocketAddr::new(ip, free_port(ip));
+        let sip = SocketAddr::new(ip, options.port.unwrap_or_else(|| free_port(ip)));
         let http = SocketAddr::new(ip, free_port(ip));
         let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("tandem-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&dir).expect("a folder for the server");

@@ -5,7 +5,6 @@
 //! inputs drawn. What fails prints the seed of its input. Start at [`target::Target`] and [`stranger::Stranger`].
 
 #[path = "../e2e/common/mod.rs"]
-#[expect(dead_code, reason = "the end-to-end tests need more of it")]
 mod common;
 
 mod mutant;

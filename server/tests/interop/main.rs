@@ -4,7 +4,6 @@ mod agents;
 mod calls;
 mod carriers;
 #[path = "../e2e/common/mod.rs"]
-#[allow(dead_code, reason = "what every end-to-end test stands on; these tests need a part of it")]
 mod common;
 mod forged;
 mod front;

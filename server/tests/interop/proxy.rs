@@ -37,7 +37,9 @@ impl Cluster {
     /// `carriers`: addresses whose calls the proxy takes as a carrier's.
     pub fn start_with(carriers: &[SocketAddr]) -> Cluster {
         let [first, second] = [(); 2].map(|()| {
-            let tandem = Tandem::start_with(Options::default());
+            // As the page of the configuration says: all strangers have the proxy's address.
+            let config = "[limits]\nunproved_per_second = 0\n".to_owned();
+            let tandem = Tandem::start_with(Options { config, ..Options::default() });
             let profile = json!({"domain_identifier": IDENTIFIER});
             tandem.api("PATCH", "/api/relay/rest/sip_profile", Some(profile)).success();
             tandem

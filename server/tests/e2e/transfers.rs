@@ -174,3 +174,38 @@ fn methods_and_routes_that_start_nothing_are_refused() {
     assert_eq!(alice.outcome(&mut preloaded).status(), 403);
     assert!(tandem.log().contains("preloaded Route leads elsewhere"), "{}", tandem.log());
 }
+
+#[test]
+fn a_call_that_comes_back_through_a_carrier_is_known() {
+    let tandem = Tandem::start();
+    tandem.endpoint("alice", json!({"outbound_policy": "passthrough"}));
+    let mut alice = Phone::new(&tandem, "alice", PASSWORD);
+    assert_eq!(alice.register().status(), 200);
+    let mut carrier = Phone::new(&tandem, "carrier", "");
+    tandem.carrier("main", carrier.address, json!({"allow_from": ["127.0.0.0/8"]}));
+    let dialled = format!("sip:+15551234567@{}", tandem.domain());
+    let mut call = alice.invite(&dialled);
+    let rung = carrier.ringing();
+    let passed = rung.invite.header("X-Tandem-Hops").to_owned();
+    assert!(!passed.is_empty() && rung.invite.header("Max-Forwards") == "69", "{:?}", rung.invite);
+    let mut back = carrier.invite_with(&dialled, &format!("X-Tandem-Hops: {passed}\r\n"));
+    assert_eq!(carrier.outcome(&mut back).status(), 482);
+    carrier.refuse(&rung, 482, "Loop Detected");
+    assert_eq!(alice.outcome(&mut call).status(), 482);
+}
+
+/// RFC 5393 section 3.
+#[test]
+fn two_addresses_registered_at_each_other_send_nothing_round() {
+    let (tandem, [mut alice, mut bob, mut carol]) = trio();
+    for (phone, other) in [(&mut alice, "bob"), (&mut bob, "alice")] {
+        let here = format!("sip:{other}@{}", tandem.sip);
+        phone.register_with("Contact: *\r\nExpires: 0\r\n");
+        phone.register_with(&format!("Contact: <{here}>, <{here};x=1>\r\nExpires: 300\r\n"));
+    }
+    let mut call = carol.invite(&bob.uri());
+    let status = carol.outcome(&mut call).status();
+    assert!(matches!(status, 480 | 482), "a registrar that refuses such contacts leaves nobody to ring: {status}");
+    let outbound = tandem.calls().into_iter().filter(|c| c["direction"] == "outbound-dial").count();
+    assert_eq!(outbound, 0, "nothing is sent to ourselves");
+}

@@ -21,7 +21,7 @@ use super::dial::{somebody, towards_caller};
 use super::identity::{Identity, Towards, diversion, user_of};
 use super::invite::address_of;
 use super::{Call, Driver};
-use crate::directory::{Carrier, SipEndpoint};
+use crate::directory::{Carrier, Handler, SipEndpoint};
 use crate::leg::{Destination, InviteSpec, LegCommand, LegEnd, ReferRequest, Replaces};
 use crate::routing::{self, Caller, NoRoute, Route};
 
@@ -41,6 +41,8 @@ pub(super) struct Transfer {
     /// A number that waits for a carrier, by its ticket.
     seizing: Option<(u64, ToNumber)>,
     attempts: Vec<Attempt>,
+    /// Branches that the target is rung by, which share the call's breadth (RFC 5393 section 5.3.3).
+    branches: u16,
     until: Timestamp,
     worst: Option<(u16, String)>,
     /// The highest provisional status the transferor was told.
@@ -127,6 +129,9 @@ impl Call {
             Route::Number { .. } if refer.replaces.is_some() => {
                 Err(NoRoute { status: 403, why: "REFER to replace a dialog behind a number" })
             }
+            Route::Number { .. } | Route::Foreign { .. } if dials_by_document(caller) => {
+                Err(NoRoute { status: 403, why: "where this endpoint's calls lead is its document's to say" })
+            }
             route => Ok(Target::Route(route)),
         }
     }
@@ -149,6 +154,7 @@ impl Call {
             lookup: None,
             seizing: None,
             attempts: vec![],
+            branches: 1,
             until: self.clock.0 + TRANSFER_RING,
             worst: None,
             told: 100,
@@ -269,7 +275,7 @@ impl Call {
             spec.headers.push(("Require".into(), "replaces".into()));
         }
         let breadth = self.inbound.as_ref().map_or(limits::MAX_BREADTH, |i| i.hops.breadth.max(1));
-        spec.headers.push(("Max-Breadth".into(), breadth.to_string()));
+        spec.max_breadth = Some((breadth / t.branches).max(1).into());
         let uri = spec.request_uri.clone();
         let leg = self.call_out(spec, None, who);
         if let Some(t) = &mut self.transfer {
@@ -282,7 +288,10 @@ impl Call {
         let Some(t) = &mut self.transfer else { return false };
         let Some((_, endpoint)) = t.lookup.take_if(|(asked, _)| *asked == ticket) else { return false };
         t.worst = Some((480, "not registered".into()));
-        for contact in contacts.iter().take(limits::CONTACTS_PER_AOR_MAX) {
+        let breadth = self.inbound.as_ref().map_or(limits::MAX_BREADTH, |i| i.hops.breadth.max(1));
+        let contacts = &contacts[..contacts.len().min(breadth.into())];
+        t.branches = u16::try_from(contacts.len()).unwrap_or(breadth).max(1);
+        for contact in contacts {
             if self.leads_here(&contact.uri) {
                 continue;
             }
@@ -320,10 +329,7 @@ impl Call {
     }
 
     pub(super) fn transfer_answered(&mut self, id: LegId) -> bool {
-        if self.transfer.as_mut().is_none_or(|t| t.attempt(id).is_none()) {
-            return false;
-        }
-        let Some(t) = self.transfer.take() else { return false };
+        let Some(t) = self.transfer.take_if(|t| t.attempt(id).is_some()) else { return false };
         for loser in t.attempts.iter().filter(|a| a.leg != id && !a.over) {
             let reason = Some("SIP;cause=200;text=\"Call completed elsewhere\"".to_owned());
             self.command(loser.leg, LegCommand::Hangup { reason });
@@ -439,6 +445,11 @@ impl Call {
             self.end_transfer(487, reason_phrase(487));
         }
     }
+}
+
+/// What the endpoint dials goes to a document: dialled as if it had dialled it, it does not leave by itself.
+fn dials_by_document(caller: &Caller) -> bool {
+    matches!(caller, Caller::Endpoint(e) if matches!(e.handler, Handler::LamlWebhooks(_)))
 }
 
 /// The header field by which this server knows its own INVITE with Replaces.

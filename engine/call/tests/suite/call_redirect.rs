@@ -1,10 +1,13 @@
 //! 3xx (promises row 7) and branches (RFC 5393): bounded, under the caller's rules, and never in a circle.
 
-use tandem_call::call::Hops;
+use std::sync::Arc;
+
+use tandem_call::call::{Hops, Party, Plan};
+use tandem_call::directory::OutboundPolicy;
 use tandem_model::LegId;
 use tandem_sip::message::Message;
 
-use crate::world::{DOMAIN, World, contact};
+use crate::world::{DOMAIN, World, contact, plan_of};
 
 fn to(user: &str) -> String {
     format!("sip:{user}@{DOMAIN}")
@@ -65,6 +68,22 @@ fn no_redirect_leads_where_it_must_not() {
         let worst = if told == 403 { 403 } else { 480 };
         assert!(said.contains(&format!("L1 {worst}")) || said.contains(&format!("L1 {told}")), "{contact}: {said}");
     }
+}
+
+/// Promises row 6: a callee cannot make a caller of few rights leave the server.
+#[test]
+fn a_redirect_goes_by_the_callers_rights() {
+    let (mut directory, plan) = plan_of(&to("bob"));
+    let mut alice = (*directory.endpoints["alice"]).clone();
+    alice.outbound_policy = Some(OutboundPolicy::Block);
+    let alice = Arc::new(alice);
+    directory.endpoints.insert("alice".into(), alice.clone());
+    let Plan::Connect { route, .. } = plan else { panic!("alice dials") };
+    let plan = Plan::Connect { caller: Party::Endpoint(alice), route };
+    let mut w = World::inbound_altered(directory, plan, "sdp", false, 5, |_| {});
+    w.take();
+    let said = w.step(&moved(2, &["sip:x@elsewhere.test"]));
+    assert_eq!(said, "audit the endpoint's outbound policy is block; L1 403; finished");
 }
 
 #[test]

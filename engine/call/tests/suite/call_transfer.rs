@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tandem_call::call::{CallInput, CallUpdate, Party, Plan};
-use tandem_call::directory::{Directory, OutboundPolicy};
+use tandem_call::directory::{Directory, Handler, OutboundPolicy, WebhookSet};
 use tandem_call::routing::{self, Caller};
 use tandem_model::LegId;
 use tandem_sip::message::Uri;
@@ -220,6 +220,19 @@ fn a_carrier_and_a_stranger_transfer_nobody_out() {
     let refused = "audit a stranger may not place outbound calls; L2 403";
     w.run(&[("2 REFER Refer-To:<tel:+15557654321>", refused)]);
     assert_eq!(w.step(&refer(2, &to("carol"))), "audit a stranger may not call endpoints; L2 403");
+}
+
+#[test]
+fn an_endpoint_whose_calls_run_a_document_sends_nobody_out() {
+    let mut directory = directory();
+    let mut bob = (*directory.endpoints["bob"]).clone();
+    bob.handler = Handler::LamlWebhooks(WebhookSet::default());
+    directory.endpoints.insert("bob".into(), Arc::new(bob));
+    let mut w = talk_in(directory);
+    for uri in ["tel:+15551234567", "sip:x@elsewhere.test"] {
+        assert_eq!(w.step(&refer(2, uri)), "audit where this endpoint's calls lead is its document's to say; L2 403");
+    }
+    assert!(w.step(&refer(2, &to("carol"))).contains("L2 202"));
 }
 
 #[test]

@@ -109,7 +109,7 @@ fn with_carriers(carriers: Vec<Carrier>) -> Directory {
 }
 
 /// Alice dials.
-fn plan_of(to: &str) -> (Directory, Plan) {
+pub fn plan_of(to: &str) -> (Directory, Plan) {
     plan_in(directory(), to)
 }
 

@@ -10,7 +10,7 @@ use super::metrics::ThreadMetrics;
 use super::poll_loop::Worker;
 use super::port_pool::{PortPool, pairs};
 use super::{EventSink, MediaConfig, StartError, kernel};
-use crate::supervision::RestartIntensity;
+use crate::supervision::{MEDIA_THREADS, RestartIntensity};
 use crate::world::Clock;
 
 pub(super) type SinkFactory = Arc<dyn Fn(usize) -> Box<dyn EventSink> + Send + Sync>;
@@ -44,7 +44,7 @@ pub(super) fn start(config: &MediaConfig, sink: SinkFactory) -> Result<MediaPool
             supervised(index, worker, &sink, &metrics);
         };
         // On failure the pool is dropped, which ends the threads started so far.
-        pool.joins.push(std::thread::Builder::new().name(format!("media-{index}")).spawn(body)?);
+        pool.joins.push(std::thread::Builder::new().name(format!("{MEDIA_THREADS}{index}")).spawn(body)?);
     }
     Ok(pool)
 }

@@ -11,7 +11,7 @@ mod panics;
 pub use alarm::Alarm;
 pub use intensity::RestartIntensity;
 pub use mailbox::{Mailbox, Overflow, overflows};
-pub use panics::{count_panics, panics};
+pub use panics::{MEDIA_THREADS, count_panics, panics};
 
 /// Reports the unwinding of whoever owns it, with what is needed to clean up.
 pub struct DeathWatch<R> {

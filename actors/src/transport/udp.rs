@@ -87,9 +87,10 @@ async fn receive(
             let Some((bytes, source)) = datagrams.get(n) else { continue };
             counters.received.fetch_add(1, Ordering::Relaxed);
             let peer = Endpoint::new(Transport::Udp, source);
+            // With the headers of IP and UDP around both, a STUN answer is a quarter larger than what asked for it.
             if let Some(reply) = datagram(bytes, source, local, &*inbound, &counters)
                 && sources.admits(clock.now(), peer, bytes.len())
-                && sources.may_answer(clock.now(), peer, &reply)
+                && (stun::is_stun(bytes) || sources.may_answer(clock.now(), peer, &reply))
             {
                 let _ = socket.try_send_to(&reply, source);
             }

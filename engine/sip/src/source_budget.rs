@@ -24,6 +24,8 @@ const CREDIT_BYTES_MAX: u64 = 32 * 1024;
 /// section 13.3.1.4), so it has a credit of its own: eight repetitions of a large one, then one every few seconds.
 const ACCEPTANCE_BYTES_MAX: u64 = 12 * 1024;
 const ACCEPTANCE_BYTES_PER_SEC: u64 = 512;
+/// Kept of a caller's credit, when it is told that it rings, for the answer that ends it.
+const FINAL_ANSWER_BYTES: u64 = 500;
 /// A source may save this many seconds' worth of messages: phones behind one address that all wake up at once.
 const BURST_SECS: u64 = 2;
 /// Sources beyond the table share one account, with this many times a source's rate.
@@ -89,10 +91,13 @@ impl SourceBudget {
             return true;
         }
         let bytes = response.len() as u64;
+        // Better no ringing than no end: a caller without a final answer waits for half a minute (Timer B).
+        let kept = if is_ringing(response) { FINAL_ANSWER_BYTES } else { 0 };
         let account = self.account(now, to.addr.ip());
         for credit in [Some(&mut account.bytes), accepts_a_call(response).then_some(&mut account.acceptance_bytes)] {
             if let Some(credit) = credit
                 && let Some(rest) = credit.checked_sub(bytes)
+                && rest >= kept
             {
                 *credit = rest;
                 return true;
@@ -174,6 +179,11 @@ fn who(ip: IpAddr) -> IpAddr {
         IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
         v4 => v4,
     }
+}
+
+/// A provisional response above 100.
+fn is_ringing(response: &[u8]) -> bool {
+    response.starts_with(b"SIP/2.0 1") && !response.starts_with(b"SIP/2.0 100")
 }
 
 /// A 2xx whose CSeq names INVITE.
@@ -274,6 +284,22 @@ mod tests {
         assert!((0..100).all(|_| budget.admits(T, phone, 1) && budget.may_answer(T, phone, &[b'x'; 900])));
         assert!(budget.is_stranger(T, udp("192.0.2.1:5061")));
         assert!(budget.is_stranger(T + 3 * KNOWN_MEMORY, phone));
+    }
+
+    #[test]
+    fn a_caller_is_told_that_it_rings_only_where_that_leaves_room_for_the_end() {
+        let mut budget = SourceBudget::new(1);
+        let caller = udp("192.0.2.1:5060");
+        let ringing = format!("SIP/2.0 180 Ringing\r\n{}", "x".repeat(429)).into_bytes();
+        let (trying, busy) =
+            (b"SIP/2.0 100 Trying\r\n\r\n", [b"SIP/2.0 486 Busy Here\r\n\r\n".as_slice(), &[b'x'; 400]].concat());
+        assert!(budget.admits(T, caller, 600));
+        assert!(!budget.may_answer(T, caller, &ringing), "900 bytes in all, 450 of them for this");
+        assert!(budget.may_answer(T, caller, trying));
+        assert!(budget.may_answer(T, caller, &busy));
+        assert!(budget.admits(T, caller, 800));
+        assert!(budget.may_answer(T, caller, &ringing), "more came in its name");
+        assert!(budget.may_answer(T, caller, &busy));
     }
 
     #[test]

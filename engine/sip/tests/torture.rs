@@ -1,7 +1,8 @@
 //! RFC 4475 and RFC 5118, the whole of both: one row a message, and what this reader makes of it. `Refused` is what
 //! `Message::parse` says itself; `Upper` is read here and left to those who know transactions, methods, bodies or
-//! authentication. The messages are in `torture/`, one a file under its name in the RFC, byte for byte those of the
-//! archive in RFC 4475, the binary ones too. RFC 5118 has no such archive: lines end with CRLF here, and the
+//! authentication. The messages are in `torture/`, one a file under its name in the RFC. Those of RFC 4475 are written
+//! down as text (`.msg`): a line end stands for CRLF, `\xHH` for any other byte that is not printed; read back they are
+//! what the RFC prints, the binary ones too. Those of RFC 5118 (`.dat`) have CRLF at their line ends, and the
 //! Content-Length of the three with a body is counted, because what its pages print fits none of them.
 
 use std::net::SocketAddr;
@@ -94,8 +95,34 @@ const CORPUS: [(&str, Expect, &str); 61] = [
 
 #[expect(clippy::disallowed_methods, reason = "fixtures are files; the engine itself reads none")]
 fn bytes_of(name: &str) -> Bytes {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/torture").join(format!("{name}.dat"));
-    std::fs::read(path).unwrap_or_else(|e| panic!("{name}: {e}")).into()
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/torture");
+    match std::fs::read_to_string(folder.join(format!("{name}.msg"))) {
+        Ok(text) => written_down(&text),
+        Err(_) => std::fs::read(folder.join(format!("{name}.dat"))).unwrap_or_else(|e| panic!("{name}: {e}")).into(),
+    }
+}
+
+fn written_down(text: &str) -> Bytes {
+    let mut bytes = Vec::new();
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let taken = match rest.strip_prefix("\\x") {
+            Some(hex) => {
+                bytes.push(u8::from_str_radix(&hex[..2], 16).expect("two hex digits"));
+                4
+            }
+            None if c == '\n' => {
+                bytes.extend_from_slice(b"\r\n");
+                1
+            }
+            None => {
+                bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+                c.len_utf8()
+            }
+        };
+        rest = &rest[taken..];
+    }
+    bytes.into()
 }
 
 fn read(name: &str) -> Message {
@@ -135,7 +162,9 @@ fn each_message_is_read_or_refused_as_its_row_says() {
 fn every_fixture_has_its_row() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/torture");
     let files = std::fs::read_dir(folder).unwrap().filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let mut names: Vec<String> = files.filter_map(|name| Some(name.strip_suffix(".dat")?.to_owned())).collect();
+    let mut names: Vec<String> = files
+        .filter_map(|name| Some(name.rsplit_once('.').filter(|(_, kind)| ["msg", "dat"].contains(kind))?.0.to_owned()))
+        .collect();
     names.sort();
     let mut rows: Vec<&str> = CORPUS.iter().map(|row| row.0).collect();
     rows.sort_unstable();

@@ -181,10 +181,8 @@ fn rest_lists_who_is_registered_page_by_page_and_takes_one_away() {
     for name in ["alice", "bob", "carol"] {
         tandem.endpoint(name, json!({}));
         let mut phone = Phone::new(&tandem, name, PASSWORD);
-        let more = format!(
-            "Contact: <{}>;q=0.5;+sip.instance=\"<urn:uuid:{name}>\"\r\nUser-Agent: Desk\r\nExpires: 300\r\n",
-            phone.contact()
-        );
+        let more =
+            format!("Contact: <{}>;q=0.5;+sip.instance=\"<urn:uuid:{name}>\"\r\nExpires: 300\r\n", phone.contact());
         assert_eq!(phone.register_with(&more).status(), 200);
     }
     let listed =
@@ -194,7 +192,8 @@ fn rest_lists_who_is_registered_page_by_page_and_takes_one_away() {
         (&listed[0]["q"], &listed[0]["reachable"], &listed[0]["behind_nat"]),
         (&json!(0.5), &json!(true), &json!(false))
     );
-    assert_eq!((&listed[0]["instance"], &listed[0]["user_agent"]), (&json!("<urn:uuid:alice>"), &json!("Desk")));
+    assert_eq!(listed[0]["instance"], "<urn:uuid:alice>");
+    assert!(listed[0]["user_agent"].as_str().is_some_and(|agent| agent.starts_with("Text Phone")), "{listed:?}");
     assert!(listed[0]["expires_secs"].as_u64().is_some_and(|s| (290..=300).contains(&s)), "{listed:?}");
     let page = tandem.api("GET", "/api/tandem/registrations?page_size=2", None).success();
     assert_eq!(page["data"].as_array().map(Vec::len), Some(2));

@@ -102,12 +102,28 @@ fn inputs(place: &Place, total: usize) -> impl Iterator<Item = Mutant> {
     corpus.into_iter().chain(spoilt).chain(damaged).take(total)
 }
 
+/// A line end is CRLF, and `\xHH` a byte that is not printed.
+fn written_down(text: &str) -> Vec<u8> {
+    let mut parts = text.split("\\x");
+    let mut bytes = parts.next().unwrap_or_default().replace('\n', "\r\n").into_bytes();
+    for part in parts {
+        let (hex, rest) = part.split_at(2);
+        bytes.push(u8::from_str_radix(hex, 16).expect("two hex digits"));
+        bytes.extend(rest.replace('\n', "\r\n").bytes());
+    }
+    bytes
+}
+
 /// RFC 4475, and RFC 5118 where it is written out, as the engine's tests have them.
 fn corpus() -> Vec<Mutant> {
     let folder = root().join("engine/sip/tests");
     let mut out = Vec::new();
-    for entry in walk(&folder).into_iter().filter(|p| p.extension().is_some_and(|e| e == "dat")) {
-        let bytes = std::fs::read(&entry).expect("a message of the corpus");
+    for entry in walk(&folder) {
+        let bytes = match entry.extension().and_then(|e| e.to_str()) {
+            Some("dat") => std::fs::read(&entry).expect("a message of the corpus"),
+            Some("msg") => written_down(&std::fs::read_to_string(&entry).expect("a message of the corpus")),
+            _ => continue,
+        };
         out.push(Mutant { what: entry.display().to_string(), bytes });
     }
     assert!(out.len() >= 49, "{} messages in the corpora", out.len());

@@ -109,8 +109,8 @@ fn phones_call_each_other_through_the_proxy_and_requests_within_the_call_follow_
     bob.answer_call(&mut rung);
     alice.connected(&mut call);
     assert!(call.routes.iter().any(|r| r.contains(&cluster.proxy.sip.to_string())), "{:?}", call.routes);
-    assert_eq!(alice.reinvite(&mut call, "sendonly").status(), 200);
-    assert_eq!(bob.reinvite(&mut rung, "sendrecv").status(), 200);
+    renegotiate(&mut alice, &mut call, "sendonly");
+    renegotiate(&mut bob, &mut rung, "sendrecv");
     assert_eq!(alice.hang_up(&mut call).status(), 200);
     let bye = bob.hung_up(&rung);
     assert!(by_the_proxy(&cluster, &bye), "{bye:?}");
@@ -150,8 +150,8 @@ fn an_application_call_through_the_proxy_is_heard_and_its_requests_follow_the_ro
     eventually("the tune was heard", Duration::from_secs(8), || {
         (audio::likeness(&tune, &call.media.heard()) >= 0.9).then_some(())
     });
-    assert_eq!(caller.reinvite(&mut call, "sendonly").status(), 200);
-    assert_eq!(caller.reinvite(&mut call, "sendrecv").status(), 200);
+    renegotiate(&mut caller, &mut call, "sendonly");
+    renegotiate(&mut caller, &mut call, "sendrecv");
     // The node's own request comes back through the proxy.
     let sid = cluster.first.wait_call("the call", |c| c["status"] == "in-progress")["sid"].clone();
     let path = format!("/Calls/{}", sid.as_str().expect("a sid"));
@@ -181,7 +181,7 @@ fn calls_go_on_to_the_second_node_when_the_first_says_503_and_those_up_stay_wher
     assert_eq!(app.seen().len(), 3);
 
     // In-dialog requests find the node that has the call, though it takes no new ones.
-    assert_eq!(caller.reinvite(&mut before, "sendonly").status(), 200);
+    renegotiate(&mut caller, &mut before, "sendonly");
     assert_eq!(caller.hang_up(&mut before).status(), 200);
     assert_eq!(other.hang_up(&mut first).status(), 200);
     assert_eq!(other.hang_up(&mut second).status(), 200);
@@ -322,4 +322,14 @@ fn a_carriers_call_through_the_proxy_is_a_carriers_and_a_strangers_is_not() {
         let mut call = stranger.invite_with(&bob, &headers);
         assert_eq!(stranger.outcome(&mut call).status(), 407, "{headers}");
     }
+}
+
+/// A re-INVITE that is taken. The proxy's processes may turn the ACK before it around with it, so that the node has an INVITE without ACK
+/// still, and says 491: then it is sent again (RFC 3261 section 14.1).
+#[track_caller]
+fn renegotiate(phone: &mut Phone, call: &mut Call, direction: &str) {
+    let taken = eventually("the re-INVITE is taken", Duration::from_secs(10), || {
+        Some(phone.reinvite(call, direction).status()).filter(|status| *status != 491)
+    });
+    assert_eq!(taken, 200);
 }

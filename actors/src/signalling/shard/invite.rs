@@ -103,7 +103,11 @@ impl SipShard {
         let (admitted, username) = match sender {
             Sender::ToApp(app) => (admission::to_app(&directory, app, source.addr)?, None),
             Sender::Own { replaces, by } => (admission::from_own(&directory, replaces, by), None),
-            Sender::Carrier(carrier) => (admission::from_carrier(&directory, carrier, message, &listening)?, None),
+            Sender::Carrier(carrier) => {
+                // It calls from an address the operator wrote down, or by a contact that only our REGISTER told.
+                self.proved(message, source);
+                (admission::from_carrier(&directory, carrier, message, &listening)?, None)
+            }
             Sender::Unknown => {
                 let username = self.authenticate(Role::Proxy, message, &directory, source)?;
                 let endpoint = directory.endpoint(&username).cloned();

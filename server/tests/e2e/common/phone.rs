@@ -172,7 +172,8 @@ impl Phone {
             let proved = !authorization.is_empty();
             // The challenge, or the first sign that there is none.
             let first = self.response(&call.call_id, call.cseq, |_| true);
-            let first = if first.status() == 100 { self.after_trying(&call) } else { Some(first) };
+            let (first, trying) =
+                if first.status() == 100 { (self.after_trying(&call), Some(first)) } else { (Some(first), None) };
             match first {
                 // A second one only for an old nonce: another's, when a call went on to another node.
                 Some(reply) if matches!(reply.status(), 401 | 407) && (!proved || says_stale(&reply)) => {
@@ -186,7 +187,10 @@ impl Phone {
                     self.inbox.push_front(reply);
                     return call;
                 }
-                None => return call,
+                None => {
+                    self.inbox.extend(trying);
+                    return call;
+                }
             }
         }
     }

@@ -30,5 +30,4 @@ mod row_12_forged_in_dialog;
 mod row_17_reflection;
 
 mod overload;
-mod pending;
 mod sessions;

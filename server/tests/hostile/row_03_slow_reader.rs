@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::common::alone;
+use crate::common::{alone, eventually};
 use crate::size::count;
 use crate::stranger::{Stranger, source};
 use crate::stream::{options, tcp};
@@ -60,4 +60,16 @@ fn waits(asker: &mut Stranger, n: usize) -> Vec<Duration> {
 
 fn p99(sorted: &[Duration]) -> Duration {
     sorted[sorted.len() * 99 / 100]
+}
+
+#[test]
+fn a_peer_that_never_reads_is_dropped() {
+    let _turn = alone();
+    let mut target = Target::start_listening_to_all();
+    let (asked, dropped) = greedy(&target, Duration::from_secs(20)).join().expect("the flood");
+    assert!(dropped, "still connected after {asked} requests");
+    eventually("its connection is gone", Duration::from_secs(15), || {
+        (target.tandem.metric("tandem_sip_connections", "") < 1.0).then_some(())
+    });
+    target.unharmed("after a peer that does not read");
 }

@@ -141,3 +141,23 @@ fn a_refused_call_and_its_ack_end_there() {
     assert!(more.len() <= 1, "{} more responses", more.len());
     target.unharmed("after ACKs of one refusal");
 }
+
+#[test]
+fn a_contact_that_is_this_server_makes_no_traffic_of_its_own() {
+    let mut target = Target::start();
+    let contact = format!("Contact: <sip:bob@{};transport=udp>\r\nExpires: 300\r\n", target.tandem.sip);
+    assert_eq!(target.bob.register_with("Contact: *\r\nExpires: 0\r\n").status(), 200);
+    let status = target.bob.register_with(&contact).status();
+    assert!(status == 200 || status >= 400, "{status}");
+    let invites = |target: &Target| target.tandem.metric("tandem_sip_requests_total", "INVITE");
+    let before = invites(&target);
+    let mut call = target.alice.invite(&target.bob.uri());
+    if !target.bob.stays_quiet(Duration::from_millis(500)) {
+        let rung = target.bob.ringing();
+        target.bob.reply(&rung, &rung.invite, 486, "Busy Here", "");
+    }
+    assert!(target.alice.outcome(&mut call).status() >= 400);
+    // The caller's own, without and with credentials.
+    assert!(invites(&target) - before <= 2.0, "{} INVITEs for one call", invites(&target) - before);
+    target.unharmed("after a call to ourselves");
+}

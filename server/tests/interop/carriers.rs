@@ -68,7 +68,8 @@ fn the_next_carrier_takes_the_call_when_the_first_has_no_room() {
     }
 }
 
-pub fn a_caller_is_named_as_the_carriers_policy_says() {
+#[test]
+fn a_caller_is_named_as_the_carriers_policy_says() {
     for policy in ["pai", "rpid"] {
         let rig = Rig::new();
         rig.tandem.endpoint("dave", json!({"outbound_policy": "passthrough", "send_as": "+15550100200"}));

@@ -8,7 +8,6 @@ mod common;
 mod forged;
 mod front;
 mod kamailio;
-mod pending;
 mod proxy;
 mod refusals;
 mod rig;

@@ -12,7 +12,8 @@ fn an_invite_without_hops_left_is_refused_with_483() {
     Rig::with_echo("max_forwards_0");
 }
 
-pub fn an_invite_that_came_by_two_ways_is_answered_once() {
+#[test]
+fn an_invite_that_came_by_two_ways_is_answered_once() {
     let rig = Rig::new();
     let callee = rig.phone("prack_uas", "callee", "bob", &[]);
     rig.trunk("merged_request", "caller", &rig.uri("bob"), &[]).succeeded();

@@ -63,9 +63,13 @@ impl SipShard {
             shard: own.recipient(),
             message: message.clone(),
         };
+        if !self.merged.enters(key, &offer.message) {
+            return self.reply(key, &message, source, 482, &[]);
+        }
         self.invites.insert(key, InviteOwner::Pending { cancelled: false });
         if self.config.switchboard.try_send(offer).is_err() {
             self.invites.remove(&key);
+            self.merged.leaves(key);
             self.reply(key, &message, source, 503, &[("Retry-After", "5")]);
         }
     }

@@ -4,6 +4,7 @@ mod auth;
 mod client;
 mod invite;
 mod legs;
+mod merged;
 mod overload;
 mod register;
 mod source;
@@ -38,6 +39,7 @@ use crate::supervision::{Mailbox, Overflow};
 use crate::transport::Transports;
 use crate::world::{Clock, SystemEntropy};
 use auth::AuthState;
+use merged::Merged;
 
 /// What every shard is given.
 #[derive(Clone)]
@@ -83,6 +85,7 @@ pub struct SipShard {
     /// Requests of no leg, by what their owners call them.
     outside: HashMap<ClientKey, (u64, Recipient<ClientOutcome>)>,
     invites: HashMap<ServerKey, InviteOwner>,
+    merged: Merged,
     timer: Option<(Timestamp, SpawnHandle)>,
     /// REGISTERs that wait for the store.
     registering: usize,
@@ -125,6 +128,7 @@ impl SipShard {
             requests: HashMap::new(),
             outside: HashMap::new(),
             invites: HashMap::new(),
+            merged: Merged::default(),
             timer: None,
             registering: 0,
             audit: Audit::default(),
@@ -213,6 +217,7 @@ impl SipShard {
             }
             Event::Terminated { key: TransactionKey::Server(key) } => {
                 self.invites.remove(&key);
+                self.merged.leaves(key);
             }
         }
     }

@@ -11,6 +11,10 @@ use std::path::Path;
 use bytes::Bytes;
 use tandem_sip::message::{Contact, Message, Method, Scheme, reject};
 
+#[path = "torture/written_down.rs"]
+mod written_down;
+use written_down::written_down;
+
 enum Expect {
     Valid,
     /// The status a server answers with.
@@ -97,32 +101,9 @@ const CORPUS: [(&str, Expect, &str); 61] = [
 fn bytes_of(name: &str) -> Bytes {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/torture");
     match std::fs::read_to_string(folder.join(format!("{name}.msg"))) {
-        Ok(text) => written_down(&text),
+        Ok(text) => written_down(&text).into(),
         Err(_) => std::fs::read(folder.join(format!("{name}.dat"))).unwrap_or_else(|e| panic!("{name}: {e}")).into(),
     }
-}
-
-fn written_down(text: &str) -> Bytes {
-    let mut bytes = Vec::new();
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        let taken = match rest.strip_prefix("\\x") {
-            Some(hex) => {
-                bytes.push(u8::from_str_radix(&hex[..2], 16).expect("two hex digits"));
-                4
-            }
-            None if c == '\n' => {
-                bytes.extend_from_slice(b"\r\n");
-                1
-            }
-            None => {
-                bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-                c.len_utf8()
-            }
-        };
-        rest = &rest[taken..];
-    }
-    bytes.into()
 }
 
 fn read(name: &str) -> Message {

@@ -10,6 +10,10 @@ use crate::stranger::{Stranger, source};
 use crate::stream::{Heard, Stream, options, tcp};
 use crate::target::Target;
 
+#[path = "../../../engine/sip/tests/torture/written_down.rs"]
+mod written_down;
+use written_down::written_down;
+
 /// Messages said before the next question whether all were read: what fits a socket's buffer.
 const BATCH: usize = 40;
 
@@ -100,18 +104,6 @@ fn inputs(place: &Place, total: usize) -> impl Iterator<Item = Mutant> {
     let first = seed();
     let damaged = (0u64..).map(move |n| samples[n as usize % samples.len()].damaged(first.wrapping_add(n)));
     corpus.into_iter().chain(spoilt).chain(damaged).take(total)
-}
-
-/// A line end is CRLF, and `\xHH` a byte that is not printed.
-fn written_down(text: &str) -> Vec<u8> {
-    let mut parts = text.split("\\x");
-    let mut bytes = parts.next().unwrap_or_default().replace('\n', "\r\n").into_bytes();
-    for part in parts {
-        let (hex, rest) = part.split_at(2);
-        bytes.push(u8::from_str_radix(hex, 16).expect("two hex digits"));
-        bytes.extend(rest.replace('\n', "\r\n").bytes());
-    }
-    bytes
 }
 
 /// RFC 4475, and RFC 5118 where it is written out, as the engine's tests have them.

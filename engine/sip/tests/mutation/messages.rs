@@ -5,6 +5,10 @@ use std::path::Path;
 use bytes::Bytes;
 use tandem_sip::message::Message;
 
+#[path = "../torture/written_down.rs"]
+mod written_down;
+use written_down::written_down;
+
 /// The fields that a dialog's requests have in common, before and after what differs.
 fn request(method: &str, extra: &str, body: &str) -> Vec<u8> {
     let head = format!(
@@ -77,9 +81,12 @@ pub fn torture() -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/torture");
     let mut files: Vec<_> =
         std::fs::read_dir(folder).expect("the folder").map(|entry| entry.expect("a file").path()).collect();
-    files.retain(|path| path.extension().is_some_and(|e| e == "dat"));
+    files.retain(|path| path.extension().is_some_and(|e| e == "dat" || e == "msg"));
     files.sort();
-    let read = files.iter().map(|path| std::fs::read(path).expect("a file"));
+    let read = files.iter().map(|path| match path.extension().is_some_and(|e| e == "msg") {
+        true => written_down(&std::fs::read_to_string(path).expect("a file")),
+        false => std::fs::read(path).expect("a file"),
+    });
     read.filter(|bytes| Message::parse(Bytes::from(bytes.clone())).is_ok()).collect()
 }
 

@@ -11,7 +11,8 @@ use crate::message::{Message, Method};
 /// A request of ours and what has become of it.
 pub(super) struct ClientTransaction {
     pub machine: ClientMachine,
-    pub request: Message,
+    /// None once it has its final response: nobody sends it again, and it stays for half a minute.
+    pub request: Option<Box<Message>>,
     pub to: Endpoint,
     pub matching: ClientMatch,
     pub timers: TimerTable,

@@ -14,7 +14,7 @@ use crate::message::{Message, Method};
 pub(super) struct ServerTransaction {
     pub machine: ServerMachine,
     /// An INVITE without final response: what 100 is made of and a CANCEL is compared with.
-    pub pending: Option<Message>,
+    pub pending: Option<Box<Message>>,
     pub source: Endpoint,
     pub local: Endpoint,
     pub reply_to: Endpoint,
@@ -55,6 +55,11 @@ impl ServerMachine {
             ServerMachine::Invite(m) => m.handle(invite_server::Input::Ack, out),
             ServerMachine::NonInvite(_) => {}
         }
+    }
+
+    /// An INVITE that was accepted: its 2xx is the user's to repeat (RFC 6026 section 7.1).
+    pub fn is_accepted(&self) -> bool {
+        matches!(self, ServerMachine::Invite(m) if m.state == invite_server::State::Accepted)
     }
 
     /// Whether the user may still respond with this status.

@@ -68,8 +68,11 @@ impl TransactionLayer {
         let Some(client) = self.clients.get_mut(&id) else { return };
         let mut actions = std::mem::take(&mut self.actions);
         client.machine.handle_status(status, &mut actions);
-        if client.ack.is_none() && actions.contains(&Action::SendAck) {
-            client.ack = Some(replies::ack(&client.request, &response).bytes().clone());
+        if let Some(request) = client.request.as_deref().filter(|_| actions.contains(&Action::SendAck)) {
+            client.ack = Some(replies::ack(request, &response).bytes().clone());
+        }
+        if status >= 200 {
+            client.request = None;
         }
         let cancel_now = client.cancelling == Cancelling::Queued && status < 200;
         self.run_client(now, id, actions, Some((response, source)));
@@ -93,6 +96,7 @@ impl TransactionLayer {
         self.peers.entry(to).or_default().insert(id);
         let (timers, cancelling) = (TimerTable::default(), Cancelling::No);
         let (ack, cancel_reason) = (None, None);
+        let request = Some(Box::new(request));
         let client =
             ClientTransaction { machine, request, to, matching, timers, cancelling, cancel_reason, ack, silent };
         self.clients.insert(id, client);
@@ -102,8 +106,9 @@ impl TransactionLayer {
 
     pub(super) fn send_cancel(&mut self, now: Timestamp, invite: u64) {
         let Some(client) = self.clients.get_mut(&invite) else { return };
+        let Some(request) = client.request.as_deref() else { return };
         client.cancelling = Cancelling::Sent;
-        let (cancel, to) = (replies::cancel(&client.request, client.cancel_reason.as_deref()), client.to);
+        let (cancel, to) = (replies::cancel(request, client.cancel_reason.as_deref()), client.to);
         let mut actions = std::mem::take(&mut self.actions);
         client.machine.handle_cancel_sent(&mut actions);
         self.run_client(now, invite, actions, None);
@@ -125,8 +130,8 @@ impl TransactionLayer {
             let key = ClientKey(id);
             let event = match action {
                 Action::Send => {
-                    let bytes = client.request.bytes().clone();
-                    self.transmits.push_back(Transmit { to: client.to, local: None, bytes });
+                    let bytes = client.request.as_ref().map(|request| request.bytes().clone());
+                    self.transmits.extend(bytes.map(|bytes| Transmit { to: client.to, local: None, bytes }));
                     continue;
                 }
                 Action::SendAck => {

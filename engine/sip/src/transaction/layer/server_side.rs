@@ -28,6 +28,9 @@ impl TransactionLayer {
         let mut actions = std::mem::take(&mut self.actions);
         server.machine.handle_response(status, &mut actions);
         self.run_server(now, key.0, actions, None);
+        if let Some(server) = self.servers.get_mut(&key.0).filter(|server| server.machine.is_accepted()) {
+            server.response = None;
+        }
         self.prune();
         true
     }
@@ -139,7 +142,7 @@ impl TransactionLayer {
         self.peers.entry(reply_to).or_default().insert(id);
         let server = ServerTransaction {
             machine,
-            pending: (method == Method::Invite).then(|| request.clone()),
+            pending: (method == Method::Invite).then(|| Box::new(request.clone())),
             source,
             local,
             reply_to,

@@ -58,6 +58,11 @@ impl Overload {
 impl SipShard {
     /// Whether a message was refused instead of being handled.
     pub(super) fn sheds(&mut self, message: &SipMessage, source: Endpoint, local: Endpoint) -> bool {
+        // The age is that of the last datagram read. A stream holds its peer back instead, and what was read of a socket that has been
+        // quiet since says nothing about it.
+        if source.transport.is_reliable() {
+            return false;
+        }
         let (now, lag) = (self.now(), self.config.transports.lag());
         if !self.overload.refuses(now, lag) || !starts_something(message) || self.layer.is_repeated(message) {
             return false;

@@ -69,6 +69,7 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
     let env = Arc::new(leg_env(&config, transports.listening(), media_pool.handle().advertised_address()));
 
     let recordings = open_recordings(&config)?;
+    orphaned_recordings(&store, &recordings, clock).await?;
     let trunks = Trunks::new(clock);
     let webhooks = webhook_client(&config, &store, demo.as_ref().map(|d| d.listen.ip()))?;
     let status = StatusQueue::start(webhooks.clone(), StatusQueueLimits::default());
@@ -225,6 +226,18 @@ async fn orphans(store: &Store) -> Result<(), String> {
     let cut = store.close_orphans().await.map_err(|e| format!("[store] open calls cannot be closed: {e}"))?;
     if !cut.is_empty() {
         tracing::warn!(calls = cut.len(), "calls cut by the last restart were closed");
+    }
+    Ok(())
+}
+
+/// The same for recordings: their files have been finished, or there is none.
+async fn orphaned_recordings(store: &Store, recordings: &RecordingService, clock: Clock) -> Result<(), String> {
+    let files = recordings.recovered();
+    let length = |sid| files.iter().find(|file| file.sid == sid).map(|file| file.duration);
+    let cut = store.close_orphaned_recordings(clock.wall(), length).await;
+    let cut = cut.map_err(|e| format!("[store] open recordings cannot be closed: {e}"))?;
+    if cut > 0 {
+        tracing::warn!(recordings = cut, "recordings cut by the last restart were closed");
     }
     Ok(())
 }

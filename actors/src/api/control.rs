@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tandem_laml::instruction::{Method, StatusCallback};
+use tandem_media::record::Pause;
 use tandem_model::{Sid, WallTime};
 
-use crate::store::CallRecord;
+use crate::store::{CallRecord, RecordingRecord, RecordingTrack};
 
 /// A call as REST shows it, alive or over.
 pub type CallView = CallRecord;
@@ -18,6 +19,22 @@ pub trait CallControl: Send + Sync {
 
     /// Changes a live call: another document, an end, other callbacks.
     fn update(&self, sid: Sid, change: UpdateCall) -> BoxFuture<'_, Result<CallView, CallControlError>>;
+
+    /// Records a leg in progress (21220 otherwise). Done when the recording exists.
+    fn start_recording(
+        &self,
+        call: Sid,
+        what: StartRecording,
+    ) -> BoxFuture<'_, Result<RecordingRecord, CallControlError>>;
+
+    /// Steers a recording of a leg in progress (20404 when it has none of that name, 21220 when it is over). The record
+    /// says how it stands after the change.
+    fn update_recording(
+        &self,
+        call: Sid,
+        recording: RecordingName,
+        change: RecordingChange,
+    ) -> BoxFuture<'_, Result<RecordingRecord, CallControlError>>;
 
     fn live(&self, sid: Sid) -> Option<CallView>;
 
@@ -45,6 +62,10 @@ pub struct CreateCall {
     pub send_digits: Option<String>,
     /// Digest credentials for the far end.
     pub sip_auth: Option<(String, String)>,
+    /// Record from its answer on.
+    pub record: Option<StartRecording>,
+    /// How long it may last once it is answered.
+    pub time_limit: Option<Duration>,
 }
 
 impl std::fmt::Debug for CreateCall {
@@ -75,6 +96,46 @@ pub enum EndCall {
     Cancel,
     /// In any state.
     Complete,
+}
+
+/// How to record a call (laml.md 3.7).
+#[derive(Clone, Debug, PartialEq)]
+pub struct StartRecording {
+    /// 1 or 2.
+    pub channels: u16,
+    pub track: RecordingTrack,
+    pub trim: bool,
+    pub status_callback: Option<RecordingCallback>,
+}
+
+/// Who is told of a recording.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordingCallback {
+    pub url: String,
+    pub method: Method,
+    pub events: RecordingEvents,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordingEvents {
+    pub in_progress: bool,
+    pub completed: bool,
+    pub absent: bool,
+}
+
+/// One of a call's recordings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordingName {
+    Sid(Sid),
+    /// The one that runs, the newest if there are several (`Twilio.CURRENT`).
+    Current,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordingChange {
+    Pause(Pause),
+    Resume,
+    Stop,
 }
 
 /// A refusal, as the client is to read it.

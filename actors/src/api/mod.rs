@@ -27,7 +27,8 @@ mod tests;
 pub use auth::Logins;
 pub use carriers::{CarrierRegistration, CarrierState, CarrierStates};
 pub use control::{
-    CallControl, CallControlError, CallDocument, CallView, ContactView, CreateCall, EndCall, Registrations, UpdateCall,
+    CallControl, CallControlError, CallDocument, CallView, ContactView, CreateCall, EndCall, RecordingCallback,
+    RecordingChange, RecordingEvents, RecordingName, Registrations, StartRecording, UpdateCall,
 };
 pub use faults::{FaultPlace, Faults};
 pub use ops::{Metrics, Sample, SampleSource, SampleValue};

@@ -22,12 +22,14 @@ use tandem_model::{Sid, WallTime};
 
 use super::{
     ApiOptions, ApiState, BODY_BYTES_MAX, CallControl, CallControlError, CallDocument, CallView, CarrierRegistration,
-    CarrierState, CarrierStates, ContactView, CreateCall, EndCall, Logins, Metrics, Registrations, UpdateCall, routes,
-    serve,
+    CarrierState, CarrierStates, ContactView, CreateCall, EndCall, Logins, Metrics, RecordingChange, RecordingName,
+    Registrations, StartRecording, UpdateCall, routes, serve,
 };
 use crate::recording::{RecordingConfig, RecordingService};
 use crate::store::tests::TempDir;
-use crate::store::{CallDirection, CallRecord, CallStatus, ProjectSettings, Store};
+use crate::store::{
+    CallDirection, CallRecord, CallStatus, ProjectSettings, RecordingRecord, RecordingSource, RecordingStatus, Store,
+};
 use crate::world::Clock;
 
 pub(super) const PROJECT: &str = "6bfbbe86-a901-4197-8759-2a0de1fa319d";
@@ -130,6 +132,8 @@ pub(super) struct FakeCalls {
     pub live: Mutex<BTreeMap<Sid, CallView>>,
     pub created: Mutex<Vec<CreateCall>>,
     pub updated: Mutex<Vec<(Sid, UpdateCall)>>,
+    pub recordings_started: Mutex<Vec<(Sid, StartRecording)>>,
+    pub recordings_changed: Mutex<Vec<(Sid, RecordingName, RecordingChange)>>,
     pub draining: AtomicBool,
 }
 
@@ -155,6 +159,47 @@ impl CallControl for FakeCalls {
         let view = self.live(sid).ok_or_else(|| CallControlError::new(400, 10000, "over"));
         self.updated.lock().unwrap().push((sid, change));
         async move { view }.boxed()
+    }
+
+    fn start_recording(
+        &self,
+        call: Sid,
+        what: StartRecording,
+    ) -> BoxFuture<'_, Result<RecordingRecord, CallControlError>> {
+        let record = RecordingRecord {
+            call_sid: Some(call),
+            status: RecordingStatus::InProgress,
+            channels: what.channels,
+            track: what.track,
+            trim: what.trim,
+            ..RecordingRecord::new(sid(201), RecordingSource::StartCallRecordingApi, WallTime(1))
+        };
+        self.recordings_started.lock().unwrap().push((call, what));
+        async move { Ok(record) }.boxed()
+    }
+
+    fn update_recording(
+        &self,
+        call: Sid,
+        name: RecordingName,
+        change: RecordingChange,
+    ) -> BoxFuture<'_, Result<RecordingRecord, CallControlError>> {
+        let status = match change {
+            RecordingChange::Pause(_) => RecordingStatus::Paused,
+            RecordingChange::Resume => RecordingStatus::InProgress,
+            RecordingChange::Stop => RecordingStatus::Stopped,
+        };
+        let sid = match name {
+            RecordingName::Sid(sid) => sid,
+            RecordingName::Current => sid(201),
+        };
+        let record = RecordingRecord {
+            call_sid: Some(call),
+            status,
+            ..RecordingRecord::new(sid, RecordingSource::StartCallRecordingApi, WallTime(1))
+        };
+        self.recordings_changed.lock().unwrap().push((call, name, change));
+        async move { Ok(record) }.boxed()
     }
 
     fn live(&self, sid: Sid) -> Option<CallView> {

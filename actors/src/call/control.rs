@@ -10,8 +10,12 @@ use tandem_model::{CallSid, Sid};
 
 use super::message::{Change, Create, FaultAt, InjectFault};
 use super::switchboard::Switchboard;
-use crate::api::{CallControl, CallControlError, CallView, CreateCall, FaultPlace, Faults, UpdateCall};
+use crate::api::{
+    CallControl, CallControlError, CallView, CreateCall, FaultPlace, Faults, RecordingChange, RecordingName,
+    StartRecording, UpdateCall,
+};
 use crate::signalling::Gate;
+use crate::store::RecordingRecord;
 
 /// A copy of the live rows for readers; the switchboard alone writes it (I2).
 #[derive(Clone, Default)]
@@ -68,6 +72,19 @@ impl CallControl for SwitchboardControl {
         )
     }
 
+    fn start_recording(&self, _: Sid, _: StartRecording) -> BoxFuture<'_, Result<RecordingRecord, CallControlError>> {
+        Box::pin(async { Err(no_recorder()) })
+    }
+
+    fn update_recording(
+        &self,
+        _: Sid,
+        _: RecordingName,
+        _: RecordingChange,
+    ) -> BoxFuture<'_, Result<RecordingRecord, CallControlError>> {
+        Box::pin(async { Err(no_recorder()) })
+    }
+
     fn live(&self, sid: Sid) -> Option<CallView> {
         self.live.get(sid).map(Arc::unwrap_or_clone)
     }
@@ -90,6 +107,11 @@ impl Faults for SwitchboardControl {
         };
         Box::pin(async move { self.switchboard.send(InjectFault { sid, at }).await.unwrap_or(false) })
     }
+}
+
+/// Calls have no recorder yet: refused as what is not enabled, not taken and lost.
+fn no_recorder() -> CallControlError {
+    CallControlError::new(400, 10_001, "Recording of calls is not enabled on this server")
 }
 
 fn unavailable() -> CallControlError {

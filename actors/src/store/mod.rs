@@ -14,6 +14,7 @@ mod handler;
 mod pending;
 mod profile;
 mod project;
+mod recording;
 mod secrets;
 mod serial;
 mod sqlite;
@@ -36,6 +37,7 @@ pub use error::StoreError;
 pub use handler::HandlerFields;
 pub use profile::SipProfileRecord;
 pub use project::{ProjectSettings, ProjectState};
+pub use recording::{RecordingFilter, RecordingRecord, RecordingSource, RecordingStatus, RecordingTrack};
 pub use secrets::{digest_secrets, random_sid, random_token, secrets_equal};
 
 use std::sync::Arc;
@@ -183,12 +185,56 @@ impl Store {
         self.inner.db.call_events(sid).await
     }
 
+    /// Hands over how a recording stands now and returns at once, as [`Store::upsert_call`] does.
+    pub fn upsert_recording(&self, record: impl Into<Arc<RecordingRecord>>) -> bool {
+        self.inner.pending.put_recording(record.into())
+    }
+
+    pub async fn recording(&self, sid: Sid) -> Result<Option<RecordingRecord>, StoreError> {
+        if let Some(waiting) = self.inner.pending.recording(sid) {
+            return Ok(Some(RecordingRecord::clone(&waiting)));
+        }
+        self.inner.db.recording(sid).await
+    }
+
+    /// As [`Store::calls`]: newest first, what waits included.
+    pub async fn recordings(
+        &self,
+        filter: &RecordingFilter,
+        page: CallPage,
+    ) -> Result<Vec<RecordingRecord>, StoreError> {
+        if self.calls_pending() > 0 {
+            self.flush().await?;
+        }
+        self.inner.db.recordings(filter, page).await
+    }
+
+    /// Removes a recording's record. A late one of it is ignored. The file is not the store's.
+    pub async fn delete_recording(&self, sid: Sid) -> Result<(), StoreError> {
+        self.inner.writer.submit(Change::DeleteRecording(sid)).await
+    }
+
     /// Removes a finished call and its log. A late record of it is ignored.
     ///
     /// # Errors
     /// [`StoreError::NotFound`]; [`StoreError::Unfinished`] while its status is not final.
     pub async fn delete_call(&self, sid: Sid) -> Result<(), StoreError> {
         self.inner.writer.submit(Change::DeleteCall(sid)).await
+    }
+
+    /// At start: ends the recordings a killed process left open, with the length that `finished` knows of their files.
+    /// Those it does not know have no file.
+    pub async fn close_orphaned_recordings(
+        &self,
+        now: WallTime,
+        finished: impl Fn(Sid) -> Option<std::time::Duration>,
+    ) -> Result<usize, StoreError> {
+        let orphans = self.inner.db.unfinished_recordings().await?;
+        for orphan in &orphans {
+            self.upsert_recording(orphan.clone().cut_by_restart(now, finished(orphan.sid)));
+        }
+        self.flush().await?;
+        Ok(orphans.len())
     }
 
     /// At start, before calls are taken: ends the calls a killed process left open, with end reason

@@ -522,3 +522,77 @@ async fn a_database_from_before_flows_and_the_third_hash_keeps_what_it_has() {
     let store = Store::open(&dir.url(), settings()).await.unwrap();
     assert!(store.catalog().endpoints.get(kept.id).unwrap().secrets == renewed.secrets);
 }
+
+fn recording(n: u8, created: i64) -> RecordingRecord {
+    RecordingRecord {
+        call_sid: Some(Sid::from_bytes([100; 16])),
+        status: RecordingStatus::InProgress,
+        started: Some(WallTime(created)),
+        ..RecordingRecord::new(Sid::from_bytes([n; 16]), RecordingSource::RecordVerb, WallTime(created))
+    }
+}
+
+const FIRST_PAGE: CallPage = CallPage { after: None, before: None, limit: 10 };
+
+#[tokio::test]
+async fn recordings_are_found_by_call_and_time_and_a_deleted_one_does_not_come_back() {
+    let dir = TempDir::new();
+    let store = Store::open(&dir.url(), settings()).await.unwrap();
+    for n in 1..=3u8 {
+        assert!(store.upsert_recording(recording(n, i64::from(n) * 1_000)));
+    }
+    let other = RecordingRecord { call_sid: None, conference_sid: Some(Sid::from_bytes([9; 16])), ..recording(4, 500) };
+    store.upsert_recording(other.clone());
+    // Before it is written too.
+    assert_eq!(store.recording(other.sid).await.unwrap(), Some(other.clone()));
+
+    let sids = |found: Vec<RecordingRecord>| found.iter().map(|r| r.sid.as_bytes()[0]).collect::<Vec<_>>();
+    let all = store.recordings(&RecordingFilter::default(), FIRST_PAGE).await.unwrap();
+    assert_eq!(sids(all), [3, 2, 1, 4]);
+    let of_call = RecordingFilter { call_sid: Some(Sid::from_bytes([100; 16])), ..Default::default() };
+    assert_eq!(sids(store.recordings(&of_call, FIRST_PAGE).await.unwrap()), [3, 2, 1]);
+    let after = CallPage { after: Some((WallTime(3_000), Sid::from_bytes([3; 16]))), limit: 1, ..FIRST_PAGE };
+    assert_eq!(sids(store.recordings(&of_call, after).await.unwrap()), [2]);
+    let of_room = RecordingFilter { conference_sid: other.conference_sid, ..Default::default() };
+    assert_eq!(sids(store.recordings(&of_room, FIRST_PAGE).await.unwrap()), [4]);
+    let early = TimeBound { from: Some(WallTime(1_000)), before: Some(WallTime(2_000)) };
+    let early = RecordingFilter { created: early, ..Default::default() };
+    assert_eq!(sids(store.recordings(&early, FIRST_PAGE).await.unwrap()), [1]);
+
+    let gone = Sid::from_bytes([2; 16]);
+    store.delete_recording(gone).await.unwrap();
+    store.upsert_recording(recording(2, 2_000));
+    store.flush().await.unwrap();
+    assert_eq!(store.recording(gone).await.unwrap(), None);
+    assert_eq!(store.delete_recording(gone).await, Err(StoreError::NotFound));
+    assert_eq!(sids(store.recordings(&of_call, FIRST_PAGE).await.unwrap()), [3, 1]);
+
+    // One that was never written, deleted while it waits.
+    store.upsert_recording(recording(7, 9_000));
+    store.delete_recording(Sid::from_bytes([7; 16])).await.unwrap();
+    assert_eq!(store.recording(Sid::from_bytes([7; 16])).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_restart_ends_the_recordings_it_cut() {
+    let dir = TempDir::new();
+    let store = Store::open(&dir.url(), settings()).await.unwrap();
+    let done = RecordingRecord { status: RecordingStatus::Completed, ..recording(1, 1) };
+    for record in [done.clone(), recording(2, 2_000), recording(3, 3_000)] {
+        store.upsert_recording(record);
+    }
+    store.flush().await.unwrap();
+    drop(store);
+
+    let store = Store::open(&dir.url(), settings()).await.unwrap();
+    let found = |sid: Sid| (sid.as_bytes()[0] == 2).then_some(std::time::Duration::from_millis(4_500));
+    assert_eq!(store.close_orphaned_recordings(WallTime(60_000), found).await, Ok(2));
+    assert_eq!(store.recording(done.sid).await.unwrap(), Some(done));
+    let kept = store.recording(Sid::from_bytes([2; 16])).await.unwrap().unwrap();
+    assert_eq!(
+        (kept.status, kept.duration_secs, kept.ended),
+        (RecordingStatus::Completed, Some(4), Some(WallTime(6_500)))
+    );
+    let empty = store.recording(Sid::from_bytes([3; 16])).await.unwrap().unwrap();
+    assert_eq!((empty.status, empty.updated), (RecordingStatus::Absent, WallTime(60_000)));
+}

@@ -45,6 +45,7 @@ pub(super) enum Change {
     DeleteCarrier(Sid),
     Bindings(Vec<BindingChange>),
     DeleteCall(Sid),
+    DeleteRecording(Sid),
     Flush,
 }
 
@@ -146,20 +147,22 @@ impl Task {
     }
 
     async fn commit(&mut self, changes: &[Change], answers: Vec<Answer>) -> Result<Left, StoreError> {
-        let (calls, events) = self.pending.take(BATCH_CALLS_MAX);
-        if calls.is_empty() && events.is_empty() && changes.is_empty() {
+        let taken = self.pending.take(BATCH_CALLS_MAX);
+        if taken.is_empty() && changes.is_empty() {
             return Ok(Left::Nothing);
         }
-        let left =
-            if calls.len() < BATCH_CALLS_MAX && events.len() < BATCH_CALLS_MAX { Left::Nothing } else { Left::More };
+        let left = if taken.is_all(BATCH_CALLS_MAX) { Left::Nothing } else { Left::More };
         let mut staged =
             Staged { catalog: None, results: Vec::with_capacity(changes.len()), bindings: BTreeMap::new() };
         let outcome = async {
             let mut batch = self.db.begin().await?;
             let work = async {
-                batch.put_calls(&calls).await?;
-                for event in &events {
+                batch.put_calls(&taken.calls).await?;
+                for event in &taken.events {
                     batch.put_event(event).await?;
+                }
+                for recording in &taken.recordings {
+                    batch.put_recording(recording).await?;
                 }
                 for change in changes {
                     staged.apply(change, &mut batch, self).await?;
@@ -179,8 +182,8 @@ impl Task {
         match &outcome {
             Ok(()) => self.pending.written(),
             Err(e) => {
-                tracing::error!(error = %e, calls = calls.len(), changes = changes.len(), "a commit failed");
-                self.pending.give_back(events);
+                tracing::error!(error = %e, calls = taken.calls.len(), changes = changes.len(), "a commit failed");
+                self.pending.give_back(taken.events);
             }
         }
         if let (Ok(()), Some(catalog)) = (&outcome, staged.catalog) {
@@ -288,6 +291,14 @@ impl<'c> Staged<'c> {
                 }
             };
         }
+        if let Change::DeleteRecording(sid) = change {
+            let known = task.pending.recording(*sid).is_some() || batch.has_recording(*sid).await?;
+            if !known {
+                return Err(StoreError::NotFound);
+            }
+            task.pending.forget_recording(*sid);
+            return batch.delete_recording(*sid).await;
+        }
         let catalog = self.catalog.get_or_insert_with(|| Catalog::clone(&task.catalog_out.borrow()));
         match change {
             Change::PutProfile(record) => {
@@ -346,7 +357,7 @@ impl<'c> Staged<'c> {
                 batch.delete_carrier(*id).await?;
                 catalog.carriers.remove(*id);
             }
-            Change::Bindings(_) | Change::DeleteCall(_) | Change::Flush => {}
+            Change::Bindings(_) | Change::DeleteCall(_) | Change::DeleteRecording(_) | Change::Flush => {}
         }
         Ok(())
     }

@@ -78,6 +78,8 @@ pub(super) fn parse(form: &Form, catalog: &Catalog) -> Result<CreateCall, LamlEr
         timeout: Duration::from_secs(timeout),
         send_digits,
         sip_auth,
+        record: None,
+        time_limit: None,
     })
 }
 

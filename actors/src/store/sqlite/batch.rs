@@ -13,7 +13,7 @@ use crate::store::{
 
 /// An open transaction of the writer. Without [`Batch::commit`] nothing of it stays.
 pub(in crate::store) struct Batch {
-    conn: PoolConnection<sqlx::Sqlite>,
+    pub(super) conn: PoolConnection<sqlx::Sqlite>,
 }
 
 /// Rows that one statement writes, for the most of them first.
@@ -250,7 +250,7 @@ impl Batch {
         self.delete("DELETE FROM call_events WHERE call_sid = ?1", &sid).await
     }
 
-    async fn delete(&mut self, sql: &'static str, key: &str) -> Result<(), StoreError> {
+    pub(super) async fn delete(&mut self, sql: &'static str, key: &str) -> Result<(), StoreError> {
         sqlx::query(sql).bind(key).execute(&mut *self.conn).await?;
         Ok(())
     }

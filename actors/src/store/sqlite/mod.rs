@@ -3,6 +3,7 @@
 mod batch;
 mod calls;
 mod project;
+mod recordings;
 
 pub(super) use batch::{Batch, BindingName};
 
@@ -17,7 +18,8 @@ use tandem_model::WallTime;
 use super::{BindingRow, StoreError};
 
 /// Changes to the schema, oldest first. The database's `user_version` says how many it has.
-const MIGRATIONS: &[&str] = &[include_str!("0001_first.sql"), include_str!("0002_flows.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("0001_first.sql"), include_str!("0002_flows.sql"), include_str!("0004_resources.sql")];
 
 /// A database file: one connection that writes, some that read.
 #[derive(Clone)]

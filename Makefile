@@ -3,7 +3,7 @@
 CARGO ?= cargo
 SHELL := /bin/bash
 
-.PHONY: help run test e2e soak load compare bench fuzz rfc-coverage clean
+.PHONY: help run test e2e soak load compare bench fuzz rfc-coverage laml-reference clean
 
 help: ## Show the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,9 @@ fuzz: ## Each fuzz target for SECS seconds (60); findings fail it
 
 rfc-coverage: ## Write docs/rfc-coverage.md anew from the citations in code and tests
 	TANDEM_BLESS=1 $(CARGO) test --locked --quiet -p tandem-model --test rfc_coverage
+
+laml-reference: ## Write the tables of docs/laml.md anew from the verbs and nouns
+	TANDEM_BLESS=1 $(CARGO) test --locked --quiet -p tandem-laml --test reference
 
 clean: ## Remove what was built and the demo's data
 	$(CARGO) clean

@@ -103,6 +103,8 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
             env: env.clone(),
             own_address,
             call_duration_max: Duration::from_secs(config.limits.call_secs_max),
+            public_url: public_url(&config),
+            recordings: recordings.clone(),
             redirect_targets_max: if config.sip.redirects { limits::REDIRECT_TARGETS_MAX } else { 0 },
             directory: store.directory(),
             shards: shards.clone(),
@@ -279,6 +281,15 @@ fn start_media(config: &Config, router: MediaRouter) -> Result<media::MediaPool,
 }
 
 /// Finishes what a killed process left, so it comes before the first call.
+/// Where others reach REST.
+fn public_url(config: &Config) -> String {
+    if config.http.public_url.is_empty() {
+        format!("http://{}", config.http.listen)
+    } else {
+        config.http.public_url.clone()
+    }
+}
+
 fn open_recordings(config: &Config) -> Result<RecordingService, String> {
     let folder = config.recording.folder.clone();
     let shown = folder.display().to_string();

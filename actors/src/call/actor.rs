@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actix::prelude::*;
-use tandem_call::call::{Call, CallInput, LegRow};
+use tandem_call::call::{Call, CallInput, LegRow, RunId};
 use tandem_call::leg::Leg;
-use tandem_model::{CallSid, LegId, limits};
+use tandem_model::{CallSid, LegId, Sid, limits};
 use tandem_sip::transaction::ServerKey;
 
+use super::effects::Taped;
 use super::leg::LegActor;
 use super::message::{CallDied, CallFinished, Fault, FaultAt, FromLegActor, LegDied, RowChanged, ToCall};
 use super::services::{Floor, Services};
@@ -40,9 +41,11 @@ pub struct CallActor {
     arriving: Option<Arriving>,
     /// Channels seized for legs that are being made, by their tickets.
     pub(super) seized: BTreeMap<u64, Channel>,
+    /// Recordings that run.
+    pub(super) taped: BTreeMap<Sid, Taped>,
     alarm: Alarm,
-    /// The document being fetched.
-    pub(super) fetch: Option<SpawnHandle>,
+    /// Documents being fetched.
+    pub(super) fetches: BTreeMap<RunId, SpawnHandle>,
     watch: DeathWatch<CallDied>,
     pub(super) span: tracing::Span,
 }
@@ -72,8 +75,9 @@ impl CallActor {
             legs: BTreeMap::new(),
             arriving,
             seized: BTreeMap::new(),
+            taped: BTreeMap::new(),
             alarm: Alarm::default(),
-            fetch: None,
+            fetches: BTreeMap::new(),
             watch,
             span: tracing::info_span!("call", call = number, sid = %sid),
         }

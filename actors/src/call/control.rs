@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use tandem_model::{CallSid, Sid};
 
 use super::message::{Change, Create, FaultAt, InjectFault};
+use super::recordings::{BeginRecording, SteerRecording};
 use super::switchboard::Switchboard;
 use crate::api::{
     CallControl, CallControlError, CallView, CreateCall, FaultPlace, Faults, RecordingChange, RecordingName,
@@ -72,17 +73,25 @@ impl CallControl for SwitchboardControl {
         )
     }
 
-    fn start_recording(&self, _: Sid, _: StartRecording) -> BoxFuture<'_, Result<RecordingRecord, CallControlError>> {
-        Box::pin(async { Err(no_recorder()) })
+    fn start_recording(
+        &self,
+        call: Sid,
+        what: StartRecording,
+    ) -> BoxFuture<'_, Result<RecordingRecord, CallControlError>> {
+        Box::pin(async move {
+            self.switchboard.send(BeginRecording { call, what }).await.unwrap_or_else(|_| Err(unavailable()))
+        })
     }
 
     fn update_recording(
         &self,
-        _: Sid,
-        _: RecordingName,
-        _: RecordingChange,
+        call: Sid,
+        name: RecordingName,
+        change: RecordingChange,
     ) -> BoxFuture<'_, Result<RecordingRecord, CallControlError>> {
-        Box::pin(async { Err(no_recorder()) })
+        Box::pin(async move {
+            self.switchboard.send(SteerRecording { call, name, change }).await.unwrap_or_else(|_| Err(unavailable()))
+        })
     }
 
     fn live(&self, sid: Sid) -> Option<CallView> {
@@ -107,11 +116,6 @@ impl Faults for SwitchboardControl {
         };
         Box::pin(async move { self.switchboard.send(InjectFault { sid, at }).await.unwrap_or(false) })
     }
-}
-
-/// Calls have no recorder yet: refused as what is not enabled, not taken and lost.
-fn no_recorder() -> CallControlError {
-    CallControlError::new(400, 10_001, "Recording of calls is not enabled on this server")
 }
 
 fn unavailable() -> CallControlError {

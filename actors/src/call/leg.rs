@@ -163,7 +163,7 @@ impl LegActor {
 fn trace_report(report: &LegReport) {
     match report {
         LegReport::Progress { status, .. } => tracing::debug!(status, "leg progresses"),
-        LegReport::Answered { codec, encrypted } => tracing::debug!(?codec, encrypted, "leg answered"),
+        LegReport::Answered { codec, encrypted, .. } => tracing::debug!(?codec, encrypted, "leg answered"),
         LegReport::Ended(end) => {
             tracing::info!(status = end.status, reason = end.reason, cause = end.cause, by = ?end.by, "leg ended")
         }
@@ -172,6 +172,7 @@ fn trace_report(report: &LegReport) {
         LegReport::Redirected { targets } => tracing::info!(targets = targets.len(), "leg redirected"),
         LegReport::Renegotiated { .. }
         | LegReport::Dialog(_)
+        | LegReport::ReferEnded(_)
         | LegReport::Digit(_)
         | LegReport::DigitEnded { .. }
         | LegReport::PlayDone { .. }

@@ -9,6 +9,7 @@ mod effects;
 mod inbox;
 mod leg;
 mod message;
+mod recordings;
 mod records;
 mod replace;
 mod services;

@@ -12,6 +12,7 @@ use crate::api::Metrics;
 use crate::carrier::Trunks;
 use crate::media::MediaHandle;
 use crate::prompt::{PromptLoader, SpeechEngine};
+use crate::recording::RecordingService;
 use crate::signalling::{RegistrarActor, Resolver, Shards};
 use crate::store::Store;
 use crate::webhook::{StatusQueue, WebhookClient};
@@ -27,6 +28,9 @@ pub struct Services {
     pub call_duration_max: Duration,
     /// Contacts of 3xx responses that one run of dialling follows.
     pub redirect_targets_max: usize,
+    /// Scheme, host and port under which REST is reached, without a slash at the end.
+    pub public_url: String,
+    pub recordings: RecordingService,
     pub directory: watch::Receiver<Arc<Directory>>,
     pub shards: Shards,
     pub media: MediaHandle,

@@ -17,6 +17,7 @@ use super::control::LiveCalls;
 use super::message::{
     CallDied, CallFinished, Change, Create, Drain, Fault, FaultAt, InjectFault, LegDied, RowChanged, ToCall, command,
 };
+use super::recordings::recording_of;
 use super::records::record_of;
 use super::services::{Floor, Services, base_leg};
 use crate::api::{CallControlError, CallDocument, CallView, EndCall};
@@ -90,6 +91,7 @@ impl Switchboard {
             call_duration_max: self.services.call_duration_max,
             own: self.services.env.own.clone(),
             redirect_targets_max: self.services.redirect_targets_max,
+            public_url: self.services.public_url.clone(),
         }
     }
 
@@ -97,6 +99,11 @@ impl Switchboard {
     pub(super) fn call_of_tag(&self, tag: &str) -> Option<&Addr<CallActor>> {
         let leg = self.services.env.own.leg_of_tag(tag)?;
         self.calls.get(&leg.call_number()).map(|call| &call.actor)
+    }
+
+    /// The call that a leg belongs to.
+    pub(super) fn call_of(&self, sid: CallSid) -> Option<&Addr<CallActor>> {
+        self.by_sid.get(&sid).and_then(|number| self.calls.get(number)).map(|call| &call.actor)
     }
 
     fn close(&mut self, number: u64) {
@@ -207,6 +214,8 @@ impl Handler<Create> for Switchboard {
             status_callback: create.status_callback,
             timeout: create.timeout,
             send_digits: create.send_digits,
+            record: create.record.map(|what| Box::new(recording_of(what))),
+            time_limit: create.time_limit,
             credentials: create.sip_auth.map(|(username, password)| Credentials { username, password }),
         };
         let wall = self.services.clock.wall();

@@ -32,6 +32,11 @@ impl Attribute {
         Attribute { name, default, values, support: Support::Supported }
     }
 
+    /// Part of LaML that this server leaves out, with the reason; `default` is the value that asks for nothing.
+    pub const fn left_out(name: &'static str, default: &'static str, why: &'static str) -> Self {
+        Attribute { name, default, values: why, support: Support::NotYet }
+    }
+
     pub const fn not_yet(name: &'static str) -> Self {
         Attribute { name, default: "", values: "", support: Support::NotYet }
     }
@@ -147,6 +152,11 @@ impl<'a> Attributes<'a> {
     pub fn warn_value(&self, name: &str, what: &str, fx: &mut Effects) {
         let shown: String = self.text(name).chars().filter(|c| !c.is_control()).take(60).collect();
         fx.warn(code::ATTRIBUTE, self.line(), format!("{}: {name}=\"{shown}\" is {what}", self.node.name));
+    }
+
+    /// The default of the table.
+    pub fn standard(&self, name: &str) -> &'static str {
+        self.default(name)
     }
 
     fn default(&self, name: &str) -> &'static str {

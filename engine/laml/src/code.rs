@@ -17,6 +17,8 @@ pub(crate) const SIP_MISSING: u32 = 13_254;
 /// Part of LaML, but not of this server yet.
 pub(crate) const VERB_UNSUPPORTED: u32 = 13_750;
 pub(crate) const ATTRIBUTE_UNSUPPORTED: u32 = 10_001;
+pub(crate) const RECORDING_EVENT: u32 = 13_621;
+pub(crate) const TRIM: u32 = 13_699;
 pub(crate) const WRONG_STATE: u32 = 10_000;
 /// An attribute that does not exist or whose value cannot be read.
 pub(crate) const ATTRIBUTE: u32 = 20_422;

@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 
-use crate::instruction::{Instruction, Prompt, PromptId, Repeat};
+use crate::instruction::{Instruction, Prompt, PromptId, RecordingId, Repeat};
 
 /// Warnings one document may log; a call's log is not a place a document may fill.
 pub(crate) const WARNINGS_PER_DOCUMENT_MAX: u32 = 100;
@@ -15,14 +15,26 @@ pub(crate) struct Effects {
     pub ringing_through: bool,
     /// Dials given up whose `DialEnded` is still to come.
     pub dials_given_up: u32,
+    /// Refers given up whose `ReferEnded` is still to come.
+    pub refers_given_up: u32,
     prompts: u64,
+    recordings: u64,
     warnings: u32,
 }
 
 impl Effects {
     pub fn new(answered: bool) -> Self {
         let out = VecDeque::new();
-        Effects { out, answered, ringing_through: false, dials_given_up: 0, prompts: 0, warnings: 0 }
+        Effects {
+            out,
+            answered,
+            ringing_through: false,
+            dials_given_up: 0,
+            refers_given_up: 0,
+            prompts: 0,
+            recordings: 0,
+            warnings: 0,
+        }
     }
 
     pub fn push(&mut self, instruction: Instruction) {
@@ -50,6 +62,11 @@ impl Effects {
         let id = PromptId(self.prompts);
         self.push(Instruction::Prompt { id, what, repeat });
         id
+    }
+
+    pub fn recording(&mut self) -> RecordingId {
+        self.recordings += 1;
+        RecordingId(self.recordings)
     }
 
     pub fn warn(&mut self, code: u32, line: Option<u32>, message: impl Into<String>) {

@@ -28,9 +28,11 @@ mod effects;
 pub mod instruction;
 mod nouns;
 mod reference;
+mod role;
 mod script;
 mod verbs;
 
 pub use nouns::sip_address;
 pub use reference::reference_tables;
+pub use role::{Dialect, Role};
 pub use script::{APOLOGY_TEXT, Script, ScriptConfig};

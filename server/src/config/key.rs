@@ -392,6 +392,13 @@ pub const KEYS: &[Key] = &[
         "\"127.0.0.1:8080\"",
         "Address of REST, dashboard and metrics. Put a TLS proxy in front of it before it leaves the machine.",
     ),
+    Key::new(
+        "http",
+        "public_url",
+        Kind::Text,
+        "\"\"",
+        "Scheme, host and port under which others reach REST, for addresses of recordings and documents kept here; empty: http and the address it listens on.",
+    ),
     Key::new("http", "workers", Kind::Integer(1, 64), "1", "Threads that serve HTTP."),
     Key::new("http", "metrics_public", Kind::Boolean, "true", "Serve /metrics without credentials."),
     Key::new(

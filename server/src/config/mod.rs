@@ -118,6 +118,8 @@ pub struct Media {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Http {
     pub listen: SocketAddr,
+    /// Without a slash at the end; empty: `http` and `listen`.
+    pub public_url: String,
     pub workers: usize,
     pub metrics_public: bool,
 }
@@ -216,7 +218,12 @@ impl Default for Config {
                 dscp: 46,
                 buffer_bytes: 131_072,
             },
-            http: Http { listen: (Ipv4Addr::LOCALHOST, 8080).into(), workers: 1, metrics_public: true },
+            http: Http {
+                listen: (Ipv4Addr::LOCALHOST, 8080).into(),
+                public_url: String::new(),
+                workers: 1,
+                metrics_public: true,
+            },
             store: Store { url: "sqlite:tandem.db".into() },
             recording: Recording { folder: "recordings".into(), recordings_max: 1_000 },
             webhook: Webhook { allow: Vec::new() },

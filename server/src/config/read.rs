@@ -151,6 +151,7 @@ impl Reader<'_> {
         self.integer("media.dscp", &mut c.media.dscp);
         self.integer("media.buffer_bytes", &mut c.media.buffer_bytes);
         self.set("http.listen", &mut c.http.listen, parse);
+        self.set("http.public_url", &mut c.http.public_url, public_url);
         self.integer("http.workers", &mut c.http.workers);
         if let Some((Value::Boolean(public), _)) = self.take("http.metrics_public") {
             c.http.metrics_public = public;
@@ -550,6 +551,17 @@ fn store_url(text: &str) -> Result<String, String> {
         Some(path) if !path.is_empty() => Ok(text.to_owned()),
         _ => Err(format!("{text:?} is not of the form sqlite:path")),
     }
+}
+
+fn public_url(text: &str) -> Result<String, String> {
+    let text = text.trim().trim_end_matches('/');
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let is_origin =
+        |host: &str| !host.is_empty() && !host.contains(['/', '?', '#', '@']) && !host.contains(char::is_whitespace);
+    if text.is_empty() || rest.is_some_and(is_origin) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("{text:?} is not of the form https://host:port"))
 }
 
 fn folder(text: &str) -> Result<PathBuf, String> {

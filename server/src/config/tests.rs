@@ -101,6 +101,7 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
         ("media.dscp", "34", "34"),
         ("media.buffer_bytes", "262144", "262144"),
         ("http.listen", r#""[::1]:9000""#, "[::1]:9000"),
+        ("http.public_url", r#""https://tandem.example:8443""#, "https://tandem.example:8443"),
         ("http.workers", "2", "2"),
         ("http.metrics_public", "false", "false"),
         ("store.url", r#""sqlite:/var/lib/tandem/t.db""#, "sqlite:/var/lib/tandem/t.db"),

@@ -49,7 +49,7 @@ fn run(path: &str, params: &[(&str, &str)], speaks: bool) -> Vec<Instruction> {
 }
 
 fn busy() -> DialOutcome {
-    DialOutcome { status: DialStatus::Busy, call_sid: None, duration: None, bridged: false, sip: None }
+    DialOutcome { status: DialStatus::Busy, call_sid: None, duration: None, recording: None, bridged: false, sip: None }
 }
 
 /// What the caller hears: texts, or the paths of files.
@@ -115,8 +115,8 @@ fn dial_bob_rings_bob_where_he_is_and_asks_what_comes_after() {
     let seen = run("/dial-bob", &[], true);
     let dial = seen.iter().find_map(|i| if let Instruction::Dial(d) = i { Some(d) } else { None }).unwrap();
     assert_eq!(dial.timeout, Duration::from_secs(20));
-    assert_eq!(dial.targets.len(), 1);
-    let TargetAddress::Sip { uri: bob, .. } = &dial.targets[0].to else { panic!("{:?}", dial.targets) };
+    assert_eq!(dial.targets().len(), 1);
+    let TargetAddress::Sip { uri: bob, .. } = &dial.targets()[0].to else { panic!("{:?}", dial.targets()) };
     assert!(format!("{bob:?}").contains(&format!("bob@{DOMAIN}")), "{bob:?}");
     let Some(Instruction::Fetch { url, params, .. }) = seen.last() else { panic!("{seen:?}") };
     assert_eq!(url, "http://127.0.0.1:8081/dial-bob/after");

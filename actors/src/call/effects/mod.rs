@@ -3,7 +3,10 @@
 mod carriers;
 mod legs;
 mod prompts;
+mod recording;
 mod webhooks;
+
+pub(super) use recording::Taped;
 
 use std::sync::Arc;
 
@@ -23,10 +26,11 @@ impl CallActor {
             CallEffect::Leg { leg, command } => self.command_leg(leg, command),
             CallEffect::CreateLeg { leg, sid, spec } => self.create_leg(leg, sid, *spec, ctx),
             CallEffect::Media(command) => self.command_media(command),
-            CallEffect::Fetch { url, method, params } => self.fetch(url, method, params, ctx),
-            CallEffect::CancelFetch => self.cancel_fetch(ctx),
-            CallEffect::LoadPrompt { id, what } => self.load_prompt(id, what, ctx),
+            CallEffect::Fetch { run, url, method, params } => self.fetch(run, url, method, params, ctx),
+            CallEffect::CancelFetch { run } => self.cancel_fetch(run, ctx),
+            CallEffect::LoadPrompt { run, id, what } => self.load_prompt(run, id, what, ctx),
             CallEffect::Notify { url, method, params } => self.notify(url, method, params),
+            CallEffect::Recording(effect) => self.record(effect, ctx),
             CallEffect::Lookup { ticket, aor } => {
                 let ask = self.services.registrar.send(Lookup { aor }).into_actor(self);
                 ctx.spawn(ask.map(move |found, actor, ctx| {

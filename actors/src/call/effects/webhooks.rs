@@ -1,5 +1,5 @@
 use actix::prelude::*;
-use tandem_call::call::CallInput;
+use tandem_call::call::{CallInput, RunId};
 use tandem_laml::instruction::Method;
 
 use super::super::actor::CallActor;
@@ -8,6 +8,7 @@ use crate::webhook::{StatusJob, WebhookRequest};
 impl CallActor {
     pub(super) fn fetch(
         &mut self,
+        run: RunId,
         url: String,
         method: Method,
         params: Vec<(String, String)>,
@@ -19,19 +20,19 @@ impl CallActor {
         let request = WebhookRequest { url, method, params };
         let fetch = async move { client.fetch(&request).await };
         let handle = ctx.spawn(fetch.into_actor(self).map(move |result, actor, ctx| {
-            actor.fetch = None;
+            actor.fetches.remove(&run);
             let took = actor.services.clock.now().since(started);
             metrics.webhook(if result.is_ok() { "ok" } else { "failed" }, took);
             if let Err(failure) = &result {
                 tracing::info!(code = failure.code, message = failure.message, "webhook failed");
             }
-            actor.step(CallInput::Document(result), ctx);
+            actor.step(CallInput::Document { run, result }, ctx);
         }));
-        self.fetch = Some(handle);
+        self.fetches.insert(run, handle);
     }
 
-    pub(super) fn cancel_fetch(&mut self, ctx: &mut Context<Self>) {
-        if let Some(handle) = self.fetch.take() {
+    pub(super) fn cancel_fetch(&mut self, run: RunId, ctx: &mut Context<Self>) {
+        if let Some(handle) = self.fetches.remove(&run) {
             ctx.cancel_future(handle);
         }
     }

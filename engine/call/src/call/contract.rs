@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tandem_codecs::CodecId;
-use tandem_laml::instruction::{Document, FetchFailure, Method, Prompt, PromptFailure, PromptId, StatusCallback};
+use tandem_laml::instruction::{
+    Document, FetchFailure, Method, Prompt, PromptFailure, PromptId, Recording, StatusCallback,
+};
 use tandem_media::control::{Clip, Command, LegStats};
-use tandem_model::{CallSid, Endpoint, LegId, WallTime};
+use tandem_model::{CallSid, Endpoint, LegId, Sid, WallTime};
 use tandem_sip::message::NameAddr;
 
 use super::carriers::{CarriersBusy, SeizedCarrier};
 use super::hops::Hops;
 use super::identity::Asserted;
+use super::recording::{RecordingEffect, RecordingNews};
 use crate::directory::{Carrier, Directory, DomainApp, DtmfMethod, Encryption, SipEndpoint};
 use crate::leg::{Credentials, InviteSpec, LegCommand, LegReport, MediaPolicy, Replaces};
 use crate::own::Own;
@@ -27,6 +30,8 @@ pub struct CallEnv {
     /// No call lasts longer once it is answered.
     pub call_duration_max: Duration,
     pub own: Arc<Own>,
+    /// Scheme, host and port under which REST is reached, without a slash at the end: for the addresses of recordings.
+    pub public_url: String,
     /// Contacts of 3xx responses that one run of dialling follows; 0: none are followed.
     pub redirect_targets_max: usize,
 }
@@ -96,6 +101,10 @@ pub struct ApiCall {
     pub status_callback: Option<StatusCallback>,
     pub timeout: Duration,
     pub send_digits: Option<String>,
+    /// Record from its answer on.
+    pub record: Option<Box<Recording>>,
+    /// How long it may last once it is answered.
+    pub time_limit: Option<Duration>,
     pub credentials: Option<Credentials>,
 }
 
@@ -111,10 +120,23 @@ pub enum CallUpdate {
     Document(ApiDocument),
     Fallback(String, Method),
     StatusCallback(String, Method),
+    /// Record that leg, which talks.
+    Record {
+        sid: Sid,
+        call: CallSid,
+        what: Box<Recording>,
+    },
+    StopRecording {
+        sid: Sid,
+    },
     /// Only before it is answered.
     Cancel,
     Complete,
 }
+
+/// Names one document that runs in a call; a call may run several, on different legs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RunId(pub u64);
 
 /// What happened to a call.
 pub enum CallInput {
@@ -126,8 +148,12 @@ pub enum CallInput {
     LegCrashed {
         leg: LegId,
     },
-    Document(Result<Document, FetchFailure>),
+    Document {
+        run: RunId,
+        result: Result<Document, FetchFailure>,
+    },
     PromptLoaded {
+        run: RunId,
         id: PromptId,
         result: Result<Arc<Clip>, PromptFailure>,
     },
@@ -140,6 +166,11 @@ pub enum CallInput {
     CarrierSeized {
         ticket: u64,
         seized: Result<SeizedCarrier, CarriersBusy>,
+    },
+    /// What became of a recording of this call.
+    Recording {
+        sid: Sid,
+        news: RecordingNews,
     },
     Update(CallUpdate),
     /// A leg takes the place of another ([`super::Call::may_replace`]): the next of this call, which is being started.
@@ -193,16 +224,21 @@ pub enum CallEffect {
     },
     Media(Command),
     Fetch {
+        run: RunId,
         url: String,
         method: Method,
         params: Vec<(String, String)>,
     },
-    /// The fetch under way is not wanted any more: its document must not be handed in.
-    CancelFetch,
+    /// The fetch under way for that document is not wanted any more: what it brings must not be handed in.
+    CancelFetch {
+        run: RunId,
+    },
     LoadPrompt {
+        run: RunId,
         id: PromptId,
         what: Prompt,
     },
+    Recording(RecordingEffect),
     Lookup {
         ticket: u64,
         aor: String,

@@ -236,6 +236,7 @@ mod tests {
             late_offer: false,
             realm: None,
             channel: None,
+            session_expires_secs: None,
         };
         let caller = Identity { user: "+1 555".into(), display: Some("A \"B\"".into()) };
         present(&mut spec, &caller, asserted, diverted, "home", towards);

@@ -47,7 +47,7 @@ impl Call {
 
     /// A call to an application of this server comes back in through its own front door.
     pub(super) fn own_app_spec(&self, target: usize, caller: &Identity, app: &DomainApp) -> InviteSpec {
-        let uri = match self.dial.as_ref().and_then(|d| d.dial.targets.get(target)).map(|t| &t.to) {
+        let uri = match self.dial.as_ref().and_then(|d| d.dial.targets().get(target)).map(|t| &t.to) {
             Some(TargetAddress::Sip { uri, .. }) if uri.contains('@') => uri.clone(),
             _ => format!("sip:app@{}", self.env.directory.app_domain(app)),
         };
@@ -124,15 +124,15 @@ impl Call {
         mut media: MediaPolicy,
     ) -> InviteSpec {
         media.codecs = self.callers_codecs_first(&media.codecs);
-        let (mut headers, credentials) =
-            match self.dial.as_ref().and_then(|d| d.dial.targets.get(target)).map(|t| &t.to) {
-                Some(TargetAddress::Sip { headers, username, password, .. }) => {
+        let (mut headers, credentials, session_expires_secs) =
+            match self.dial.as_ref().and_then(|d| d.dial.targets().get(target)).map(|t| &t.to) {
+                Some(TargetAddress::Sip { headers, username, password, session_expires_secs, .. }) => {
                     let credentials = username
                         .as_ref()
                         .map(|u| Credentials { username: u.clone(), password: password.clone().unwrap_or_default() });
-                    (headers.clone(), credentials)
+                    (headers.clone(), credentials, *session_expires_secs)
                 }
-                Some(TargetAddress::Number(_)) | None => (Vec::new(), None),
+                Some(TargetAddress::Number(_) | TargetAddress::User(_)) | None => (Vec::new(), None, None),
             };
         if let Some(inbound) = &self.inbound {
             headers.push((HOPS.to_owned(), inbound.hops.value()));
@@ -152,6 +152,7 @@ impl Call {
             late_offer: false,
             realm: None,
             channel: None,
+            session_expires_secs,
         }
     }
 
@@ -168,9 +169,9 @@ impl Call {
     }
 
     fn noun_codecs(&self, target: usize) -> &[String] {
-        match self.dial.as_ref().and_then(|d| d.dial.targets.get(target)).map(|t| &t.to) {
+        match self.dial.as_ref().and_then(|d| d.dial.targets().get(target)).map(|t| &t.to) {
             Some(TargetAddress::Sip { codecs, .. }) => codecs,
-            Some(TargetAddress::Number(_)) | None => &[],
+            Some(TargetAddress::Number(_) | TargetAddress::User(_)) | None => &[],
         }
     }
 

@@ -7,7 +7,7 @@ use tandem_model::{CallSid, LegId, Timestamp, WallTime};
 use tandem_sip::dialog::DialogId;
 
 use super::contract::{Direction, LegRow, LegStatus};
-use crate::leg::{EndedBy, LegEnd};
+use crate::leg::{Answer, EndedBy, LegEnd};
 use crate::routing::Caller;
 
 pub(super) struct CallLeg {
@@ -22,6 +22,8 @@ pub(super) struct CallLeg {
     pub created_at: WallTime,
     pub answered_at: Option<(Timestamp, WallTime)>,
     pub ended_at: Option<(Timestamp, WallTime)>,
+    /// What its 200 said, of a leg we called.
+    pub answer: Option<Box<Answer>>,
     pub end: Option<LegEnd>,
     pub codec: Option<CodecId>,
     pub encrypted: bool,

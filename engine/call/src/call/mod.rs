@@ -15,32 +15,36 @@ mod hops;
 mod identity;
 mod invite;
 mod legs;
+mod recording;
 mod redirect;
+mod refer;
 mod replace;
+mod run;
 mod transfer;
 
 pub use carriers::{CarriersBusy, SeizedCarrier};
 pub use contract::{
     ApiCall, ApiDocument, CallEffect, CallEnv, CallInput, CallUpdate, Direction, InboundLeg, LegRow, LegStatus, Origin,
-    Party, Plan, RegisteredContact, carrier_media, policy_of,
+    Party, Plan, RegisteredContact, RunId, carrier_media, policy_of,
 };
 pub use hops::{HOPS, Hops, Looped};
 pub use identity::{Asserted, Identity};
 pub use invite::endpoint_media;
+pub use recording::{RecordingEffect, RecordingNews, RecordingOrder, RecordingOutcome, RecordingSource};
 pub use transfer::{VOUCHER, party_of_badge};
 
 use std::collections::{BTreeMap, VecDeque};
 
-use tandem_laml::Script;
 use tandem_model::{CallSid, Entropy, LegId, Sid, Timestamp, WallTime};
 
-use bind::Playing;
 use dial::{Dialling, somebody};
 use legs::{CallLeg, StatusNotice, StatusTarget, final_status};
 
 use crate::leg::{EndedBy, LegCommand, LegEnd, LegReport};
 use crate::routing::Caller;
+use recording::Recorded;
 use replace::Replacement;
+use run::Run;
 use transfer::Transfer;
 
 /// Poll [`Call::poll`] until None after every [`Call::start`], [`Call::handle`] and [`Call::expire`].
@@ -53,12 +57,18 @@ pub struct Call {
     primary: LegId,
     /// Boxed: a node of the map has room for eleven, and a call has two.
     legs: BTreeMap<LegId, Box<CallLeg>>,
-    script: Option<Box<Script>>,
+    runs: Vec<Run>,
+    runs_started: u64,
+    /// The document whose leg is asked to go elsewhere.
+    referring: Option<(RunId, LegId)>,
+    /// Those that are not over.
+    recordings: Vec<Recorded>,
+    /// The call is over but for its recordings, which are given up then.
+    settle_until: Option<Timestamp>,
     driver: Driver,
     dial: Option<Dialling>,
     transfer: Option<Transfer>,
     replacement: Option<Replacement>,
-    playing: Option<Playing>,
     plays: u64,
     /// Lookups so far: an answer names its own, also when it comes after the next run of dialling has begun.
     tickets: u64,
@@ -132,12 +142,15 @@ impl Call {
             created_legs: 0,
             primary: base,
             legs: BTreeMap::new(),
-            script: None,
+            runs: Vec::new(),
+            runs_started: 0,
+            referring: None,
+            recordings: Vec::new(),
+            settle_until: None,
             driver,
             dial: None,
             transfer: None,
             replacement: None,
-            playing: None,
             plays: 0,
             tickets: 0,
             inbound,
@@ -170,7 +183,7 @@ impl Call {
             Some(inbound) => self.start_inbound(&inbound),
             None => self.start_api(),
         }
-        self.drive(now);
+        self.drive();
     }
 
     pub fn handle(&mut self, now: Timestamp, wall: WallTime, input: CallInput) {
@@ -181,11 +194,14 @@ impl Call {
         match input {
             CallInput::Leg { leg, report } => self.leg_report(leg, report),
             CallInput::LegCrashed { leg } => self.leg_crashed(leg),
-            CallInput::Document(result) => self.script_input(tandem_laml::instruction::Input::Document(result)),
-            CallInput::PromptLoaded { id, result } => self.prompt_loaded(id, result),
+            CallInput::Document { run, result } => {
+                self.run_input(run, tandem_laml::instruction::Input::Document(result));
+            }
+            CallInput::PromptLoaded { run, id, result } => self.prompt_loaded(run, id, result),
             CallInput::Contacts { ticket, contacts } if Self::is_api_ticket(ticket) => self.contacts_for_api(&contacts),
             CallInput::Contacts { ticket, contacts } => self.contacts_found(ticket, &contacts),
             CallInput::CarrierSeized { ticket, seized } => self.carrier_seized(ticket, seized),
+            CallInput::Recording { sid, news } => self.recording_news(sid, news),
             CallInput::Update(update) => self.update(update),
             CallInput::Replace { replaced, inbound, by } => self.replace(replaced, &inbound, by),
             CallInput::EndLeg { sid } => {
@@ -197,7 +213,7 @@ impl Call {
             }
             CallInput::Drain => self.hang_up_all("SIP;cause=503;text=\"Server going down\""),
         }
-        self.drive(now);
+        self.drive();
     }
 
     pub fn poll(&mut self) -> Option<CallEffect> {
@@ -213,7 +229,8 @@ impl Call {
         [
             self.ring_until,
             self.talk_until,
-            self.script.as_ref().and_then(|s| s.deadline()),
+            self.settle_until,
+            self.runs_deadline(),
             self.dial.as_ref().and_then(Dialling::deadline),
             self.transfer.as_ref().map(Transfer::deadline),
         ]
@@ -234,17 +251,19 @@ impl Call {
         }
         self.expire_dial(now);
         self.expire_transfer(now);
-        if let Some(script) = &mut self.script
-            && script.deadline().is_some_and(|at| at <= now)
-        {
-            script.expire(now);
-        }
-        self.drive(now);
+        self.expire_runs(now);
+        self.expire_recordings(now);
+        self.drive();
     }
 
     /// A live leg's row, for REST.
     pub fn rows(&self) -> Vec<LegRow> {
         self.legs.values().map(|l| l.row(self.clock.0)).collect()
+    }
+
+    /// The leg of that sid, and how it stands.
+    pub fn leg_of(&self, sid: CallSid) -> Option<(LegId, LegStatus)> {
+        self.legs.values().find(|l| l.sid == sid).map(|l| (l.id, l.status))
     }
 
     fn start_inbound(&mut self, inbound: &InboundLeg) {
@@ -306,6 +325,7 @@ impl Call {
             created_at: self.clock.1,
             answered_at: None,
             ended_at: None,
+            answer: None,
             end: None,
             codec: None,
             encrypted: false,
@@ -341,8 +361,9 @@ impl Call {
                 }
                 self.dialled_progress(id, status, early_media);
             }
-            LegReport::Answered { codec, encrypted } => {
+            LegReport::Answered { codec, encrypted, answer } => {
                 leg.codec = Some(codec);
+                leg.answer = answer;
                 leg.encrypted = encrypted;
                 leg.answered_at = Some(self.clock);
                 leg.status = LegStatus::InProgress;
@@ -354,6 +375,7 @@ impl Call {
             LegReport::Held(held) => leg.held = held,
             LegReport::Dialog(dialog) => leg.dialog = Some(dialog),
             LegReport::Refer(refer) => self.refer(id, *refer),
+            LegReport::ReferEnded(report) => self.referred(id, report),
             LegReport::Redirected { targets } => self.redirected(id, targets),
             LegReport::Digit(digit) => self.digit(id, digit),
             // For who wants to know how long: no verb does.
@@ -382,6 +404,8 @@ impl Call {
         leg.status = final_status(leg, &end);
         leg.end = Some(end.clone());
         self.record(id);
+        self.recordings_leg_ended(id);
+        self.runs_leg_ended(id);
         if id == self.primary { self.primary_ended() } else { self.dialled_ended(id, &end) }
     }
 
@@ -435,7 +459,12 @@ impl Call {
 
     fn primary_answered(&mut self) {
         self.ring_until = None;
-        self.talk_until = Some(self.clock.0 + self.env.call_duration_max);
+        let limit = match &self.driver {
+            Driver::Document { source: DocumentSource::Api(api) } => api.time_limit,
+            Driver::Document { .. } | Driver::Connect { .. } => None,
+        };
+        let longest = self.env.call_duration_max;
+        self.talk_until = Some(self.clock.0 + limit.map_or(longest, |limit| limit.min(longest)));
         self.dial_caller_answered();
         self.script_leg_answered();
     }
@@ -450,8 +479,7 @@ impl Call {
         self.ending = true;
         self.ring_until = None;
         self.talk_until = None;
-        self.dial = None;
-        self.script_input(tandem_laml::instruction::Input::HungUp);
+        self.dial_caller_left();
         self.hang_up_all("");
     }
 
@@ -473,6 +501,12 @@ impl Call {
                     self.hang_up_all("");
                 }
             }
+            CallUpdate::Record { sid, call, what } => {
+                if let Some((leg, _)) = self.leg_of(call) {
+                    self.record_leg_as(sid, leg, RecordingSource::StartCallRecordingApi, what, None);
+                }
+            }
+            CallUpdate::StopRecording { sid } => self.stop_recording(sid),
             CallUpdate::Complete => self.hang_up_all(""),
             CallUpdate::StatusCallback(url, method) => {
                 if let Some(leg) = self.legs.get_mut(&self.primary) {
@@ -494,9 +528,9 @@ impl Call {
         }
     }
 
-    fn drive(&mut self, now: Timestamp) {
-        self.run_script(now);
-        if !self.finished && self.ending && self.legs.values().all(|l| l.closed) {
+    fn drive(&mut self) {
+        self.drive_runs();
+        if !self.finished && self.ending && self.legs.values().all(|l| l.closed) && !self.await_recordings() {
             self.finished = true;
             self.emit(CallEffect::Finished);
         }

@@ -82,6 +82,7 @@ impl Call {
             let (a, b) = if r.old == self.primary {
                 // The document, if there is one, goes on with the new party.
                 self.primary = id;
+                self.move_main_run(id);
                 (id, partner)
             } else if r.old == partner {
                 d.bridged_to(id, uri);

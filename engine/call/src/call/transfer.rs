@@ -92,6 +92,9 @@ impl Call {
         if self.transfer.is_some() {
             return self.command(id, LegCommand::AnswerRefer { status: 491 });
         }
+        if self.refer_to_document(id, &refer) {
+            return;
+        }
         let partner = self.dial.as_ref().and_then(|d| d.bridged()).filter(|_| !self.ending);
         let transferee = match partner {
             Some(partner) if id == self.primary => partner,
@@ -354,7 +357,7 @@ impl Call {
     /// The call goes on with another party in the place of the one it began with, whose document ends with it.
     pub(super) fn promote(&mut self, leg: LegId) {
         self.primary = leg;
-        self.script = None;
+        self.runs.clear();
         self.refusal = None;
         let caller = super::Party::Stranger;
         self.driver = Driver::Connect { caller, route: None };

@@ -4,7 +4,7 @@ use tandem_model::{Endpoint, Timestamp};
 use tandem_sip::dialog::{Dialog, RAck, reliable_rseq};
 use tandem_sip::message::{Message, Method, reason_phrase};
 
-use super::contract::{EndedBy, LegReport, RequestFailure, RequestId};
+use super::contract::{Answer, EndedBy, LegReport, RequestFailure, RequestId};
 use super::forks::Forks;
 use super::media::parse;
 use super::outgoing::Outgoing;
@@ -182,7 +182,10 @@ impl Leg {
             (Ok(()), Some(codec)) if self.media.is_agreed() => {
                 self.state = State::Talking(Box::new(talking));
                 self.record();
-                self.now_talking(now, codec);
+                self.facts.answered_at.get_or_insert(now);
+                let answer = Answer { call_id: self.facts.call_id.clone(), headers: self.final_headers.clone() };
+                let encrypted = self.media.is_encrypted();
+                self.report(LegReport::Answered { codec, encrypted, answer: Some(Box::new(answer)) });
                 self.resume_ours(now);
             }
             (Err(refused), _) => self.unusable_answer(now, talking, &refused.why),
@@ -215,7 +218,7 @@ impl Leg {
 }
 
 /// Extension header fields, as applications are shown them.
-fn x_headers(message: &Message) -> Vec<(String, String)> {
+pub(super) fn x_headers(message: &Message) -> Vec<(String, String)> {
     message
         .all_headers()
         .filter(|(name, _)| name.len() > 2 && name[..2].eq_ignore_ascii_case("x-"))

@@ -127,6 +127,8 @@ pub struct InviteSpec {
     pub realm: Option<String>,
     /// The ticket that a carrier was seized with: the leg has one of its channels.
     pub channel: Option<u64>,
+    /// The session interval to ask for (RFC 4028), in seconds; None: as for all legs.
+    pub session_expires_secs: Option<u32>,
 }
 
 /// Answers a 401 or 407 of the far end.
@@ -212,6 +214,9 @@ pub enum LegCommand {
     Hangup { reason: Option<String> },
     /// Answers [`LegReport::Refer`]: 202, or why not.
     AnswerRefer { status: u16 },
+    /// Ask the far end to call somebody else; `headers` are for the INVITE it is to send. Wants
+    /// [`LegReport::ReferEnded`], exactly once, from a leg that talks.
+    Refer { to: String, headers: Vec<(String, String)> },
     /// How the transfer that the far end asked for goes, as the status line of a response; `last` ends the subscription.
     Notify { status: u16, reason: String, last: bool },
 }
@@ -225,6 +230,17 @@ pub struct ReferRequest {
     pub replaces: Option<Replaces>,
     /// The URI of Referred-By (RFC 3892).
     pub referred_by: Option<String>,
+    /// Its `X-` header fields.
+    pub headers: Vec<(String, String)>,
+}
+
+/// How far a REFER of ours came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReferReport {
+    /// The final response; None when none came, or it was not sent.
+    pub response_code: Option<u16>,
+    /// The last status that a NOTIFY told.
+    pub notified_code: Option<u16>,
 }
 
 /// What the leg wants done.
@@ -309,6 +325,8 @@ pub enum LegReport {
     Answered {
         codec: CodecId,
         encrypted: bool,
+        /// What the 200 to our INVITE said beside; None of a leg that called us.
+        answer: Option<Box<Answer>>,
     },
     /// The far end put us on hold, took us back, or changed codec.
     Renegotiated {
@@ -320,6 +338,8 @@ pub enum LegReport {
     Dialog(Box<DialogId>),
     /// A REFER: wants [`LegCommand::AnswerRefer`].
     Refer(Box<ReferRequest>),
+    /// What came of our REFER.
+    ReferEnded(ReferReport),
     /// A 3xx, before the `Ended` it brings: where else to try, best first.
     Redirected {
         targets: Vec<String>,
@@ -338,6 +358,14 @@ pub enum LegReport {
     Ended(LegEnd),
     /// Ports are free and the dialog is settled. The last report.
     Closed(Box<LegStats>),
+}
+
+/// What is kept of a 200 to our INVITE.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub call_id: String,
+    /// Its `X-` header fields.
+    pub headers: Vec<(String, String)>,
 }
 
 /// Why and how a leg ended.

@@ -10,7 +10,7 @@ use tandem_sip::message::{Message, Method};
 use tandem_sip::transaction::ServerKey;
 
 use super::abilities::unsupported;
-use super::contract::{EndedBy, Extensions, LegCommand, LegEffect, LegInput, LegReport, RecordStage};
+use super::contract::{EndedBy, Extensions, LegCommand, LegEffect, LegInput, LegReport, RecordStage, ReferReport};
 use super::prack::{Provisionals, Use};
 use super::session_timer::too_small_interval;
 use super::talking::Talking;
@@ -275,6 +275,7 @@ impl Leg {
                 return self.close(now);
             }
             LegCommand::AnswerRefer { .. } | LegCommand::Notify { .. } => {}
+            LegCommand::Refer { .. } => self.report(LegReport::ReferEnded(ReferReport::default())),
             LegCommand::Hangup { reason } => {
                 let headers = reason.map(|r| vec![("Reason".to_owned(), r)]).unwrap_or_default();
                 return self.command_incoming(now, s, LegCommand::Reject { status: 480, reason: None, headers });

@@ -27,6 +27,7 @@ mod outgoing;
 mod prack;
 mod redirect;
 mod refer;
+mod referring;
 mod reinvite;
 mod replaces;
 mod sending;
@@ -36,9 +37,9 @@ mod talking;
 
 pub use abilities::{ACCEPT, ALLOW, supported, unsupported};
 pub use contract::{
-    CodecUse, ComfortNoiseUse, Credentials, Destination, EndedBy, Extensions, InviteSpec, LegCommand, LegEffect,
-    LegEnd, LegEnv, LegInput, LegRecord, LegReport, MediaPolicy, RecordStage, ReferRequest, Reliable, RequestFailure,
-    RequestId, SharedEnv,
+    Answer, CodecUse, ComfortNoiseUse, Credentials, Destination, EndedBy, Extensions, InviteSpec, LegCommand,
+    LegEffect, LegEnd, LegEnv, LegInput, LegRecord, LegReport, MediaPolicy, RecordStage, ReferReport, ReferRequest,
+    Reliable, RequestFailure, RequestId, SharedEnv,
 };
 pub use facts::LegFacts;
 pub use refer::ALLOW_EVENTS;
@@ -60,6 +61,7 @@ use media::LegMedia;
 use ours::Ours;
 use outgoing::Outgoing;
 use refer::Referrals;
+use referring::Referring;
 use session_timer::SessionTimer;
 use source::KnownSources;
 use talking::{Lost, Talking};
@@ -86,6 +88,7 @@ pub struct Leg {
     /// Callees of our INVITE that answered too late.
     lost: Vec<Lost>,
     referrals: Referrals,
+    referring: Option<Box<Referring>>,
     /// The far end has put us on hold.
     held: bool,
     state: State,
@@ -199,6 +202,7 @@ impl Leg {
             ours: Ours::default(),
             lost: Vec::new(),
             referrals: Referrals::default(),
+            referring: None,
             held: false,
             state,
             effects: VecDeque::new(),
@@ -265,7 +269,8 @@ impl Leg {
             State::Incoming(s) => s.deadline(),
             State::Outgoing(s) => s.deadline(),
             State::Talking(s) => {
-                s.deadline().into_iter().chain(self.ours.deadline()).chain(self.timer.deadline()).min()
+                let own = s.deadline().into_iter().chain(self.refer_deadline());
+                own.chain(self.ours.deadline()).chain(self.timer.deadline()).min()
             }
             State::Closing(s) => Some(s.deadline()),
         }

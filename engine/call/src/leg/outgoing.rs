@@ -7,7 +7,9 @@ use tandem_sip::dialog::route_to;
 use tandem_sip::message::{Message, Method, NameAddr, Uri};
 use tandem_sip::transaction::ServerKey;
 
-use super::contract::{Destination, EndedBy, InviteSpec, LegCommand, LegEffect, LegInput, RecordStage, RequestId};
+use super::contract::{
+    Destination, EndedBy, InviteSpec, LegCommand, LegEffect, LegInput, LegReport, RecordStage, ReferReport, RequestId,
+};
 use super::failover::Hops;
 use super::forks::Forks;
 use super::{Leg, Reliable, State, hop};
@@ -49,6 +51,9 @@ impl Outgoing {
 
 impl Leg {
     pub(super) fn start_outgoing(&mut self, spec: InviteSpec) {
+        if let Some(secs) = spec.session_expires_secs {
+            self.timer.ask_for(secs);
+        }
         // The first route decides, as it does within a dialog (RFC 3261 section 8.1.2).
         let route = spec.route.first().map(|route| NameAddr::parse(route).map_or(route.as_str(), |a| a.uri_str()));
         let (hops, uri) = match (&spec.destination, route) {
@@ -105,6 +110,9 @@ impl Leg {
             LegInput::RequestFailed { id, .. } if self.ours.is_of(id) => self.early_update_failed(),
             LegInput::Command(LegCommand::Hangup { reason }) => return self.cancel(now, s, reason),
             LegInput::Command(LegCommand::Reject { .. }) => return self.cancel(now, s, None),
+            LegInput::Command(LegCommand::Refer { .. }) => {
+                self.report(LegReport::ReferEnded(ReferReport::default()));
+            }
             LegInput::Command(LegCommand::Reoffer { hold, prefer }) => {
                 self.ours.want_offer(hold, prefer);
                 if let Some(fork) = s.forks.settled().filter(|f| f.pracking.is_none()) {

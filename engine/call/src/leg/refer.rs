@@ -12,6 +12,7 @@ use tandem_sip::message::{Message, Method, NameAddr, Scheme, Uri, reason_phrase}
 use tandem_sip::transaction::ServerKey;
 
 use super::Leg;
+use super::answers::x_headers;
 use super::contract::{LegReport, ReferRequest, RequestId};
 use super::replaces::Replaces;
 use super::talking::Talking;
@@ -86,7 +87,7 @@ fn read(request: &Message) -> Result<ReferRequest, Malformed> {
             Some(address.uri_str().to_owned())
         }
     };
-    Ok(ReferRequest { to: without_headers(&uri), replaces, referred_by })
+    Ok(ReferRequest { to: without_headers(&uri), replaces, referred_by, headers: x_headers(request) })
 }
 
 /// What is embedded in a Refer-To beside Replaces is not taken: it would let the far end write our header fields.

@@ -48,6 +48,11 @@ impl SessionTimer {
         SessionTimer { wanted_secs: extensions.session_expires_secs, min_secs: None, running: None }
     }
 
+    /// Another interval than all legs ask for.
+    pub(super) fn ask_for(&mut self, secs: u32) {
+        self.wanted_secs = secs;
+    }
+
     pub(super) fn deadline(&self) -> Option<Timestamp> {
         self.running.as_ref().map(|r| r.refresh_at.map_or(r.expires_at, |at| at.min(r.expires_at)))
     }

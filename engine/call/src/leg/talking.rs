@@ -132,7 +132,7 @@ impl Talking {
 impl Leg {
     pub(super) fn now_talking(&mut self, now: Timestamp, codec: CodecId) {
         self.facts.answered_at.get_or_insert(now);
-        self.report(LegReport::Answered { codec, encrypted: self.media.is_encrypted() });
+        self.report(LegReport::Answered { codec, encrypted: self.media.is_encrypted(), answer: None });
     }
 
     pub(super) fn step_talking(&mut self, now: Timestamp, mut s: Box<Talking>, input: LegInput) {
@@ -150,15 +150,17 @@ impl Leg {
                     self.repeated_2xx(&mut s, &invite, &message, source);
                 } else if !self.proves_again(&mut s, id, &message, source)
                     && !self.notify_answered(&mut s, id, message.status().unwrap_or(0))
+                    && !self.refer_answered(id, message.status().unwrap_or(0))
                 {
                     self.info_answered(&mut s, id, message.status().unwrap_or(0));
                 }
             }
             LegInput::RequestFailed { id, .. } => {
-                if !self.notify_answered(&mut s, id, 408) {
+                if !self.notify_answered(&mut s, id, 408) && !self.refer_answered(id, 408) {
                     self.info_answered(&mut s, id, 408);
                 }
             }
+            LegInput::Command(LegCommand::Refer { to, headers }) => self.refer_to(now, &mut s, &to, &headers),
             LegInput::Command(LegCommand::AnswerRefer { status }) => self.answer_refer(&mut s, status),
             LegInput::Command(LegCommand::Notify { status, reason, last }) => {
                 self.notify_refer(&mut s, status, &reason, last);
@@ -201,6 +203,7 @@ impl Leg {
             }
             None => {}
         }
+        self.expire_refer(now);
         self.expire_ours(now, &mut s);
         let Some(unacked) = s.unacked.as_mut().filter(|u| u.timer.deadline().is_some_and(|at| at <= now)) else {
             self.state = State::Talking(s);
@@ -252,6 +255,7 @@ impl Leg {
                 self.respond(key, &request, source, if known { 200 } else { 481 }, None, &[]);
             }
             Method::Refer => self.refer(key, &request, source),
+            Method::Notify if self.referring.is_some() => self.notified(key, &request, source),
             Method::Subscribe => self.subscribe(&mut s, key, &request, source),
             _ => self.request_of_any_state(key, &request, source),
         }

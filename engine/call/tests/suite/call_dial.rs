@@ -78,7 +78,10 @@ fn the_first_answer_wins_and_the_others_are_cancelled() {
         ("3 200 sdp", "L3 ACK 1; L1 200 sendrecv; bridge L1 L3; L2 CANCEL"),
         ("2 487", ""),
         ("1 ACK", ""),
-        ("1 BYE", "L1 200; L3 BYE; notify 0 completed 200; finished"),
+        (
+            "1 BYE",
+            "L1 200; tell https://app.test/after DialCallStatus=completed DialCallDuration=0 DialSipResponseCode=200; L3 BYE; notify 0 completed 200; finished",
+        ),
     ]);
 }
 
@@ -189,11 +192,20 @@ fn the_time_limit_ends_the_bridge_and_not_the_call() {
 fn the_caller_leaves_while_it_rings_or_talks() {
     let mut w = World::app(&dial("answerOnBridge=\"true\"", &sip("a")));
     w.take();
-    w.run(&[("1 cancelled", "L1 487; L2 CANCEL; notify 0 no-answer 487"), ("2 487", "finished")]);
+    w.run(&[
+        (
+            "1 cancelled",
+            "L1 487; tell https://app.test/after DialCallStatus=canceled; L2 CANCEL; notify 0 no-answer 487",
+        ),
+        ("2 487", "finished"),
+    ]);
     let mut w = World::app(&dial("", &sip("a")));
     w.take();
     w.run(&[("1 ACK", ""), ("2 200 sdp", "L2 ACK 1; bridge L1 L2")]);
-    w.run(&[("1 BYE", "L1 200; L2 BYE; notify 0 completed 200; finished")]);
+    w.run(&[(
+            "1 BYE",
+            "L1 200; tell https://app.test/after DialCallStatus=completed DialCallDuration=0 DialSipResponseCode=200; L2 BYE; notify 0 completed 200; finished",
+        )]);
 }
 
 #[test]

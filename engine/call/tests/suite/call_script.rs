@@ -141,7 +141,7 @@ fn a_prompt_that_cannot_be_loaded_is_passed_over() {
     let mut w = World::app_without_audio(PLAY);
     w.take();
     let failure = PromptFailure { code: 13_420, message: "no audio".into() };
-    let said = w.input(CallInput::PromptLoaded { id: PromptId(1), result: Err(failure) });
+    let said = w.input(CallInput::PromptLoaded { run: w.last_run, id: PromptId(1), result: Err(failure) });
     assert!(said.starts_with("warn 13420"), "{said}");
     w.run(&[("1 ACK", "L1 BYE; notify 0 completed 200; finished")]);
 }

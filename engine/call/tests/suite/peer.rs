@@ -425,6 +425,7 @@ fn reported(report: &LegReport) -> String {
         LegReport::Dialog(_) => "dialog".into(),
         LegReport::Held(held) => format!("held {held}"),
         LegReport::Refer(refer) => format!("refer {}", refer.to),
+        LegReport::ReferEnded(r) => format!("refer-ended {:?} {:?}", r.response_code, r.notified_code),
         LegReport::Redirected { targets } => format!("redirected {}", targets.join(" ")),
         LegReport::Digit(digit) => format!("digit {digit}"),
         LegReport::DigitEnded { digit, duration_ms } => format!("digit-ended {digit} {duration_ms}"),

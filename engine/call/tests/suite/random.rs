@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tandem_call::call::{
-    ApiDocument, Call, CallEffect, CallEnv, CallInput, CallUpdate, CarriersBusy, Origin, SeizedCarrier,
+    ApiDocument, Call, CallEffect, CallEnv, CallInput, CallUpdate, CarriersBusy, Origin, RunId, SeizedCarrier,
 };
 use tandem_call::leg::{Destination, EndedBy, LegEffect, LegEnd, LegReport, ReferRequest};
 use tandem_codecs::CodecId;
@@ -377,15 +377,18 @@ fn report(kind: u8) -> LegReport {
     match kind {
         0 => LegReport::Progress { status: 180, early_media: None },
         1 => LegReport::Progress { status: 183, early_media: Some(CodecId::Pcmu) },
-        2 | 3 => LegReport::Answered { codec: CodecId::Pcma, encrypted: false },
+        2 | 3 => LegReport::Answered { codec: CodecId::Pcma, encrypted: false, answer: None },
         4 => LegReport::Renegotiated { codec: CodecId::Pcma },
         5 => LegReport::Digit('*'),
         6 => LegReport::PlayDone { play: PlayId(1), completed: true },
         7 => LegReport::Ended(end(503)),
         8 => LegReport::Ended(end(486)),
-        23 => {
-            LegReport::Refer(Box::new(ReferRequest { to: "sip:x@far.test".into(), replaces: None, referred_by: None }))
-        }
+        23 => LegReport::Refer(Box::new(ReferRequest {
+            to: "sip:x@far.test".into(),
+            replaces: None,
+            referred_by: None,
+            headers: vec![],
+        })),
         24 => LegReport::Redirected { targets: vec!["sip:m@far.test".into(), "sip:n@far.test".into()] },
         _ => LegReport::Closed(Box::default()),
     }
@@ -393,22 +396,26 @@ fn report(kind: u8) -> LegReport {
 
 fn call_input(kind: u8, number: u64, document: &str) -> CallInput {
     let xml = format!("<Response>{document}</Response>");
+    let run = RunId(1 + number % 3);
     match kind {
         0..=9 | 23 | 24 => CallInput::Leg { leg: LegId(number), report: report(kind) },
         10 => CallInput::LegCrashed { leg: LegId(number) },
-        11 => CallInput::Document(Ok(Document {
-            url: "https://app.test/d".into(),
-            content_type: Some("text/xml".into()),
-            body: xml.into_bytes(),
-        })),
-        12 => CallInput::Document(Err(FetchFailure { code: 11_200, message: "no".into() })),
+        11 => CallInput::Document {
+            run,
+            result: Ok(Document {
+                url: "https://app.test/d".into(),
+                content_type: Some("text/xml".into()),
+                body: xml.into_bytes(),
+            }),
+        },
+        12 => CallInput::Document { run, result: Err(FetchFailure { code: 11_200, message: "no".into() }) },
         13 => {
             let clip = Arc::new(Clip { rate: SampleRate(8_000), samples: vec![] });
-            CallInput::PromptLoaded { id: PromptId(number), result: Ok(clip) }
+            CallInput::PromptLoaded { run, id: PromptId(number), result: Ok(clip) }
         }
         14 => {
             let failure = PromptFailure { code: 13_420, message: "no".into() };
-            CallInput::PromptLoaded { id: PromptId(number), result: Err(failure) }
+            CallInput::PromptLoaded { run, id: PromptId(number), result: Err(failure) }
         }
         15 => CallInput::Contacts { ticket: number.saturating_sub(1), contacts: vec![contact("x"), contact("y")] },
         16 => CallInput::Contacts { ticket: number.saturating_sub(1), contacts: vec![] },
@@ -439,7 +446,7 @@ proptest! {
         steps in prop::collection::vec((0u8..28, 1u64..6, 0..DOCUMENTS.len(), 0u64..20), 0..50),
     ) {
         let to = if to_number { "+15551234567".to_owned() } else { format!("sip:bob@{DOMAIN}") };
-        let env = CallEnv { directory: Arc::new(directory()), own_address: "198.51.100.1:5060".into(), call_duration_max: Duration::from_secs(14_400), own: crate::rig::own(), redirect_targets_max: 3 };
+        let env = CallEnv { directory: Arc::new(directory()), own_address: "198.51.100.1:5060".into(), call_duration_max: Duration::from_secs(14_400), own: crate::rig::own(), redirect_targets_max: 3, public_url: "http://tandem.test".into() };
         let call = api_call(&to, &format!("<Response>{}</Response>", DOCUMENTS[0]));
         let mut call = Call::new(env, LegId(1), Origin::Api(Box::new(call)), Box::new(SeedEntropy::new(9)));
         let (mut now, wall, mut finished) = (Timestamp::from_secs(1), WallTime::default(), 0);

@@ -45,6 +45,7 @@ pub fn spec() -> InviteSpec {
         credentials: Some(Credentials { username: "u".into(), password: "p".into() }),
         realm: None,
         channel: None,
+        session_expires_secs: None,
         media: MediaPolicy::default(),
         route: vec![],
         max_breadth: None,

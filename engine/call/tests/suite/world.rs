@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tandem_call::call::{
     ApiCall, ApiDocument, Asserted, Call, CallEffect, CallEnv, CallInput, CarriersBusy, Hops, InboundLeg, LegRow,
-    Origin, Party, Plan, RegisteredContact, SeizedCarrier,
+    Origin, Party, Plan, RecordingEffect, RecordingNews, RecordingOutcome, RegisteredContact, RunId, SeizedCarrier,
 };
 use tandem_call::carrier::choose;
 use tandem_call::directory::{
@@ -58,6 +58,9 @@ pub struct World {
     /// Parameters of the last fetch or notice.
     pub params: Vec<(String, String)>,
     pub last_ticket: u64,
+    pub recordings: Vec<Sid>,
+    /// The document that a fetch was for last.
+    pub last_run: RunId,
     /// What INVITEs went out.
     pub specs: BTreeMap<LegId, InviteSpec>,
     /// Carriers that are down, by name; those at their limits; and the Service-Route of all.
@@ -66,6 +69,12 @@ pub struct World {
     pub service_route: Vec<String>,
     /// Header fields of the last Reject.
     pub refusal: Vec<(String, String)>,
+}
+
+/// Parameters that stand in the log.
+fn is_shown(name: &str) -> bool {
+    let starts = ["DialCall", "RecordingStatus", "RecordingDuration", "Refer"].iter().any(|p| name.starts_with(p));
+    starts && name != "DialCallSid" || matches!(name, "Digits" | "DialSipResponseCode" | "NotifySipResponseCode")
 }
 
 pub fn directory() -> Directory {
@@ -156,6 +165,8 @@ pub fn api_call(to: &str, document: &str) -> ApiCall {
         }),
         timeout: Duration::from_secs(60),
         send_digits: None,
+        record: None,
+        time_limit: None,
         credentials: None,
     }
 }
@@ -331,6 +342,7 @@ impl World {
             call_duration_max: Duration::from_secs(20_000),
             own: rig::own(),
             redirect_targets_max: redirects,
+            public_url: "http://tandem.test".into(),
         };
         World {
             call: Call::new(env, LegId(1), origin, Box::new(SeedEntropy::new(3))),
@@ -346,6 +358,8 @@ impl World {
             finished: 0,
             params: vec![],
             last_ticket: 0,
+            recordings: vec![],
+            last_run: RunId(1),
             specs: BTreeMap::new(),
             down: vec![],
             busy: vec![],
@@ -375,13 +389,21 @@ impl World {
             content_type: Some("text/xml".into()),
             body: format!("<Response>{xml}</Response>").into_bytes(),
         };
-        self.call.handle(self.now, self.wall(), CallInput::Document(Ok(document)));
+        self.call.handle(self.now, self.wall(), CallInput::Document { run: self.last_run, result: Ok(document) });
         self.settle();
     }
 
     pub fn no_document(&mut self) -> String {
         let failure = FetchFailure { code: 11_200, message: "refused".into() };
-        self.input(CallInput::Document(Err(failure)))
+        self.input(CallInput::Document { run: self.last_run, result: Err(failure) })
+    }
+
+    /// What was recorded so far is five seconds long.
+    fn recording_ends(&mut self, sid: Sid, exists: bool) {
+        self.recordings.retain(|r| *r != sid);
+        let duration = Duration::from_secs(if exists { 5 } else { 0 });
+        let news = RecordingNews::Ended(RecordingOutcome { exists, duration });
+        self.call.handle(self.now, self.wall(), CallInput::Recording { sid, news });
     }
 
     pub fn contacts(&mut self, names: &[&str]) -> String {
@@ -572,22 +594,18 @@ impl World {
                     .insert(leg, Side { leg: party, peer: Peer::new(leg), ended: 0, closed: 0, stopped: false });
             }
             CallEffect::Media(command) => self.command(command),
-            CallEffect::Fetch { url, params, .. } => {
-                let dial: Vec<_> = params
-                    .iter()
-                    .filter(|(n, _)| {
-                        n == "Digits" || n.starts_with("DialCall") && n != "DialCallSid" || n == "DialSipResponseCode"
-                    })
-                    .map(|(n, v)| format!(" {n}={v}"))
-                    .collect();
-                self.log.push(format!("fetch {url}{}", dial.concat()));
+            CallEffect::Fetch { run, url, params, .. } => {
+                self.last_run = run;
+                let shown: String =
+                    params.iter().filter(|(n, _)| is_shown(n)).map(|(n, v)| format!(" {n}={v}")).collect();
+                self.log.push(format!("fetch {url}{shown}"));
                 self.params = params;
             }
-            CallEffect::CancelFetch => self.log.push("cancel-fetch".into()),
+            CallEffect::CancelFetch { .. } => self.log.push("cancel-fetch".into()),
             CallEffect::LoadPrompt { .. } if self.hold_prompts => {}
-            CallEffect::LoadPrompt { id, .. } => {
+            CallEffect::LoadPrompt { run, id, .. } => {
                 let clip = Arc::new(Clip { rate: SampleRate(8000), samples: vec![0; 160] });
-                self.call.handle(self.now, self.wall(), CallInput::PromptLoaded { id, result: Ok(clip) });
+                self.call.handle(self.now, self.wall(), CallInput::PromptLoaded { run, id, result: Ok(clip) });
             }
             CallEffect::SeizeCarrier { ticket, carriers, draw } => {
                 let order = choose(&carriers, |c| !self.down.contains(&c.name), &mut SeedEntropy::new(draw));
@@ -598,6 +616,16 @@ impl World {
                 let wall = self.wall();
                 self.call.handle(self.now, wall, CallInput::CarrierSeized { ticket, seized });
             }
+            CallEffect::Recording(RecordingEffect::Start(order)) => {
+                self.log.push(format!("record {} {:?}", order.leg, order.layout));
+                self.recordings.push(order.sid);
+                let news = RecordingNews::Begun;
+                self.call.handle(self.now, self.wall(), CallInput::Recording { sid: order.sid, news });
+            }
+            CallEffect::Recording(RecordingEffect::Stop { sid }) => {
+                self.log.push("stop-record".into());
+                self.recording_ends(sid, true);
+            }
             CallEffect::Lookup { ticket, aor } => {
                 self.log.push(format!("lookup {aor}"));
                 self.last_ticket = ticket;
@@ -605,6 +633,12 @@ impl World {
                     let contacts = if aor == "carol" { vec![] } else { vec![contact(&aor)] };
                     self.call.handle(self.now, self.wall(), CallInput::Contacts { ticket, contacts });
                 }
+            }
+            CallEffect::Notify { url, params, .. } if !params.iter().any(|(n, _)| n == "SequenceNumber") => {
+                let shown: String =
+                    params.iter().filter(|(n, _)| is_shown(n)).map(|(n, v)| format!(" {n}={v}")).collect();
+                self.log.push(format!("tell {url}{shown}"));
+                self.params = params;
             }
             CallEffect::Notify { params, .. } => {
                 let value = |name: &str| params.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v);

@@ -1,9 +1,13 @@
 //! The nouns of `<Dial>`: each a folder with its grammar. What is dialled is a [`Target`].
 
 mod callback;
+pub(crate) mod client;
 pub(crate) mod digits;
 pub(crate) mod number;
+pub(crate) mod recording;
 pub(crate) mod sip;
+pub(crate) mod verto;
+
 pub use sip::sip_address;
 
 use crate::attributes::Attribute;
@@ -13,11 +17,10 @@ use crate::instruction::Target;
 use crate::verbs::Surroundings;
 
 /// The nouns that can be dialled. A noun is its folder and its line here.
-pub(crate) static NOUNS: [&Spec; 2] = [&number::SPEC, &sip::SPEC];
+pub(crate) static NOUNS: &[&Spec] = &[&number::SPEC, &sip::SPEC, &client::SPEC, &verto::SPEC];
 
 /// Nouns of LaML that this server does not dial yet: warned about (13750) and passed over.
-pub(crate) static NOUNS_NOT_YET: [&str; 7] =
-    ["Conference", "Queue", "Verto", "Client", "Sim", "WhatsApp", "Application"];
+pub(crate) static NOUNS_NOT_YET: &[&str] = &["Conference", "Queue", "Sim", "WhatsApp", "Application"];
 
 pub(crate) struct Spec {
     pub name: &'static str,

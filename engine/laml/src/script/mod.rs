@@ -23,6 +23,7 @@ use crate::code;
 use crate::document::{self, DocumentError, Node};
 use crate::effects::Effects;
 use crate::instruction::{Document, FetchFailure, Input, Instruction, Method, Prompt, PromptId, Repeat};
+use crate::role::{Dialect, Role};
 use crate::verbs::{Done, Event, Step, Surroundings, VERBS, VERBS_NOT_YET, Verb};
 
 /// What a caller hears when no document can be had, neither from the URL nor from its fallback. The leg is answered
@@ -37,15 +38,20 @@ const APOLOGY_TIME_MAX: Duration = Duration::from_secs(30);
 pub struct ScriptConfig {
     /// The leg is answered already (a call we placed, a whisper): no [`Instruction::Answer`] is ever given.
     pub answered: bool,
-    /// The document of a `<Number>` or `<Sip>` `url`, run on the callee before the bridge: `Dial` is refused in it.
-    pub whisper: bool,
+    pub role: Role,
+    pub dialect: Dialect,
     /// Documents one script may load before it is taken for a loop.
     pub documents_max: u32,
 }
 
 impl Default for ScriptConfig {
     fn default() -> Self {
-        ScriptConfig { answered: false, whisper: false, documents_max: limits::LAML_DOCUMENTS_PER_CALL_MAX }
+        ScriptConfig {
+            answered: false,
+            role: Role::default(),
+            dialect: Dialect::default(),
+            documents_max: limits::LAML_DOCUMENTS_PER_CALL_MAX,
+        }
     }
 }
 
@@ -70,9 +76,17 @@ pub struct Script {
 #[derive(Debug)]
 enum State {
     Idle,
-    Fetching { url: String, is_fallback: bool },
+    Fetching {
+        url: String,
+        is_fallback: bool,
+    },
     Running(Box<dyn Verb>),
-    Apologising { prompt: PromptId, until: Timestamp },
+    Apologising {
+        prompt: PromptId,
+        until: Timestamp,
+    },
+    /// The leg is gone; the verb still has to tell its action.
+    Leaving(Box<dyn Verb>),
     Finished,
 }
 
@@ -92,8 +106,20 @@ impl Script {
     /// Begin with the document at an absolute `url`. A document that cannot be had, now or later in the call, is tried
     /// once at `fallback`, with the parameters `ErrorCode` and `ErrorUrl`.
     pub fn start_fetch(&mut self, now: Timestamp, url: String, method: Method, fallback: Option<(String, Method)>) {
+        self.start_fetch_with(now, url, method, Vec::new(), fallback);
+    }
+
+    /// As [`start_fetch`](Script::start_fetch), with parameters for that first request.
+    pub fn start_fetch_with(
+        &mut self,
+        now: Timestamp,
+        url: String,
+        method: Method,
+        params: Vec<(String, String)>,
+        fallback: Option<(String, Method)>,
+    ) {
         self.fallback = fallback;
-        self.fetch(now, url, method, Vec::new());
+        self.fetch(now, url, method, params);
     }
 
     /// Begin with an inline document. It has no URL, so relative URLs in it are refused.
@@ -116,7 +142,7 @@ impl Script {
             Input::PromptEnded { id, result } => match self.state {
                 State::Apologising { prompt, .. } if prompt == id => self.hang_up(),
                 State::Idle | State::Fetching { .. } | State::Apologising { .. } | State::Finished => {}
-                State::Running(_) => self.handle_event(now, &Event::PromptEnded { id, result }),
+                State::Running(_) | State::Leaving(_) => self.handle_event(now, &Event::PromptEnded { id, result }),
             },
             Input::Digit(digit) => self.handle_event(now, &Event::Digit(digit)),
             Input::DialEnded(outcome) if self.fx.dials_given_up > 0 => {
@@ -124,10 +150,12 @@ impl Script {
                 self.fx.answered |= outcome.bridged;
             }
             Input::DialEnded(outcome) => self.handle_event(now, &Event::DialEnded(outcome)),
-            Input::HungUp => {
-                self.fx.clear();
-                self.finish();
-            }
+            Input::RecordingEnded(ended) => self.handle_event(now, &Event::RecordingEnded(ended)),
+            Input::ReferEnded(_) if self.fx.refers_given_up > 0 => self.fx.refers_given_up -= 1,
+            Input::ReferEnded(outcome) => self.handle_event(now, &Event::ReferEnded(outcome)),
+            Input::HungUp => self.hung_up(),
+            // Nobody is left to run it for.
+            Input::Redirect { .. } | Input::Replace { .. } if matches!(self.state, State::Leaving(_)) => {}
             Input::Redirect { url, method } => self.redirect(now, &url, method),
             Input::Replace { xml } => {
                 self.stop_all();
@@ -146,7 +174,7 @@ impl Script {
         match &self.state {
             State::Running(verb) => verb.deadline(),
             State::Apologising { until, .. } => Some(*until),
-            State::Idle | State::Fetching { .. } | State::Finished => None,
+            State::Idle | State::Fetching { .. } | State::Leaving(_) | State::Finished => None,
         }
     }
 
@@ -164,7 +192,7 @@ impl Script {
                 self.fx.push(Instruction::StopPrompt { id: *prompt });
                 self.hang_up();
             }
-            State::Idle | State::Fetching { .. } | State::Finished => {}
+            State::Idle | State::Fetching { .. } | State::Leaving(_) | State::Finished => {}
         }
     }
 
@@ -173,10 +201,48 @@ impl Script {
         matches!(self.state, State::Finished)
     }
 
+    /// Ends the script before its time: what it has running is stopped, and nothing else follows.
+    pub fn stop(&mut self) {
+        if !self.is_finished() {
+            self.stop_all();
+            self.finish();
+        }
+    }
+
     fn handle_event(&mut self, now: Timestamp, event: &Event) {
         if let State::Running(verb) = &mut self.state {
             let step = verb.handle(now, event, &mut self.fx);
             self.step(now, step);
+        } else if let State::Leaving(verb) = &mut self.state {
+            let step = verb.handle(now, event, &mut self.fx);
+            self.leave(step);
+        }
+    }
+
+    fn hung_up(&mut self) {
+        self.fx.clear();
+        self.verbs.clear();
+        match std::mem::replace(&mut self.state, State::Finished) {
+            State::Running(mut verb) => {
+                let step = verb.hung_up(&mut self.fx);
+                self.state = State::Leaving(verb);
+                self.leave(step);
+            }
+            // Told once is enough.
+            leaving @ State::Leaving(_) => self.state = leaving,
+            State::Idle | State::Fetching { .. } | State::Apologising { .. } | State::Finished => {}
+        }
+    }
+
+    /// After the leg: an action is told, and that is all.
+    fn leave(&mut self, step: Step) {
+        match step {
+            Step::Wait => {}
+            Step::Done(Done::Fetch { url, method, params }) => {
+                self.fx.push(Instruction::Tell { url, method, params });
+                self.finish();
+            }
+            Step::Done(Done::Next | Done::NoDocument | Done::Ended) => self.finish(),
         }
     }
 
@@ -276,7 +342,13 @@ impl Script {
             self.fx.warn(code::VERB_UNSUPPORTED, Some(node.line), message);
             return None;
         };
-        let around = Surroundings { url: self.url.as_deref(), whisper: self.config.whisper };
+        let ScriptConfig { role, dialect, .. } = self.config;
+        if !role.allows(spec.name) {
+            let message = format!("<{}> may not stand {}, it is passed over", spec.name, role.name());
+            self.fx.warn(code::VERB_FORBIDDEN, Some(node.line), message);
+            return None;
+        }
+        let around = Surroundings { url: self.url.as_deref(), dialect };
         (spec.parse)(node, &around, &mut self.fx)
     }
 
@@ -313,7 +385,7 @@ impl Script {
             State::Running(verb) => verb.cancel(&mut self.fx),
             State::Fetching { .. } => self.fx.push(Instruction::CancelFetch),
             State::Apologising { prompt, .. } => self.fx.push(Instruction::StopPrompt { id: *prompt }),
-            State::Idle | State::Finished => {}
+            State::Idle | State::Leaving(_) | State::Finished => {}
         }
         self.verbs.clear();
         self.state = State::Idle;

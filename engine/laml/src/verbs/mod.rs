@@ -8,11 +8,15 @@ pub(crate) mod echo;
 pub(crate) mod gather;
 pub(crate) mod hangup;
 pub(crate) mod pause;
+pub(crate) mod pay;
 pub(crate) mod play;
 mod prompting;
+pub(crate) mod record;
 pub(crate) mod redirect;
+pub(crate) mod refer;
 pub(crate) mod reject;
 pub(crate) mod say;
+pub(crate) mod sms;
 #[cfg(test)]
 mod tests;
 
@@ -23,10 +27,11 @@ use tandem_model::Timestamp;
 use crate::attributes::Attribute;
 use crate::document::Node;
 use crate::effects::Effects;
-use crate::instruction::{DialOutcome, Method, PromptFailure, PromptId};
+use crate::instruction::{DialOutcome, Method, PromptFailure, PromptId, RecordingEnded, ReferOutcome};
+use crate::role::Dialect;
 
 /// The verbs that run, in the order of the reference. A verb is its folder and its line here.
-pub(crate) static VERBS: [&Spec; 9] = [
+pub(crate) static VERBS: &[&Spec] = &[
     &say::SPEC,
     &play::SPEC,
     &pause::SPEC,
@@ -36,11 +41,14 @@ pub(crate) static VERBS: [&Spec; 9] = [
     &reject::SPEC,
     &hangup::SPEC,
     &echo::SPEC,
+    &record::SPEC,
+    &refer::SPEC,
+    &sms::SPEC,
+    &pay::SPEC,
 ];
 
 /// Verbs of LaML that this server does not run yet: warned about (13750) and passed over.
-pub(crate) static VERBS_NOT_YET: [&str; 10] =
-    ["Record", "Enqueue", "Leave", "Refer", "Connect", "Start", "Stop", "Denoise", "Pay", "Sms"];
+pub(crate) static VERBS_NOT_YET: &[&str] = &["Enqueue", "Leave", "Connect", "Start", "Stop", "Denoise", "Prompt"];
 
 /// What the registry knows of a verb.
 pub(crate) struct Spec {
@@ -54,8 +62,7 @@ pub(crate) struct Spec {
 pub(crate) struct Surroundings<'a> {
     /// URL of the document; None for an inline one.
     pub url: Option<&'a str>,
-    /// The document runs on a callee before the bridge.
-    pub whisper: bool,
+    pub dialect: Dialect,
 }
 
 /// A verb that runs.
@@ -71,6 +78,12 @@ pub(crate) trait Verb: fmt::Debug + Send {
     /// Called at or after the deadline.
     fn expire(&mut self, _now: Timestamp, _fx: &mut Effects) -> Step {
         Step::Wait
+    }
+
+    /// The leg is gone, and with it what runs there. A verb whose action is to be told of it waits for what it has to say, and
+    /// is done with `Done::Fetch`; it is dropped otherwise.
+    fn hung_up(&mut self, _fx: &mut Effects) -> Step {
+        Step::Done(Done::Ended)
     }
 
     /// Stop what runs; the verb is dropped afterwards.
@@ -102,6 +115,8 @@ pub(crate) enum Event {
     PromptEnded { id: PromptId, result: Result<(), PromptFailure> },
     Digit(char),
     DialEnded(DialOutcome),
+    RecordingEnded(RecordingEnded),
+    ReferEnded(ReferOutcome),
 }
 
 /// Warns of elements inside one that takes none.

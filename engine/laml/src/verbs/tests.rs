@@ -8,10 +8,10 @@ use tandem_model::Timestamp;
 use super::{Done, Event, Spec, Step, Surroundings, VERBS, Verb};
 use crate::document;
 use crate::effects::Effects;
-use crate::instruction::{DialOutcome, DialStatus, Instruction, PromptFailure, PromptId};
+use crate::instruction::*;
 
 /// Documents of one verb each; every verb of the list has to have one.
-const EXAMPLES: [&str; 14] = [
+const EXAMPLES: [&str; 20] = [
     "<Say>hello</Say>",
     "<Say loop='0'>for ever</Say>",
     "<Play>http://a.example/b</Play>",
@@ -26,6 +26,12 @@ const EXAMPLES: [&str; 14] = [
     "<Reject/>",
     "<Hangup/>",
     "<Echo/>",
+    "<Record/>",
+    "<Record playBeep='false' finishOnKey='' action='http://a.example/'/>",
+    "<Refer><Sip>sip:a@b.example</Sip></Refer>",
+    "<Refer action='http://a.example/'><Sip>a@b.example</Sip></Refer>",
+    "<Sms to='1'>Hello</Sms>",
+    "<Pay action='http://a.example/'/>",
 ];
 
 /// What the verb has running on the leg.
@@ -35,6 +41,9 @@ struct Running {
     dial: bool,
     dial_cancelled: bool,
     echo: bool,
+    recording: Option<RecordingId>,
+    recording_stopped: bool,
+    refer: bool,
 }
 
 impl Running {
@@ -46,8 +55,16 @@ impl Running {
                 Instruction::Dial(_) => self.dial = true,
                 Instruction::CancelDial => self.dial_cancelled = true,
                 Instruction::Echo { on } => self.echo = on,
+                Instruction::Recording(RecordingCommand::Start { id, .. }) => self.recording = Some(id),
+                Instruction::Recording(RecordingCommand::Stop { .. }) => self.recording_stopped = true,
+                // Given up, its end is counted off by the script.
+                Instruction::Refer(_) => self.refer = true,
                 Instruction::Answer | Instruction::Warn { .. } | Instruction::Hangup | Instruction::Reject { .. } => {}
-                Instruction::Fetch { .. } | Instruction::CancelFetch | Instruction::Finished => {
+                Instruction::Fetch { .. }
+                | Instruction::CancelFetch
+                | Instruction::Leave
+                | Instruction::Tell { .. }
+                | Instruction::Finished => {
                     panic!("not a verb's to give: {instruction:?}")
                 }
             }
@@ -55,7 +72,8 @@ impl Running {
     }
 
     fn is_silent(&self) -> bool {
-        self.prompts.is_empty() && (!self.dial || self.dial_cancelled) && !self.echo
+        let recording = self.recording.is_some() && !self.recording_stopped;
+        self.prompts.is_empty() && (!self.dial || self.dial_cancelled) && !self.echo && !recording
     }
 }
 
@@ -66,10 +84,12 @@ enum Act {
     StalePrompt,
     Digit(char),
     DialEnded,
+    RecordingEnded,
+    ReferEnded,
     Time,
 }
 
-const ACTS: [Act; 8] = [
+const ACTS: [Act; 10] = [
     Act::PromptEnded,
     Act::PromptFailed,
     Act::StalePrompt,
@@ -77,6 +97,8 @@ const ACTS: [Act; 8] = [
     Act::Digit('*'),
     Act::Digit('#'),
     Act::DialEnded,
+    Act::RecordingEnded,
+    Act::ReferEnded,
     Act::Time,
 ];
 
@@ -85,7 +107,7 @@ fn run(xml: &str, acts: &[Act]) -> (Option<Done>, Box<dyn Verb>, Effects, Runnin
     let nodes = document::read_inline(&format!("<Response>{xml}</Response>")).unwrap();
     let spec: &Spec = VERBS.iter().find(|s| s.name == nodes[0].name).unwrap();
     let (mut fx, mut running, mut now) = (Effects::new(false), Running::default(), Timestamp::ZERO);
-    let around = Surroundings { url: Some("http://a.example/doc"), whisper: false };
+    let around = Surroundings { url: Some("http://a.example/doc"), dialect: crate::role::Dialect::SignalWire };
     let mut verb = (spec.parse)(&nodes[0], &around, &mut fx).unwrap();
     let mut step = verb.start(now, &mut fx);
     running.follow(&mut fx);
@@ -102,7 +124,22 @@ fn run(xml: &str, acts: &[Act]) -> (Option<Done>, Box<dyn Verb>, Effects, Runnin
             Act::Digit(digit) => Some(Event::Digit(*digit)),
             Act::DialEnded => std::mem::take(&mut running.dial).then(|| {
                 let status = DialStatus::NoAnswer;
-                Event::DialEnded(DialOutcome { status, call_sid: None, duration: None, bridged: false, sip: None })
+                Event::DialEnded(DialOutcome {
+                    status,
+                    call_sid: None,
+                    duration: None,
+                    recording: None,
+                    bridged: false,
+                    sip: None,
+                })
+            }),
+            Act::RecordingEnded => running
+                .recording
+                .take()
+                .map(|id| Event::RecordingEnded(RecordingEnded { id, recording: None, duration: Duration::ZERO })),
+            Act::ReferEnded => std::mem::take(&mut running.refer).then(|| {
+                let status = ReferStatus::Failed;
+                Event::ReferEnded(ReferOutcome { status, response_code: Some(603), notified_code: None })
             }),
             Act::Time => {
                 now = verb.deadline().unwrap_or(now + Duration::from_secs(1));

@@ -209,6 +209,11 @@ impl Dialog {
     }
 
     /// CSeq number of our last request.
+    /// Our own address in it, as From or To named us.
+    pub fn local_uri(&self) -> &str {
+        NameAddr::parse(&self.data.local).map_or("", |address| address.uri_str())
+    }
+
     pub fn local_seq(&self) -> Option<u32> {
         self.data.local_seq
     }

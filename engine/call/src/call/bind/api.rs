@@ -1,7 +1,6 @@
 //! Calls that the REST API creates or takes over.
 
 use tandem_laml::instruction::{Input, Method};
-use tandem_laml::{Script, ScriptConfig};
 use tandem_media::control::{Command, PlayId};
 use tandem_model::LegId;
 use tandem_sip::message::Uri;
@@ -11,6 +10,8 @@ use super::super::carriers::API_TICKET;
 use super::super::contract::{ApiCall, ApiDocument, CallEffect, RegisteredContact};
 use super::super::dial::somebody;
 use super::super::invite::ApiTarget;
+use super::super::recording::RecordingSource;
+use super::super::run::{Purpose, RunDocument};
 use super::super::{Call, Direction, Driver, LegStatus};
 use crate::leg::{EndedBy, LegEnd};
 use crate::routing::{self, Caller, Route};
@@ -30,6 +31,9 @@ impl Call {
         let id = leg.id;
         self.primary = id;
         self.ring_until = Some(self.clock.0 + api.timeout);
+        if let Some(what) = api.record.clone() {
+            self.record_leg(id, RecordingSource::OutboundApi, what, None);
+        }
         self.status_changed(id);
         match self.api_route(&api) {
             Ok(Route::Endpoint(endpoint)) => {
@@ -141,13 +145,8 @@ impl Call {
     }
 
     fn start_document(&mut self, document: ApiDocument, fallback: Option<(String, Method)>) {
-        let mut script =
-            Script::new(ScriptConfig { answered: self.legs[&self.primary].is_answered(), ..ScriptConfig::default() });
-        match document {
-            ApiDocument::Url(url, method) => script.start_fetch(self.clock.0, url, method, fallback),
-            ApiDocument::Inline(xml) => script.start_document(self.clock.0, &xml),
-        }
-        self.script = Some(Box::new(script));
+        let document = RunDocument { source: document, fallback, first: Vec::new(), params: Vec::new() };
+        self.start_run(self.primary, Purpose::Main, document);
     }
 
     /// REST gives a live call another document.
@@ -155,12 +154,12 @@ impl Call {
         if self.ending {
             return;
         }
-        if self.script.is_some() {
+        if self.main_run().is_some() {
             let input = match document {
                 ApiDocument::Url(url, method) => Input::Redirect { url, method },
                 ApiDocument::Inline(xml) => Input::Replace { xml },
             };
-            return self.script_input(input);
+            return self.main_input(input);
         }
         if matches!(&self.driver, Driver::Document { source: DocumentSource::Api(_) }) {
             self.next_document = Some(document);
@@ -176,8 +175,8 @@ impl Call {
     pub(in super::super) fn set_fallback(&mut self, url: String, method: Method) {
         if let Driver::Document { source: DocumentSource::Api(api) } = &mut self.driver {
             api.fallback = Some((url, method));
-        } else if let Some(script) = &mut self.script {
-            script.set_fallback(url, method);
+        } else if let Some(run) = self.main_run() {
+            run.script.set_fallback(url, method);
         }
     }
 }

@@ -5,55 +5,39 @@ mod prompts;
 
 pub(super) use prompts::Playing;
 
-use tandem_laml::instruction::{Input, Instruction, RejectReason};
-use tandem_laml::{Script, ScriptConfig};
+use tandem_laml::instruction::{Instruction, RejectReason};
 use tandem_media::control::Command;
-use tandem_model::{LegId, Timestamp};
+use tandem_model::LegId;
 
-use super::contract::CallEffect;
-use super::{Call, LegStatus};
+use super::contract::{CallEffect, RunId};
+use super::run::{Purpose, RunDocument, RunEnd};
+use super::{Call, Direction, LegStatus};
 use crate::directory::WebhookSet;
 use crate::leg::LegCommand;
 
 impl Call {
     /// An inbound call whose document is fetched.
     pub(super) fn start_webhook(&mut self, hooks: &WebhookSet) {
-        let mut script = Script::new(ScriptConfig::default());
         let fallback = hooks.fallback_url.clone().map(|url| (url, hooks.fallback_method));
-        script.start_fetch(self.clock.0, hooks.request_url.clone(), hooks.request_method, fallback);
-        self.script = Some(Box::new(script));
+        let document = RunDocument { fallback, ..RunDocument::at(hooks.request_url.clone(), hooks.request_method) };
+        self.start_run(self.primary, Purpose::Main, document);
     }
 
-    pub(super) fn script_input(&mut self, input: Input) {
-        let now = self.clock.0;
-        if let Some(script) = &mut self.script {
-            script.handle(now, input);
-        }
-    }
-
-    /// Carries out what the script says until it waits.
-    pub(super) fn run_script(&mut self, _now: Timestamp) {
-        while let Some(instruction) = self.script.as_mut().and_then(|s| s.poll()) {
-            self.carry_out(instruction);
-        }
-    }
-
-    fn carry_out(&mut self, instruction: Instruction) {
+    /// Does what a document says, on its leg.
+    pub(super) fn carry_out(&mut self, id: RunId, instruction: Instruction) {
+        let Some((leg, purpose)) = self.run(id).map(|run| (run.leg, run.purpose)) else { return };
         match instruction {
             Instruction::Answer => self.answer_primary(),
             Instruction::Fetch { url, method, params } => {
-                let mut all = self.request_params();
-                // A repeated name would break signature checks: the verb's own value counts (laml.md 2.6).
-                all.retain(|(name, _)| !params.iter().any(|(n, _)| n == name));
-                all.extend(params);
-                self.emit(CallEffect::Fetch { url, method, params: all });
+                let params = self.with_standard(id, params);
+                self.emit(CallEffect::Fetch { run: id, url, method, params });
             }
-            Instruction::CancelFetch => self.emit(CallEffect::CancelFetch),
-            Instruction::Prompt { id, what, repeat } => self.start_prompt(id, what, repeat),
-            Instruction::StopPrompt { id } => self.stop_prompt(id),
+            Instruction::CancelFetch => self.emit(CallEffect::CancelFetch { run: id }),
+            Instruction::Prompt { id: prompt, what, repeat } => self.start_prompt(id, prompt, what, repeat),
+            Instruction::StopPrompt { id: prompt } => self.stop_prompt(id, prompt),
             Instruction::Dial(dial) => self.start_dial(*dial),
             Instruction::CancelDial => self.cancel_dial(),
-            Instruction::Echo { on } => self.echo(on),
+            Instruction::Echo { on } => self.echo(leg, on),
             Instruction::Reject { reason } => {
                 // laml.md 1.13: the codes of the field's other provider, since none are documented.
                 let status = match reason {
@@ -62,8 +46,17 @@ impl Call {
                 };
                 self.command(self.primary, LegCommand::Reject { status, reason: None, headers: vec![] });
             }
-            Instruction::Hangup => self.hang_up_primary(),
-            Instruction::Finished => self.out_of_verbs(),
+            Instruction::Recording(command) => self.recording_command(id, leg, command),
+            Instruction::Refer(refer) => self.refer_out(id, leg, *refer),
+            Instruction::Leave => self.end_run(id, RunEnd::Left),
+            Instruction::Tell { url, method, params } => {
+                let params = self.with_standard(id, params);
+                self.emit(CallEffect::Notify { url, method, params });
+            }
+            Instruction::Hangup if purpose == Purpose::Main => self.hang_up_primary(),
+            Instruction::Hangup => self.end_run(id, RunEnd::HungUp),
+            Instruction::Finished if purpose == Purpose::Main => self.out_of_verbs(),
+            Instruction::Finished => self.end_run(id, RunEnd::Finished),
             Instruction::Warn { code, message, line } => self.emit(CallEffect::Warn { code, message, line }),
         }
     }
@@ -96,12 +89,12 @@ impl Call {
         }
     }
 
-    fn echo(&mut self, on: bool) {
-        if !self.legs[&self.primary].is_answered() {
+    fn echo(&mut self, leg: LegId, on: bool) {
+        if !self.legs.get(&leg).is_some_and(|l| l.is_answered()) {
             self.echo_when_answered = on;
             return;
         }
-        self.emit(CallEffect::Media(Command::Echo { leg: self.primary, on }));
+        self.emit(CallEffect::Media(Command::Echo { leg, on }));
     }
 
     /// What waited for the answer happens now.
@@ -109,24 +102,33 @@ impl Call {
         if std::mem::take(&mut self.echo_when_answered) {
             self.emit(CallEffect::Media(Command::Echo { leg: self.primary, on: true }));
         }
+        self.begin_recordings(self.primary);
         self.api_answered();
-        self.play_when_answered();
+        if let Some(run) = self.main_run().map(|run| run.id) {
+            self.play_when_answered(run);
+        }
         if std::mem::take(&mut self.hang_up_when_answered) {
             self.command(self.primary, LegCommand::Hangup { reason: None });
         }
     }
 
-    pub(super) fn digit(&mut self, id: LegId, digit: char) {
-        if id == self.primary {
-            self.script_input(Input::Digit(digit));
-        }
+    /// A request's own parameters behind those of all.
+    fn with_standard(&self, id: RunId, own: Vec<(String, String)>) -> Vec<(String, String)> {
+        let mut all = self.request_params(id);
+        // A repeated name would break signature checks: the verb's own value counts (laml.md 2.6).
+        all.retain(|(name, _)| !own.iter().any(|(n, _)| n == name));
+        all.extend(own);
+        all
     }
 
-    /// Standard parameters, and those of a call that came in by SIP (laml.md 2.2 and 2.3).
-    fn request_params(&self) -> Vec<(String, String)> {
-        let leg = &self.legs[&self.primary];
+    /// Standard parameters, those of a call that came in by SIP (laml.md 2.2 and 2.3), and the run's own.
+    fn request_params(&self, id: RunId) -> Vec<(String, String)> {
+        let Some(run) = self.run(id) else { return Vec::new() };
+        let leg = &self.legs[&run.leg];
         let mut p = leg.standard_params(&self.env.directory.project.id);
-        if let Some(i) = &self.inbound {
+        if let Some(i) =
+            self.inbound.as_ref().filter(|_| leg.direction == Direction::Inbound && run.leg == self.primary)
+        {
             p.push(("SipUser".into(), i.request_user.clone()));
             p.push(("SipDomain".into(), i.request_host.clone()));
             p.push(("SipCallId".into(), i.call_id.clone()));
@@ -141,6 +143,7 @@ impl Call {
                 }
             }
         }
+        p.extend(run.params.iter().cloned());
         debug_assert!(leg.status != LegStatus::Queued, "a script runs on a leg that exists");
         p
     }

@@ -273,6 +273,7 @@ impl Party {
             | LegReport::Held(_)
             | LegReport::Dialog(_)
             | LegReport::Refer(_)
+            | LegReport::ReferEnded(_)
             | LegReport::Redirected { .. }
             | LegReport::PlayDone { .. } => {}
         }

@@ -250,6 +250,7 @@ fn invite(late_offer: bool) -> InviteSpec {
         late_offer,
         realm: None,
         channel: None,
+        session_expires_secs: None,
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) static SPEC: Spec = Spec {
         Attribute::new("statusCallback", "", "URL"),
         Attribute::new("statusCallbackMethod", "POST", "GET, POST"),
         Attribute::new("statusCallbackEvent", "completed", "initiated ringing answered completed"),
-        Attribute::not_yet("sessionTimeout"),
+        Attribute::new("sessionTimeout", "0", "seconds for Session-Expires, 90 to 86400; 0: the server's own"),
         Attribute::not_yet("machineDetection"),
         Attribute::not_yet("machineDetectionTimeout"),
         Attribute::not_yet("machineDetectionSpeechThreshold"),
@@ -62,8 +62,17 @@ fn parse(node: &Node, around: &Surroundings<'_>, fx: &mut Effects) -> Option<Tar
         username: attributes.given("username").map(str::to_owned),
         password: attributes.given("password").map(str::to_owned),
         codecs,
+        session_expires_secs: session_timeout(&attributes, fx),
     };
     Some(Target { to, status_callback, url, send_digits: None })
+}
+
+/// RFC 4028 section 5: nothing below 90 seconds.
+fn session_timeout(attributes: &Attributes<'_>, fx: &mut Effects) -> Option<u32> {
+    match attributes.text("sessionTimeout").trim() {
+        "" | "0" => None,
+        _ => Some(attributes.number("sessionTimeout", 90..=86_400, fx)),
+    }
 }
 
 /// One unknown name makes the whole list void: half a list is nobody's wish.

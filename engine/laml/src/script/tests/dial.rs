@@ -213,6 +213,6 @@ fn a_star_ends_the_dial_once_and_only_where_asked_for() {
 
 #[test]
 fn a_whisper_may_not_dial() {
-    let whisper = ScriptConfig { answered: true, whisper: true, ..ScriptConfig::default() };
+    let whisper = ScriptConfig { answered: true, role: crate::role::Role::Whisper, ..ScriptConfig::default() };
     check_with(whisper, "< doc <Response><Dial>1</Dial><Hangup/></Response>\n> warn 13238 line 1\n> hangup");
 }

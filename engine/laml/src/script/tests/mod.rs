@@ -86,6 +86,26 @@ fn apply(script: &mut Script, now: &mut Timestamp, line: &str) {
             return;
         }
         "dialled" => Input::DialEnded(outcome(rest)),
+        "recorded" | "unrecorded" => {
+            let (id, secs) = rest.split_once(' ').expect("an id and seconds");
+            let recording = RecordingRef { sid: "rec".to_owned(), url: "https://switch.example/rec".to_owned() };
+            Input::RecordingEnded(RecordingEnded {
+                id: RecordingId(id.parse().expect("an id")),
+                recording: (word == "recorded").then_some(recording),
+                duration: Duration::from_secs(secs.parse().expect("seconds")),
+            })
+        }
+        "referred" => {
+            let (status, codes) = rest.split_once(' ').expect("a status and codes");
+            let mut codes = codes.split(' ').map(|code| code.parse().ok());
+            let status = match status {
+                "in-progress" => ReferStatus::InProgress,
+                "busy" => ReferStatus::Busy,
+                other => panic!("no outcome {other}"),
+            };
+            let (response_code, notified_code) = (codes.next().flatten(), codes.next().flatten());
+            Input::ReferEnded(ReferOutcome { status, response_code, notified_code })
+        }
         "hungup" => Input::HungUp,
         "redirect" => Input::Redirect { url: rest.to_owned(), method: Method::Get },
         "replace" => Input::Replace { xml: rest.to_owned() },
@@ -112,7 +132,8 @@ fn outcome_input(status: &str) -> Input {
 }
 
 fn outcome(status: &str) -> DialOutcome {
-    let bare = |status| DialOutcome { status, call_sid: None, duration: None, bridged: false, sip: None };
+    let bare =
+        |status| DialOutcome { status, call_sid: None, duration: None, recording: None, bridged: false, sip: None };
     match status {
         "completed" => DialOutcome {
             call_sid: Some("child".to_owned()),
@@ -151,6 +172,7 @@ pub(super) fn write(instruction: &Instruction) -> String {
                 Prompt::Url(url) => format!("play {url}"),
                 Prompt::Speech { text, voice, language } => format!("say {voice} {language} {text:?}"),
                 Prompt::Digits(digits) => format!("digits {digits}"),
+                Prompt::Beep => "beep".to_owned(),
             };
             let repeat = match repeat {
                 Repeat::Times(1) => String::new(),
@@ -170,8 +192,44 @@ pub(super) fn write(instruction: &Instruction) -> String {
             Some(line) => format!("warn {code} line {line}"),
             None => format!("warn {code}"),
         },
+        Instruction::Recording(RecordingCommand::Start { id, what }) => {
+            format!("record {} {}", id.0, write_recording(what))
+        }
+        Instruction::Recording(RecordingCommand::Stop { id }) => format!("stop record {}", id.0),
+        Instruction::Refer(refer) => {
+            let headers: String = refer.headers.iter().map(|(n, v)| format!(" {n}:{v}")).collect();
+            format!("refer {}{headers}", refer.to)
+        }
+        Instruction::Leave => "leave".to_owned(),
+        Instruction::Tell { url, method, params } => {
+            let params: String = params.iter().map(|(n, v)| format!(" {n}={v}")).collect();
+            format!("tell {} {url}{params}", method_name(*method))
+        }
         Instruction::Finished => "finished".to_owned(),
     }
+}
+
+fn write_recording(what: &Recording) -> String {
+    let mut out = format!("{:?} {:?}", what.channels, what.track).to_lowercase();
+    if what.trim {
+        out.push_str(" trim");
+    }
+    out.extend(what.max.iter().map(|max| format!(" max={}", max.as_secs())));
+    out.extend(what.silence.iter().map(|silence| format!(" silence={}", silence.as_secs())));
+    if let Some(callback) = &what.callback {
+        let events: String = [(callback.in_progress, 'i'), (callback.completed, 'c'), (callback.absent, 'a')]
+            .iter()
+            .filter(|(on, _)| *on)
+            .map(|(_, letter)| letter)
+            .collect();
+        out.push_str(&format!(" callback {} {} {events}", method_name(callback.method), callback.url));
+    }
+    out.extend(what.storage.iter().map(|(url, how)| format!(" store {how:?} {url}")));
+    if let Some(transcribe) = &what.transcribe {
+        out.push_str(" transcribe");
+        out.extend(transcribe.callback.iter().map(|(url, _)| format!(" {url}")));
+    }
+    out
 }
 
 fn write_dial(dial: &Dial) -> String {
@@ -187,10 +245,20 @@ fn write_dial(dial: &Dial) -> String {
         }
     }
     out.extend(dial.ring_tone.iter().map(|country| format!(" ring={}", country.code())));
-    for target in &dial.targets {
+    if dial.sequential {
+        out.push_str(" one by one");
+    }
+    if let Some(record) = &dial.record {
+        let when = if record.from_ringing { " from ringing" } else { "" };
+        out.push_str(&format!(" record{when} {}", write_recording(&record.what)));
+    }
+    out.extend(dial.refer.iter().map(|(url, method)| format!(" refer {} {url}", method_name(*method))));
+    for target in dial.targets() {
         match &target.to {
             TargetAddress::Number(number) => out.push_str(&format!(" | {number}")),
-            TargetAddress::Sip { uri, headers, username, password, codecs } => {
+            TargetAddress::User(name) => out.push_str(&format!(" | user {name}")),
+            TargetAddress::Sip { uri, headers, username, password, codecs, session_expires_secs } => {
+                let _ = session_expires_secs;
                 out.push_str(&format!(" | {uri}"));
                 out.extend(headers.iter().map(|(n, v)| format!(" {n}:{v}")));
                 out.extend(username.iter().map(|u| format!(" user={u}")));

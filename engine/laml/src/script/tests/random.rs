@@ -31,6 +31,8 @@ fn verb() -> impl Strategy<Value = String> {
         Just("<Reject/>"),
         Just("<Hangup/>"),
         Just("<Record/>"),
+        Just("<Record playBeep=\"false\" action=\"r\"/>"),
+        Just("<Refer action=\"b\"><Sip>a@b.example</Sip></Refer>"),
         Just("<Nonsense/>"),
         Just("<Say"),
     ];
@@ -100,6 +102,8 @@ enum Act {
     PromptEnded(bool),
     StalePrompt(u64),
     DialEnded(bool),
+    RecordingEnded(bool),
+    ReferEnded,
     Digit(char),
     Wait(u64),
     Redirect,
@@ -114,6 +118,8 @@ fn act() -> impl Strategy<Value = Act> {
         6 => any::<bool>().prop_map(Act::PromptEnded),
         1 => (0u64..50).prop_map(Act::StalePrompt),
         4 => any::<bool>().prop_map(Act::DialEnded),
+        2 => any::<bool>().prop_map(Act::RecordingEnded),
+        2 => Just(Act::ReferEnded),
         4 => prop_oneof![Just('1'), Just('#'), Just('*'), any::<char>()].prop_map(Act::Digit),
         6 => (0u64..7_000).prop_map(Act::Wait),
         1 => Just(Act::Redirect),
@@ -133,6 +139,9 @@ struct Leg {
     fetching: bool,
     echo: bool,
     answered: bool,
+    recordings: Vec<RecordingId>,
+    refers: u32,
+    hung_up: bool,
     over: bool,
 }
 
@@ -165,12 +174,27 @@ impl Leg {
             Instruction::Dial(dial) => {
                 assert!(audible == 0 && self.dials == self.cancelled && !self.echo);
                 assert!(self.answered || dial.answer_on_bridge);
-                assert!(!dial.targets.is_empty());
+                assert!(!dial.targets().is_empty());
                 self.dials += 1;
             }
             Instruction::CancelDial => {
                 self.cancelled += 1;
                 assert!(self.cancelled <= self.dials, "cancelled what does not run");
+            }
+            Instruction::Recording(RecordingCommand::Start { id, .. }) => {
+                assert!(self.answered && audible == 0 && !self.echo);
+                self.recordings.push(*id);
+            }
+            // It may have come to its end meanwhile.
+            Instruction::Recording(RecordingCommand::Stop { .. }) => {}
+            Instruction::Refer(_) => {
+                assert!(self.answered && audible == 0 && !self.echo);
+                self.refers += 1;
+            }
+            Instruction::Leave => panic!("no queue's document"),
+            Instruction::Tell { .. } => {
+                assert!(self.hung_up, "told though the leg is there");
+                self.over = true;
             }
             Instruction::Echo { on } => {
                 assert!(self.echo != *on && self.answered);
@@ -205,6 +229,8 @@ fn run(acts: &[Act]) {
             instructions += 1;
         }
         assert!(instructions < 300, "{instructions} instructions from one input");
+        // After a hang-up there may be something left to tell.
+        leg.over |= leg.hung_up && script.is_finished();
         assert!(leg.over == script.is_finished());
         assert!(script.deadline().is_none() || !leg.over);
     };
@@ -236,6 +262,20 @@ fn run(acts: &[Act]) {
                 leg.answered |= *well;
                 super::outcome_input(if *well { "completed" } else { "busy" })
             }
+            Act::RecordingEnded(well) => {
+                let Some(id) = leg.recordings.pop() else { continue };
+                let made = RecordingRef { sid: "r".to_owned(), url: START.to_owned() };
+                let duration = std::time::Duration::from_secs(1);
+                Input::RecordingEnded(RecordingEnded { id, recording: well.then_some(made), duration })
+            }
+            Act::ReferEnded => {
+                if leg.refers == 0 {
+                    continue;
+                }
+                leg.refers -= 1;
+                let status = ReferStatus::InProgress;
+                Input::ReferEnded(ReferOutcome { status, response_code: Some(202), notified_code: Some(200) })
+            }
             Act::Digit(digit) => Input::Digit(*digit),
             Act::Wait(ms) => {
                 now = now + std::time::Duration::from_millis(*ms);
@@ -246,7 +286,7 @@ fn run(acts: &[Act]) {
             Act::Redirect => Input::Redirect { url: START.to_owned(), method: Method::Get },
             Act::Replace(xml) => Input::Replace { xml: xml.clone() },
             Act::HungUp => {
-                leg.over = true;
+                leg.hung_up = true;
                 Input::HungUp
             }
         };

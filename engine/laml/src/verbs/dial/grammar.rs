@@ -7,8 +7,10 @@ use crate::attributes::{Attribute, Attributes};
 use crate::code;
 use crate::document::Node;
 use crate::effects::Effects;
-use crate::instruction::{Dial, Target, TargetAddress};
-use crate::nouns::{self, NOUNS, NOUNS_NOT_YET};
+use crate::instruction::{
+    Dial, DialRecording, DialTo, Method, Recording, RecordingChannels, RecordingTrack, Target, TargetAddress,
+};
+use crate::nouns::{self, NOUNS, NOUNS_NOT_YET, recording};
 use crate::verbs::{Spec, Surroundings, Verb};
 
 pub(crate) const CALLER_NAME_CHARS_MAX: usize = 70;
@@ -26,36 +28,39 @@ pub(crate) static SPEC: Spec = Spec {
         Attribute::new("hangupOnStar", "false", "true, false"),
         Attribute::new("timeout", "30", "seconds, 5 to 600"),
         Attribute::new("timeLimit", "14400", "seconds, 1 to 86400"),
-        Attribute::not_yet_but("record", "do-not-record"),
-        Attribute::not_yet("recordingTrack"),
-        Attribute::not_yet("recordingStatusCallback"),
-        Attribute::not_yet("recordingStatusCallbackMethod"),
-        Attribute::not_yet("recordingStatusCallbackEvent"),
-        Attribute::not_yet("recordingStorageUrl"),
-        Attribute::not_yet("recordingStorageUrlMethod"),
-        Attribute::not_yet("recordingConfigurationId"),
+        Attribute::new(
+            "record",
+            "do-not-record",
+            "do-not-record, record-from-answer, record-from-ringing, record-from-answer-dual, record-from-ringing-dual; true, false",
+        ),
+        Attribute::new("recordingTrack", "both", "both, inbound (the called party), outbound"),
+        Attribute::new("recordingStatusCallback", "", "URL"),
+        Attribute::new("recordingStatusCallbackMethod", "POST", "GET, POST"),
+        Attribute::new("recordingStatusCallbackEvent", "completed", "in-progress completed absent"),
+        Attribute::new("recordingStorageUrl", "", "URL that gets the file instead of its being kept"),
+        Attribute::new("recordingStorageUrlMethod", "POST", "POST, PUT"),
+        Attribute::left_out(
+            "recordingConfigurationId",
+            "",
+            "configurations are kept by the provider that issues their ids",
+        ),
         Attribute::new(
             "ringTone",
             "",
             "at au bg br be ch cl cn cz de dk ee es fi fr gr hu il in it lt jp mx my nl no nz ph pl pt ru se sg th uk us us-old tw ve za; left out: us where the caller is answered, else its own telephone's",
         ),
-        Attribute::not_yet_but("trim", "do-not-trim"),
-        Attribute::not_yet_but("sequential", "false"),
-        Attribute::not_yet("referUrl"),
-        Attribute::not_yet("referMethod"),
-        Attribute::not_yet("events"),
-        Attribute::not_yet("passports"),
-        Attribute::not_yet("callReason"),
+        Attribute::new("trim", "do-not-trim", "trim-silence, do-not-trim"),
+        Attribute::new("sequential", "false", "true, false"),
+        Attribute::new("referUrl", "", "URL of a document for who is left when a party sends REFER"),
+        Attribute::new("referMethod", "POST", "GET, POST"),
+        Attribute::left_out("events", "", "undocumented"),
+        Attribute::left_out("passports", "", "no calls are signed (RFC 8224)"),
+        Attribute::left_out("callReason", "", "only branded calling of a provider's own shows it"),
     ],
     parse: |node, around, fx| parse(node, around, fx).map(|verb| Box::new(verb) as Box<dyn Verb>),
 };
 
 fn parse(node: &Node, around: &Surroundings<'_>, fx: &mut Effects) -> Option<DialVerb> {
-    if around.whisper {
-        let message = "Dial: a document for the callee may not dial, it is passed over";
-        fx.warn(code::VERB_FORBIDDEN, Some(node.line), message);
-        return None;
-    }
     let attributes = Attributes::new(node, SPEC.attributes, around.url, fx);
     let method = attributes.method("method", fx);
     let action = attributes.url("action", fx).map(|url| (url, method));
@@ -68,9 +73,13 @@ fn parse(node: &Node, around: &Surroundings<'_>, fx: &mut Effects) -> Option<Dia
         time_limit: Duration::from_secs(attributes.number("timeLimit", 1..=86_400, fx).into()),
         hangup_on_star,
         ring_tone: ring_tone(&attributes, fx),
-        targets: targets(node, around, fx),
+        sequential: attributes.flag("sequential", fx),
+        record: record(&attributes, fx),
+        refer: refer(&attributes, fx),
+        to: to(node, around, fx),
     };
-    let dial = (!dial.targets.is_empty()).then(|| Box::new(dial));
+    let is_empty = matches!(&dial.to, DialTo::Targets(targets) if targets.is_empty());
+    let dial = (!is_empty).then(|| Box::new(dial));
     Some(DialVerb { dial, action, hangup_on_star, state: State::NotStarted })
 }
 
@@ -103,6 +112,50 @@ fn caller_name(attributes: &Attributes<'_>, fx: &mut Effects) -> Option<String> 
         attributes.warn_value("callerName", &message, fx);
     }
     Some(clean.chars().take(CALLER_NAME_CHARS_MAX).collect())
+}
+
+/// Whom it connects to: nouns that ring.
+fn to(node: &Node, around: &Surroundings<'_>, fx: &mut Effects) -> DialTo {
+    DialTo::Targets(targets(node, around, fx))
+}
+
+fn record(attributes: &Attributes<'_>, fx: &mut Effects) -> Option<DialRecording> {
+    let (from_ringing, channels) = match attributes.text("record").trim() {
+        "do-not-record" | "false" => return None,
+        "record-from-answer" | "true" => (false, RecordingChannels::Mono),
+        "record-from-ringing" => (true, RecordingChannels::Mono),
+        "record-from-answer-dual" => (false, RecordingChannels::Dual),
+        "record-from-ringing-dual" => (true, RecordingChannels::Dual),
+        _ => {
+            attributes.warn_value("record", "none of the ways to record, nothing is recorded", fx);
+            return None;
+        }
+    };
+    let track = match attributes.text("recordingTrack").trim() {
+        "both" => RecordingTrack::Both,
+        "inbound" => RecordingTrack::Inbound,
+        "outbound" => RecordingTrack::Outbound,
+        _ => {
+            attributes.warn_value("recordingTrack", "none of both, inbound, outbound; taken as both", fx);
+            RecordingTrack::Both
+        }
+    };
+    let what = Recording {
+        channels,
+        track,
+        trim: recording::trim(attributes, fx),
+        max: None,
+        silence: None,
+        callback: recording::callback(attributes, fx),
+        storage: recording::storage(attributes, "recordingStorageUrl", "recordingStorageUrlMethod", fx),
+        transcribe: None,
+    };
+    Some(DialRecording { from_ringing, what: Box::new(what) })
+}
+
+fn refer(attributes: &Attributes<'_>, fx: &mut Effects) -> Option<(String, Method)> {
+    let method = attributes.method("referMethod", fx);
+    attributes.url("referUrl", fx).map(|url| (url, method))
 }
 
 /// The nouns that can be rung; none when they may not stand together.

@@ -34,6 +34,7 @@ impl Verb for DialVerb {
                 status: DialStatus::Failed,
                 call_sid: None,
                 duration: None,
+                recording: None,
                 bridged: false,
                 sip: None,
             });
@@ -59,9 +60,7 @@ impl Verb for DialVerb {
                 self.state = State::Ending;
                 Step::Wait
             }
-            (State::Dialling | State::Ending, Event::Digit(_) | Event::PromptEnded { .. }) | (State::NotStarted, _) => {
-                Step::Wait
-            }
+            (State::Dialling | State::Ending | State::NotStarted, _) => Step::Wait,
         }
     }
 
@@ -72,6 +71,14 @@ impl Verb for DialVerb {
             State::Ending => {}
         }
         fx.dials_given_up += 1;
+    }
+
+    /// The action is told how it went; the end of the dial follows that of its caller.
+    fn hung_up(&mut self, _fx: &mut Effects) -> Step {
+        match self.state {
+            State::Dialling | State::Ending if self.action.is_some() => Step::Wait,
+            State::NotStarted | State::Dialling | State::Ending => Step::Done(Done::Ended),
+        }
     }
 }
 
@@ -101,6 +108,9 @@ fn params(outcome: &DialOutcome) -> Vec<(String, String)> {
         params.push(("DialCallDuration".to_owned(), duration.as_secs().to_string()));
     }
     params.push(("DialBridged".to_owned(), outcome.bridged.to_string()));
+    if let Some(recording) = &outcome.recording {
+        params.push(("RecordingUrl".to_owned(), recording.url.clone()));
+    }
     if let Some(sip) = &outcome.sip {
         params.push(("DialSipCallId".to_owned(), sip.call_id.clone()));
         params.push(("DialSipResponseCode".to_owned(), sip.response_code.to_string()));

@@ -50,7 +50,7 @@ impl Verb for Gather {
                 self.listen_when_heard(now)
             }
             Event::Digit(digit) => self.digit(now, *digit, fx),
-            Event::DialEnded(_) => Step::Wait,
+            _ => Step::Wait,
         }
     }
 

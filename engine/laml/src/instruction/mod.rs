@@ -1,9 +1,18 @@
 //! The contract between a script and the call that runs it: what happened goes in as [`Input`], what to do comes
 //! out as [`Instruction`]. No SIP and no media here: a call binds instructions to effects.
 
-use std::time::Duration;
+mod dial;
+mod recording;
+mod refer;
 
-use tandem_model::Country;
+pub use dial::{
+    Dial, DialOutcome, DialRecording, DialSip, DialStatus, DialTo, StatusCallback, StatusEvents, Target, TargetAddress,
+};
+pub use recording::{
+    Recording, RecordingCallback, RecordingChannels, RecordingCommand, RecordingEnded, RecordingId, RecordingRef,
+    RecordingTrack, Transcribe, Upload,
+};
+pub use refer::{Refer, ReferOutcome, ReferStatus};
 
 /// HTTP method of a webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -50,6 +59,17 @@ pub enum Instruction {
     Echo {
         on: bool,
     },
+    Recording(RecordingCommand),
+    /// Send the leg elsewhere (RFC 3515). [`Input::ReferEnded`] follows exactly once.
+    Refer(Box<Refer>),
+    /// Leave the queue whose wait document this is. Nothing follows.
+    Leave,
+    /// Tell a URL how the script ended: the leg is gone, and what the URL answers does nothing.
+    Tell {
+        url: String,
+        method: Method,
+        params: Vec<(String, String)>,
+    },
     /// Refuse the unanswered leg; one that was answered meanwhile is hung up. Nothing follows.
     Reject {
         reason: RejectReason,
@@ -70,6 +90,8 @@ pub enum Instruction {
 pub enum Prompt {
     /// Absolute URL of an audio file.
     Url(String),
+    /// The tone before a recording.
+    Beep,
     Speech {
         text: String,
         voice: String,
@@ -91,63 +113,6 @@ pub enum RejectReason {
     Busy,
 }
 
-/// A `<Dial>` with its nouns.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Dial {
-    /// Rung in parallel; the first to answer wins.
-    pub targets: Vec<Target>,
-    pub answer_on_bridge: bool,
-    pub caller_id: Option<String>,
-    pub caller_name: Option<String>,
-    pub timeout: Duration,
-    pub time_limit: Duration,
-    pub hangup_on_star: bool,
-    /// Whose ringback the caller hears while nobody has answered.
-    pub ring_tone: Option<Country>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Target {
-    pub to: TargetAddress,
-    pub status_callback: Option<StatusCallback>,
-    /// Whisper document, run on the callee before the bridge.
-    pub url: Option<(String, Method)>,
-    /// DTMF to send once the target has answered.
-    pub send_digits: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub enum TargetAddress {
-    /// As written, e.g. `+15551230000`.
-    Number(String),
-    Sip {
-        /// Trimmed, scheme added, the `?name=value` part taken off.
-        uri: String,
-        /// From the URI's header part: name (`X-` added where missing) and decoded value, in order.
-        headers: Vec<(String, String)>,
-        username: Option<String>,
-        password: Option<String>,
-        /// SDP codec names in the order to offer; empty = the default.
-        codecs: Vec<String>,
-    },
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct StatusCallback {
-    /// Absolute.
-    pub url: String,
-    pub method: Method,
-    pub events: StatusEvents,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StatusEvents {
-    pub initiated: bool,
-    pub ringing: bool,
-    pub answered: bool,
-    pub completed: bool,
-}
-
 /// What happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
@@ -159,7 +124,10 @@ pub enum Input {
     },
     Digit(char),
     DialEnded(DialOutcome),
-    /// The leg is gone. The script ends without another instruction, but for nothing at all.
+    RecordingEnded(RecordingEnded),
+    ReferEnded(ReferOutcome),
+    /// The leg is gone. A verb whose action is told of that waits for what it has to say ([`Instruction::Tell`]); all others
+    /// end without another instruction.
     HungUp,
     /// REST took the call over: drop what runs and fetch this document.
     Redirect {
@@ -191,33 +159,4 @@ pub struct PromptFailure {
     /// 13420 and others.
     pub code: u32,
     pub message: String,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct DialOutcome {
-    pub status: DialStatus,
-    /// The child leg that answered, or the last that failed; None when none was tried.
-    pub call_sid: Option<String>,
-    /// Bridged time.
-    pub duration: Option<Duration>,
-    /// Whether two parties were connected.
-    pub bridged: bool,
-    /// Only for `<Sip>` targets: Call-ID of our INVITE, final response code, `X-` headers of that response.
-    pub sip: Option<DialSip>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct DialSip {
-    pub call_id: String,
-    pub response_code: u16,
-    pub headers: Vec<(String, String)>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DialStatus {
-    Completed,
-    Busy,
-    NoAnswer,
-    Failed,
-    Canceled,
 }

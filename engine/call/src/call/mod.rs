@@ -43,6 +43,7 @@ use legs::{CallLeg, StatusNotice, StatusTarget, final_status};
 use crate::leg::{EndedBy, LegCommand, LegEnd, LegReport};
 use crate::routing::Caller;
 use recording::Recorded;
+use refer::Referring;
 use replace::Replacement;
 use run::Run;
 use transfer::Transfer;
@@ -60,7 +61,7 @@ pub struct Call {
     runs: Vec<Run>,
     runs_started: u64,
     /// The document whose leg is asked to go elsewhere.
-    referring: Option<(RunId, LegId)>,
+    referring: Option<Referring>,
     /// Those that are not over.
     recordings: Vec<Recorded>,
     /// The call is over but for its recordings, which are given up then.
@@ -405,6 +406,7 @@ impl Call {
         leg.end = Some(end.clone());
         self.record(id);
         self.recordings_leg_ended(id);
+        self.refer_leg_ended(id);
         self.runs_leg_ended(id);
         if id == self.primary { self.primary_ended() } else { self.dialled_ended(id, &end) }
     }

@@ -10,15 +10,39 @@ use super::run::{Purpose, RunDocument};
 use super::{Call, DocumentSource, Driver};
 use crate::leg::{EndedBy, LegCommand, ReferReport, ReferRequest};
 
+/// The one `<Refer>` under way.
+pub(super) struct Referring {
+    run: RunId,
+    leg: LegId,
+    /// For the leg's answer.
+    waits: Option<Box<Refer>>,
+}
+
 impl Call {
     pub(super) fn refer_out(&mut self, run: RunId, leg: LegId, refer: Refer) {
-        if !self.legs.get(&leg).is_some_and(|l| l.is_answered()) {
-            // Its leg went while it was said, or is being answered: REFER is for a conversation.
-            self.emit(CallEffect::Warn { code: 13_801, message: "Refer: the call is not answered".into(), line: None });
-            return self.refer_told(run, ReferReport::default(), false);
+        match self.legs.get(&leg) {
+            Some(l) if l.is_answered() => {
+                self.referring = Some(Referring { run, leg, waits: None });
+                self.command(leg, LegCommand::Refer { to: refer.to, headers: refer.headers });
+            }
+            // REFER is for a conversation: it waits for the answer that is on its way.
+            Some(l) if l.is_pending() => self.referring = Some(Referring { run, leg, waits: Some(Box::new(refer)) }),
+            Some(_) | None => self.refer_told(run, ReferReport::default(), false),
         }
-        self.referring = Some((run, leg));
-        self.command(leg, LegCommand::Refer { to: refer.to, headers: refer.headers });
+    }
+
+    pub(super) fn refer_when_answered(&mut self, leg: LegId) {
+        let waiting = self.referring.as_mut().filter(|r| r.leg == leg).and_then(|r| r.waits.take());
+        if let Some(refer) = waiting {
+            self.command(leg, LegCommand::Refer { to: refer.to, headers: refer.headers });
+        }
+    }
+
+    /// The leg has ended; a REFER that was never sent came to nothing.
+    pub(super) fn refer_leg_ended(&mut self, leg: LegId) {
+        if let Some(r) = self.referring.take_if(|r| r.leg == leg && r.waits.is_some()) {
+            self.refer_told(r.run, ReferReport::default(), false);
+        }
     }
 
     /// A party of a bridge asks for a transfer, and the Dial that made the bridge has a document for that: whoever is left goes on
@@ -59,7 +83,7 @@ impl Call {
     }
 
     pub(super) fn referred(&mut self, leg: LegId, report: ReferReport) {
-        let Some((run, _)) = self.referring.take_if(|(_, of)| *of == leg) else { return };
+        let Some(Referring { run, .. }) = self.referring.take_if(|r| r.leg == leg) else { return };
         let has_left = self.legs.get(&leg).and_then(|l| l.end.as_ref()).is_some_and(|end| end.by == EndedBy::Remote);
         self.refer_told(run, report, has_left);
     }

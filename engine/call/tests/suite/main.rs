@@ -5,6 +5,7 @@
 mod call_api;
 mod call_connect;
 mod call_dial;
+mod call_dial_more;
 mod call_identity;
 mod call_redirect;
 mod call_replace;
@@ -18,6 +19,7 @@ mod leg_hold;
 mod leg_incoming;
 mod leg_outgoing;
 mod leg_refer;
+mod leg_referring;
 mod leg_rekey;
 mod leg_reliable;
 mod leg_reoffer;

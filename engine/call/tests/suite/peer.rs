@@ -12,7 +12,7 @@ pub fn address() -> Endpoint {
 }
 
 /// What names a request of the leg's other than INVITE and INFO; the last of them is meant.
-const OTHERS: [&str; 3] = ["bye", "prack", "update"];
+const OTHERS: [&str; 4] = ["bye", "prack", "update", "referral"];
 
 /// Where a message comes from: this far end, or what `source=` says.
 fn source(words: &str) -> Endpoint {
@@ -215,6 +215,11 @@ impl Peer {
             "to-pcma" => {
                 LegInput::Command(LegCommand::Reoffer { hold: false, prefer: Some(tandem_codecs::CodecId::Pcma) })
             }
+            "refer-to" => {
+                let (to, headers) = (rest.to_owned(), vec![("X-Why".to_owned(), "tea time".to_owned())]);
+                LegInput::Command(LegCommand::Refer { to, headers })
+            }
+            "referral-timeout" => LegInput::RequestFailed { id: last(&self.others), failure: RequestFailure::Timeout },
             "accept-refer" => LegInput::Command(LegCommand::AnswerRefer { status: 202 }),
             "refuse-refer" => LegInput::Command(LegCommand::AnswerRefer { status: 403 }),
             "progress" | "outcome" => {
@@ -239,7 +244,7 @@ impl Peer {
         let first = line.split(' ').next().unwrap_or_default();
         match first {
             "timeout" | "unreachable" => !self.invites.is_empty(),
-            "bye-timeout" | "update-timeout" => !self.others.is_empty(),
+            "bye-timeout" | "update-timeout" | "referral-timeout" => !self.others.is_empty(),
             "info-timeout" => !self.infos.is_empty(),
             "notify-timeout" => !self.notifies.is_empty(),
             _ if first.parse::<u16>().is_ok() && line.contains("notify") => !self.notifies.is_empty(),
@@ -453,6 +458,8 @@ fn with_words(mut b: Builder, words: &str) -> Builder {
         } else if let Some(signal) = word.strip_prefix("signal=") {
             let kind = if words.contains("plain") { "text/plain" } else { "application/dtmf-relay" };
             b = b.body(kind, format!("Signal={signal}\r\nDuration=160\r\n"));
+        } else if let Some(status) = word.strip_prefix("frag=") {
+            b = b.body("message/sipfrag;version=2.0", format!("SIP/2.0 {status} So\r\n"));
         } else if let Some((name, value)) = word.split_once(':') {
             b = b.header(name, value);
         }

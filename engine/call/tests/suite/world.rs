@@ -53,10 +53,14 @@ pub struct World {
     pub hold_lookups: bool,
     /// Prompts stay unloaded until the test says so.
     pub hold_prompts: bool,
+    /// Recordings that are stopped end when the test says so.
+    pub hold_recordings: bool,
     pub rows: BTreeMap<String, LegRow>,
     pub finished: u32,
     /// Parameters of the last fetch or notice.
     pub params: Vec<(String, String)>,
+    /// Parameters of the last fetch.
+    pub fetched: Vec<(String, String)>,
     pub last_ticket: u64,
     pub recordings: Vec<Sid>,
     /// The document that a fetch was for last.
@@ -354,9 +358,11 @@ impl World {
             hold_plays: false,
             hold_lookups: false,
             hold_prompts: false,
+            hold_recordings: false,
             rows: BTreeMap::new(),
             finished: 0,
             params: vec![],
+            fetched: vec![],
             last_ticket: 0,
             recordings: vec![],
             last_run: RunId(1),
@@ -404,6 +410,21 @@ impl World {
         let duration = Duration::from_secs(if exists { 5 } else { 0 });
         let news = RecordingNews::Ended(RecordingOutcome { exists, duration });
         self.call.handle(self.now, self.wall(), CallInput::Recording { sid, news });
+    }
+
+    pub fn recording_ended(&mut self, exists: bool) -> String {
+        let sid = self.recordings[0];
+        self.recording_ends(sid, exists);
+        self.settle();
+        self.take()
+    }
+
+    /// A prompt of a leg is over.
+    pub fn play_done(&mut self, leg: u64, play: u64) -> String {
+        let (leg, play) = (LegId(leg), tandem_media::control::PlayId(play));
+        self.media.push_back(Event::PlayDone { leg, play, completed: true });
+        self.settle();
+        self.take()
     }
 
     pub fn contacts(&mut self, names: &[&str]) -> String {
@@ -599,6 +620,7 @@ impl World {
                 let shown: String =
                     params.iter().filter(|(n, _)| is_shown(n)).map(|(n, v)| format!(" {n}={v}")).collect();
                 self.log.push(format!("fetch {url}{shown}"));
+                self.fetched = params.clone();
                 self.params = params;
             }
             CallEffect::CancelFetch { .. } => self.log.push("cancel-fetch".into()),
@@ -624,7 +646,9 @@ impl World {
             }
             CallEffect::Recording(RecordingEffect::Stop { sid }) => {
                 self.log.push("stop-record".into());
-                self.recording_ends(sid, true);
+                if !self.hold_recordings {
+                    self.recording_ends(sid, true);
+                }
             }
             CallEffect::Lookup { ticket, aor } => {
                 self.log.push(format!("lookup {aor}"));

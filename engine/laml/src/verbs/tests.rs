@@ -188,13 +188,24 @@ fn a_verb_can_be_cancelled_after_any_input_and_leaves_nothing_running() {
             running.follow(&mut fx);
             assert!(running.is_silent(), "{xml} cancelled after {acts:?} goes on");
             assert_eq!(fx.dials_given_up, u32::from(running.dial), "{xml} after {acts:?}");
+            assert_eq!(fx.refers_given_up, u32::from(running.refer), "{xml} after {acts:?}");
         }
     }
 }
 
 #[test]
 fn a_verb_is_done_once_all_it_started_has_ended() {
-    let ending = [Act::PromptEnded, Act::Time, Act::DialEnded, Act::PromptEnded, Act::Time, Act::Time, Act::Time];
+    let ending = [
+        Act::PromptEnded,
+        Act::Time,
+        Act::DialEnded,
+        Act::ReferEnded,
+        Act::RecordingEnded,
+        Act::PromptEnded,
+        Act::Time,
+        Act::Time,
+        Act::Time,
+    ];
     for xml in EXAMPLES {
         let (done, ..) = run(xml, &ending);
         assert!(done.is_some(), "{xml} is never done");
@@ -206,7 +217,8 @@ fn a_verb_that_waits_has_a_deadline_or_something_running() {
     for xml in EXAMPLES {
         for acts in sequences() {
             let (done, verb, _, running) = run(xml, &acts);
-            let waits = verb.deadline().is_some() || !running.prompts.is_empty() || running.dial;
+            let runs = !running.prompts.is_empty() || running.dial || running.refer;
+            let waits = verb.deadline().is_some() || runs;
             assert!(done.is_some() || waits, "{xml} is stuck after {acts:?}");
         }
     }

@@ -103,6 +103,7 @@ impl Call {
             self.emit(CallEffect::Media(Command::Echo { leg: self.primary, on: true }));
         }
         self.begin_recordings(self.primary);
+        self.refer_when_answered(self.primary);
         self.api_answered();
         if let Some(run) = self.main_run().map(|run| run.id) {
             self.play_when_answered(run);

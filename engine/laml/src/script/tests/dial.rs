@@ -65,7 +65,6 @@ fn every_attribute_that_does_nothing_yet_is_warned_about_once() {
 #[test]
 fn what_asks_for_nothing_is_not_warned_about() {
     check_dial(r#"<Dial record="do-not-record" trim="do-not-trim" sequential="false">1</Dial>"#, &[], "30+14400s | 1");
-    check_dial(r#"<Dial record="true" trim="trim-silence">1</Dial>"#, &[10001, 10001], "30+14400s | 1");
 }
 
 #[test]
@@ -80,7 +79,6 @@ fn sip_uris_carry_headers_credentials_and_codecs() {
     check_dial("<Dial><Sip>a@b:1060</Sip><Sip>sips:c@d</Sip></Dial>", &[], "30+14400s | sip:a@b:1060 | sips:c@d");
     check_dial(r#"<Dial><Sip codecs="L16@24000H,g722">a@b</Sip></Dial>"#, &[], "30+14400s | sip:a@b L16@24000H G722");
     check_dial(r#"<Dial><Sip codecs="PCMU,MP3">a@b</Sip></Dial>"#, &[53404], "30+14400s | sip:a@b");
-    check_dial(r#"<Dial><Sip sessionTimeout="60">a@b</Sip></Dial>"#, &[10001], "30+14400s | sip:a@b");
     check_dial("<Dial><Sip>a@b?X-A=%0d%0a</Sip></Dial>", &[13243], "30+14400s | sip:a@b");
     check_dial("<Dial><Sip>a@b</Sip><Sip>a@@b</Sip><Sip/></Dial>", &[13243, 13254], "30+14400s | sip:a@b");
 }
@@ -215,4 +213,65 @@ fn a_star_ends_the_dial_once_and_only_where_asked_for() {
 fn a_whisper_may_not_dial() {
     let whisper = ScriptConfig { answered: true, role: crate::role::Role::Whisper, ..ScriptConfig::default() };
     check_with(whisper, "< doc <Response><Dial>1</Dial><Hangup/></Response>\n> warn 13238 line 1\n> hangup");
+}
+
+#[test]
+fn a_dial_is_recorded_as_its_attributes_say() {
+    check_dial(
+        r#"<Dial record="record-from-answer" recordingStatusCallback="cb">1</Dial>"#,
+        &[],
+        "30+14400s record mono both callback POST https://app.example/calls/cb c | 1",
+    );
+    check_dial(
+        r#"<Dial record="record-from-ringing-dual" trim="trim-silence" recordingTrack="inbound" recordingStorageUrl="s" recordingStorageUrlMethod="PUT" recordingStatusCallback="cb" recordingStatusCallbackMethod="GET" recordingStatusCallbackEvent="absent">1</Dial>"#,
+        &[],
+        "30+14400s record from ringing dual inbound trim callback GET https://app.example/calls/cb a store Put https://app.example/calls/s | 1",
+    );
+    check_dial(r#"<Dial record="true" recordingTrack="left">1</Dial>"#, &[20422], "30+14400s record mono both | 1");
+    check_dial(r#"<Dial record="false">1</Dial>"#, &[], "30+14400s | 1");
+    check_dial(r#"<Dial record="now">1</Dial>"#, &[20422], "30+14400s | 1");
+}
+
+#[test]
+fn targets_may_ring_one_after_the_other_and_be_referred_to_a_document() {
+    check_dial(
+        r#"<Dial sequential="true"><Number>1</Number><Number>2</Number></Dial>"#,
+        &[],
+        "30+14400s one by one | 1 | 2",
+    );
+    check_dial(
+        r#"<Dial referUrl="gone" referMethod="GET">1</Dial>"#,
+        &[],
+        "30+14400s refer GET https://app.example/calls/gone | 1",
+    );
+}
+
+#[test]
+fn users_of_this_server_are_dialled_by_name() {
+    check_dial(
+        r#"<Dial><Client url="w" method="GET" statusCallback="s" statusCallbackMethod="GET" statusCallbackEvent="ringing answered">alice</Client></Dial>"#,
+        &[],
+        "30+14400s | user alice whisper GET https://app.example/calls/w callback GET https://app.example/calls/s ra",
+    );
+    check_dial("<Dial><Client><Identity>bob</Identity><Parameter/></Client></Dial>", &[13215], "30+14400s | user bob");
+    check_dial("<Dial><Verto>carol@acme.verto.example</Verto></Dial>", &[], "30+14400s | user carol");
+    check(
+        "<Response><Dial><Client>a b</Client><Verto/></Dial></Response>",
+        "> warn 13223 line 1\n> warn 13223 line 1\n> answer\n> finished",
+    );
+}
+
+#[test]
+fn a_session_timer_of_a_noun_is_within_reason() {
+    check_dial(
+        r#"<Dial><Sip sessionTimeout="600">a@b.example</Sip></Dial>"#,
+        &[],
+        "30+14400s | sip:a@b.example se=600",
+    );
+    check_dial(r#"<Dial><Sip sessionTimeout="0">a@b.example</Sip></Dial>"#, &[], "30+14400s | sip:a@b.example");
+    check_dial(
+        r#"<Dial><Sip sessionTimeout="5">a@b.example</Sip></Dial>"#,
+        &[20422],
+        "30+14400s | sip:a@b.example se=90",
+    );
 }

@@ -4,6 +4,7 @@ mod dial;
 mod fetch;
 mod gather;
 mod random;
+mod record;
 mod takeover;
 mod verbs;
 
@@ -258,8 +259,8 @@ fn write_dial(dial: &Dial) -> String {
             TargetAddress::Number(number) => out.push_str(&format!(" | {number}")),
             TargetAddress::User(name) => out.push_str(&format!(" | user {name}")),
             TargetAddress::Sip { uri, headers, username, password, codecs, session_expires_secs } => {
-                let _ = session_expires_secs;
                 out.push_str(&format!(" | {uri}"));
+                out.extend(session_expires_secs.iter().map(|secs| format!(" se={secs}")));
                 out.extend(headers.iter().map(|(n, v)| format!(" {n}:{v}")));
                 out.extend(username.iter().map(|u| format!(" user={u}")));
                 out.extend(password.iter().map(|p| format!(" password={p}")));

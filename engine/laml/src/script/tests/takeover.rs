@@ -60,14 +60,14 @@ fn a_document_that_was_not_asked_for_changes_nothing() {
 }
 
 #[test]
-fn a_leg_that_is_gone_ends_the_script_without_a_word() {
+fn a_leg_that_is_gone_ends_the_script_but_for_what_its_action_is_told() {
     check(
         "<Response><Say>x</Say></Response>",
         "> answer\n> prompt 1 say woman en-US \"x\"\n< hungup\n< ended 1\n< redirect https://b.example/\n< replace <Response/>",
     );
     check(
         "<Response><Dial action=\"a\">1</Dial></Response>",
-        "> answer\n> dial 30+14400s | 1\n< hungup\n< dialled completed",
+        "> answer\n> dial 30+14400s | 1\n< hungup\n< dialled completed\n> tell POST https://app.example/calls/a DialCallStatus=completed DialCallSid=child DialCallDuration=61 DialBridged=true",
     );
     check("<Response><Echo/></Response>", "> answer\n> echo on\n< hungup\n< wait 99999");
     check("<Response><Pause/></Response>", "< hungup\n< wait 99999");

@@ -29,6 +29,9 @@ use crate::world::SystemEntropy;
 /// Enough to meet every media thread of a large machine.
 const NUMBERS_TRIED: u64 = 256;
 
+/// The legs of a call whose actor died have had their BYE answered by then, or given up on (RFC 3261 timer F).
+const LEGS_CLOSE_WITHIN: Duration = Duration::from_secs(40);
+
 /// Owns which calls there are.
 pub struct Switchboard {
     services: Services,
@@ -293,6 +296,7 @@ impl Handler<CallFinished> for Switchboard {
 
     fn handle(&mut self, msg: CallFinished, _: &mut Self::Context) {
         tracing::debug!(call = msg.number, "call is over");
+        self.services.media.forget(msg.number);
         self.close(msg.number);
     }
 }
@@ -310,7 +314,7 @@ impl Handler<LegDied> for Switchboard {
 impl Handler<CallDied> for Switchboard {
     type Result = ();
 
-    fn handle(&mut self, died: CallDied, _: &mut Self::Context) {
+    fn handle(&mut self, died: CallDied, ctx: &mut Self::Context) {
         tracing::error!(call = died.number, "call actor died: ending its legs");
         for (_, leg) in &died.legs {
             let reason = Some("SIP;cause=500;text=\"Internal error\"".to_owned());
@@ -331,6 +335,8 @@ impl Handler<CallDied> for Switchboard {
             self.keep(died.number, &row);
         }
         self.close(died.number);
+        // Its legs close by themselves, wherever their media is.
+        ctx.run_later(LEGS_CLOSE_WITHIN, move |actor, _| actor.services.media.forget(died.number));
     }
 }
 

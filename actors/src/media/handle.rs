@@ -5,15 +5,23 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crossbeam::channel::{Sender, TrySendError};
-use tandem_media::control::Command;
+use tandem_media::control::{Command, MoveFailed};
 
 use super::metrics::{MediaSnapshot, ThreadMetrics};
+use super::moves::Moves;
+use super::moving::{Arriving, Order};
 use super::poller::Waker;
 
 /// To a media thread.
 #[derive(Debug)]
 pub(super) enum Message {
     Command(Command),
+    /// Those that waited for a call that moved.
+    Commands(Vec<Command>),
+    /// Hand the legs of a call to another thread.
+    Move(Box<Order>),
+    /// The legs of a call, from another thread.
+    Arrive(Box<Arriving>),
     Stop,
     /// Fail-point of the containment tests: the thread panics outside any leg.
     Panic,
@@ -39,46 +47,37 @@ impl fmt::Display for SendError {
 
 impl std::error::Error for SendError {}
 
-/// One media thread, as others see it. Cheap to clone.
-#[derive(Clone)]
-pub struct MediaThread {
-    pub(super) index: usize,
-    pub(super) commands: Sender<Message>,
-    pub(super) waker: Waker,
-    pub(super) metrics: Arc<ThreadMetrics>,
+impl From<SendError> for MoveFailed {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Full => MoveFailed::Busy,
+            SendError::Dead => MoveFailed::Dead,
+        }
+    }
 }
 
-impl MediaThread {
-    /// Queues a command and wakes the thread. Never waits. Commands from one sender arrive in order.
+/// The way to one media thread.
+#[derive(Clone)]
+pub(super) struct Line {
+    pub index: usize,
+    pub commands: Sender<Message>,
+    pub waker: Waker,
+    pub metrics: Arc<ThreadMetrics>,
+}
+
+impl Line {
+    /// Queues a message and wakes the thread. Never waits.
     ///
     /// # Errors
-    /// [`SendError::Full`] or [`SendError::Dead`]; the command was not taken.
-    pub fn send(&self, command: Command) -> Result<(), SendError> {
-        self.post(Message::Command(command))
+    /// [`SendError`]; the message was not taken.
+    pub fn send(&self, message: Message) -> Result<(), SendError> {
+        self.offer(message).map_err(|(_, error)| error)
     }
 
-    /// Which one it is, counted as in [`MediaConfig::cpus`](super::MediaConfig::cpus).
-    pub fn index(&self) -> usize {
-        self.index
-    }
-
-    pub fn snapshot(&self) -> MediaSnapshot {
-        self.metrics.snapshot()
-    }
-
-    /// Whether it takes a new call: it lives, and its load leaves room ([`MediaConfig::load_max`](super::MediaConfig::load_max)).
-    pub fn has_room(&self) -> bool {
-        !self.metrics.is_dead() && self.metrics.has_room()
-    }
-
-    /// Fail-point of the containment tests: the thread itself panics, outside any leg.
-    pub fn inject_panic(&self) -> Result<(), SendError> {
-        self.post(Message::Panic)
-    }
-
-    pub(super) fn post(&self, message: Message) -> Result<(), SendError> {
+    /// The same; what was not taken comes back.
+    pub fn offer(&self, message: Message) -> Result<(), (Message, SendError)> {
         if self.metrics.is_dead() {
-            return Err(SendError::Dead);
+            return Err((message, SendError::Dead));
         }
         match self.commands.try_send(message) {
             Ok(()) => {
@@ -88,15 +87,58 @@ impl MediaThread {
                 }
                 Ok(())
             }
-            Err(TrySendError::Full(_)) => Err(SendError::Full),
-            Err(TrySendError::Disconnected(_)) => Err(SendError::Dead),
+            Err(TrySendError::Full(message)) => Err((message, SendError::Full)),
+            Err(TrySendError::Disconnected(message)) => Err((message, SendError::Dead)),
         }
+    }
+}
+
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Line({})", self.index)
+    }
+}
+
+/// One media thread, as others see it. Cheap to clone.
+#[derive(Clone)]
+pub struct MediaThread {
+    pub(super) line: Line,
+    pub(super) moves: Arc<Moves>,
+}
+
+impl MediaThread {
+    /// Queues a command and wakes the thread. Never waits. Commands from one sender arrive in order. The command of a leg that
+    /// moved to another thread goes there, and one that is on its way gets it when it is there.
+    ///
+    /// # Errors
+    /// [`SendError::Full`] or [`SendError::Dead`]; the command was not taken.
+    pub fn send(&self, command: Command) -> Result<(), SendError> {
+        self.moves.send(&self.line, command)
+    }
+
+    /// Which one it is, counted as in [`MediaConfig::cpus`](super::MediaConfig::cpus).
+    pub fn index(&self) -> usize {
+        self.line.index
+    }
+
+    pub fn snapshot(&self) -> MediaSnapshot {
+        self.line.metrics.snapshot()
+    }
+
+    /// Whether it takes a new call: it lives, and its load leaves room ([`MediaConfig::load_max`](super::MediaConfig::load_max)).
+    pub fn has_room(&self) -> bool {
+        !self.line.metrics.is_dead() && self.line.metrics.has_room()
+    }
+
+    /// Fail-point of the containment tests: the thread itself panics, outside any leg.
+    pub fn inject_panic(&self) -> Result<(), SendError> {
+        self.line.send(Message::Panic)
     }
 }
 
 impl fmt::Debug for MediaThread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "MediaThread({})", self.index)
+        write!(f, "MediaThread({})", self.line.index)
     }
 }
 
@@ -104,6 +146,7 @@ impl fmt::Debug for MediaThread {
 #[derive(Clone, Debug)]
 pub struct MediaHandle {
     pub(super) threads: Arc<[MediaThread]>,
+    pub(super) moves: Arc<Moves>,
     pub(super) advertise: IpAddr,
 }
 
@@ -115,8 +158,36 @@ impl MediaHandle {
         call.hash(&mut hasher);
         let n = self.threads.len();
         let first = (hasher.finish() % n as u64) as usize;
-        let alive = (first..first + n).map(|i| &self.threads[i % n]).find(|t| !t.metrics.is_dead());
+        let alive = (first..first + n).map(|i| &self.threads[i % n]).find(|t| !t.line.metrics.is_dead());
         alive.unwrap_or(&self.threads[first]).clone()
+    }
+
+    /// The thread that a call is on, or is on its way to: other than [`MediaHandle::thread_for`] its number once it moved.
+    pub fn thread_of(&self, call: u64) -> MediaThread {
+        match self.moves.line_of(call) {
+            Some(line) => MediaThread { line, moves: Arc::clone(&self.moves) },
+            None => self.thread_for(call),
+        }
+    }
+
+    /// Moves all legs of a call to another thread: ports, streams of packets, keys, and what plays go on. Commands for them that
+    /// come meanwhile wait, and are done there in order. `done` is called on the runtime this is called on, once, whoever gives up
+    /// waiting for it.
+    pub fn move_call(&self, call: u64, to: &MediaThread, done: impl FnOnce(Result<(), MoveFailed>) + Send + 'static) {
+        let begun = self.moves.begin(call, &self.thread_for(call).line, &to.line);
+        let moves = Arc::clone(&self.moves);
+        tokio::spawn(async move {
+            done(match begun {
+                Err(failed) => Err(failed),
+                Ok(None) => Ok(()),
+                Ok(Some(moved)) => moves.settle(call, moved.await.unwrap_or(Err(MoveFailed::Lost))).await,
+            });
+        });
+    }
+
+    /// A call is over: where it was is nobody's concern any more.
+    pub fn forget(&self, call: u64) {
+        self.moves.forget(call);
     }
 
     /// Whether any thread takes a new call.
@@ -164,7 +235,7 @@ impl MediaPool {
     fn stop(&mut self) {
         for thread in self.handle.threads.iter() {
             // A full queue drains within a turn; a dead thread needs no telling.
-            while thread.post(Message::Stop) == Err(SendError::Full) {
+            while thread.line.send(Message::Stop) == Err(SendError::Full) {
                 std::thread::yield_now();
             }
         }

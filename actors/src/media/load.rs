@@ -122,6 +122,17 @@ impl Load {
         leg
     }
 
+    /// A leg came from another thread, counted as it was there.
+    pub fn arrived(&mut self, leg: &LegLoad) {
+        if leg.speaks {
+            self.expected += leg.cost;
+            self.fresh += leg.cost * self.scale;
+        } else {
+            self.reserved += leg.cost;
+        }
+        self.legs += 1;
+    }
+
     /// Its first packet came.
     pub fn spoke(&mut self, leg: &mut LegLoad) {
         if !std::mem::replace(&mut leg.speaks, true) {

@@ -10,6 +10,8 @@ mod handle;
 mod kernel;
 mod load;
 mod metrics;
+mod moves;
+mod moving;
 mod open_legs;
 mod poll_loop;
 mod poller;

@@ -11,6 +11,7 @@ use tandem_model::limits::TICK;
 use super::EventSink;
 use super::poll_loop::{OpenLeg, Worker};
 use super::poller::Socket;
+use super::port_pool::Port;
 use super::socket::LegSockets;
 
 /// Ports tried before an open is refused: others on this host may sit on some.
@@ -41,12 +42,8 @@ impl Worker {
         match self.shard.open(now, leg, port, &mut self.entropy) {
             Ok(slot) => {
                 let watched = self.watch(slot, &sockets);
-                if self.legs.len() <= slot.0 {
-                    self.legs.resize_with(slot.0 + 1, || None);
-                }
                 let load = self.load.opened();
-                *self.calls.entry(leg.call_number()).or_default() += 1;
-                self.legs[slot.0] = Some(OpenLeg { leg, port, sockets, load, drops: 0 });
+                self.seat(slot, OpenLeg { leg, port: Port::own(port), sockets, load, drops: 0 });
                 if let Err(error) = watched {
                     // The leg was announced: it ends like any other.
                     tracing::warn!(%leg, %error, "media socket could not be watched");
@@ -62,8 +59,24 @@ impl Worker {
         }
     }
 
+    /// A leg has its place.
+    pub(super) fn seat(&mut self, slot: Slot, open: OpenLeg) {
+        if self.legs.len() <= slot.0 {
+            self.legs.resize_with(slot.0 + 1, || None);
+        }
+        *self.calls.entry(open.leg.call_number()).or_default() += 1;
+        self.legs[slot.0] = Some(open);
+    }
+
     /// The sockets of a leg that ended are closed here, by leaving.
     pub(super) fn closed(&mut self, mut open: OpenLeg) {
+        self.let_go(&mut open);
+        let now = self.now();
+        self.ports.give_back(now, open.port);
+    }
+
+    /// A leg leaves this thread's books.
+    pub(super) fn let_go(&mut self, open: &mut OpenLeg) {
         open.count_drops(&self.metrics);
         self.load.closed(&open.load);
         let call = open.leg.call_number();
@@ -73,8 +86,6 @@ impl Worker {
                 self.calls.remove(&call);
             }
         }
-        let now = self.now();
-        self.ports.release(now, open.port);
     }
 
     /// Something of the leg's route may have changed.
@@ -114,8 +125,23 @@ impl Worker {
         Err(OpenFailed::PortsExhausted)
     }
 
-    fn watch(&self, slot: Slot, sockets: &LegSockets) -> io::Result<()> {
+    pub(super) fn watch(&self, slot: Slot, sockets: &LegSockets) -> io::Result<()> {
         self.poller.watch(slot, Socket::Rtp, &sockets.rtp)?;
-        self.poller.watch(slot, Socket::Rtcp, &sockets.rtcp)
+        self.poller.watch(slot, Socket::Rtcp, &sockets.rtcp)?;
+        match &sockets.rtp_peer {
+            Some(connected) => self.poller.watch(slot, Socket::RtpPeer, connected),
+            None => Ok(()),
+        }
+    }
+
+    /// Before another thread watches the leg's sockets.
+    pub(super) fn unwatch(&self, open: &OpenLeg) {
+        let sockets = &open.sockets;
+        let all = [Some(&sockets.rtp), Some(&sockets.rtcp), sockets.rtp_peer.as_ref()];
+        for socket in all.into_iter().flatten() {
+            if let Err(error) = self.poller.unwatch(socket) {
+                tracing::warn!(leg = %open.leg, %error, "media socket is still watched by the thread it left");
+            }
+        }
     }
 }

@@ -16,7 +16,7 @@ use super::handle::Message;
 use super::load::{LegLoad, Load};
 use super::metrics::{ShardCounts, ThreadMetrics};
 use super::poller::{Poller, Ready, Socket, Waker};
-use super::port_pool::PortPool;
+use super::port_pool::{Port, PortPool};
 use super::socket::LegSockets;
 use super::{EventSink, MediaConfig};
 
@@ -43,8 +43,7 @@ pub(super) struct Worker {
     commands: Receiver<Message>,
     pub(super) metrics: Arc<ThreadMetrics>,
     pub(super) ports: PortPool,
-    origin: Instant,
-    wall_at_zero: WallTime,
+    clock: WorkerClock,
     pub(super) entropy: ChaCha,
     pub(super) shard: Shard,
     counts: ShardCounts,
@@ -63,9 +62,24 @@ pub(super) struct Worker {
     drops_asked: (Slot, Timestamp),
 }
 
+/// What the media threads count time from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WorkerClock {
+    origin: Instant,
+    wall_at_zero: WallTime,
+}
+
+impl WorkerClock {
+    pub fn new() -> Self {
+        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let wall_at_zero = WallTime::from_unix_millis(i64::try_from(since_1970.as_millis()).unwrap_or(0));
+        WorkerClock { origin: Instant::now(), wall_at_zero }
+    }
+}
+
 pub(super) struct OpenLeg {
     pub leg: LegId,
-    pub port: u16,
+    pub port: Port,
     pub sockets: LegSockets,
     pub load: LegLoad,
     /// Of the sockets' losses, those in the metrics already.
@@ -88,17 +102,16 @@ impl Worker {
         ports: PortPool,
         commands: Receiver<Message>,
         metrics: Arc<ThreadMetrics>,
+        clock: WorkerClock,
     ) -> io::Result<Self> {
-        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let wall_at_zero = WallTime::from_unix_millis(i64::try_from(since_1970.as_millis()).unwrap_or(0));
+        let wall_at_zero = clock.wall_at_zero;
         Ok(Worker {
             poller: Poller::new()?,
             commands,
             metrics,
-            shard: Shard::new(ShardConfig { legs_max: ports.available(), wall_at_zero, jitter: config.jitter }),
+            shard: Shard::new(ShardConfig { legs_max: ports.size(), wall_at_zero, jitter: config.jitter }),
             ports,
-            origin: Instant::now(),
-            wall_at_zero,
+            clock,
             entropy: ChaCha(ChaCha12Rng::from_rng(&mut rand::rng())),
             counts: ShardCounts::default(),
             legs: Vec::new(),
@@ -164,10 +177,10 @@ impl Worker {
         for open in std::mem::take(&mut self.legs).into_iter().flatten() {
             let stats = self.shard.stats(open.leg).unwrap_or_default();
             self.deliver(sink, Event::Failed { leg: open.leg, stats: Box::new(stats) });
-            self.ports.release(now, open.port);
+            self.ports.give_back(now, open.port);
         }
-        let legs_max = self.ports.available();
-        self.shard = Shard::new(ShardConfig { legs_max, wall_at_zero: self.wall_at_zero, jitter: self.config.jitter });
+        let (legs_max, wall_at_zero) = (self.ports.size(), self.clock.wall_at_zero);
+        self.shard = Shard::new(ShardConfig { legs_max, wall_at_zero, jitter: self.config.jitter });
         self.counts = ShardCounts::default();
         self.calls.clear();
         self.load = Load::new(now, self.config.load_max);
@@ -177,7 +190,7 @@ impl Worker {
     }
 
     pub(super) fn now(&self) -> Timestamp {
-        Timestamp::ZERO + self.origin.elapsed()
+        Timestamp::ZERO + self.clock.origin.elapsed()
     }
 
     /// Takes what a socket has, up to so many that a flood on one port delays the others by microseconds only.
@@ -216,17 +229,12 @@ impl Worker {
     fn take_commands(&mut self, sink: &dyn EventSink) -> Taken {
         for _ in 0..COMMANDS_PER_TURN {
             match self.commands.try_recv() {
-                Ok(Message::Command(Command::Open { leg })) => self.open(leg, sink),
-                Ok(Message::Command(command)) => {
-                    let (now, concerned) = (self.now(), concerned(&command));
-                    self.shard.handle_command(now, command, &mut self.batch);
-                    if !self.batch.has_room() {
-                        self.flush();
-                    }
-                    // A leg that closed gives its slot and port back before the next command.
-                    self.settle_released();
-                    concerned.into_iter().flatten().for_each(|leg| self.routed(leg));
+                Ok(Message::Command(command)) => self.command(command, sink),
+                Ok(Message::Commands(commands)) => {
+                    commands.into_iter().for_each(|command| self.command(command, sink));
                 }
+                Ok(Message::Move(order)) => self.depart(*order, sink),
+                Ok(Message::Arrive(arriving)) => self.arrive(*arriving, sink),
                 Ok(Message::Panic) => panic!("injected into a media thread"),
                 Ok(Message::Stop) => {
                     self.close_all(sink);
@@ -236,6 +244,20 @@ impl Worker {
             }
         }
         Taken::Capped
+    }
+
+    fn command(&mut self, command: Command, sink: &dyn EventSink) {
+        if let Command::Open { leg } = command {
+            return self.open(leg, sink);
+        }
+        let (now, concerned) = (self.now(), concerned(&command));
+        self.shard.handle_command(now, command, &mut self.batch);
+        if !self.batch.has_room() {
+            self.flush();
+        }
+        // A leg that closed gives its slot and port back before the next command.
+        self.settle_released();
+        concerned.into_iter().flatten().for_each(|leg| self.routed(leg));
     }
 
     fn tick(&mut self) {
@@ -252,14 +274,19 @@ impl Worker {
 
     fn finish_turn(&mut self, sink: &dyn EventSink) {
         self.settle_released();
+        self.tell(sink);
+        self.ask_for_drops();
+        self.publish();
+    }
+
+    /// What the shard has to report.
+    pub(super) fn tell(&mut self, sink: &dyn EventSink) {
         while let Some(event) = self.shard.poll_event() {
             if let Event::Started { leg } = event {
                 self.spoke(leg);
             }
             self.deliver(sink, event);
         }
-        self.ask_for_drops();
-        self.publish();
     }
 
     /// Closes the sockets of legs that ended, their last packets sent first.

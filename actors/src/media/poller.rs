@@ -120,6 +120,14 @@ impl Poller {
         self.poll.registry().register(&mut SourceFd(&fd), key(slot, which), Interest::READABLE)
     }
 
+    /// Watches a socket no longer, which stays open.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn unwatch(&self, socket: impl AsFd) -> io::Result<()> {
+        self.poll.registry().deregister(&mut SourceFd(&socket.as_fd().as_raw_fd()))
+    }
+
     /// Something may be left in this socket.
     pub fn has_more(&mut self, slot: Slot, which: Socket) {
         self.unread.push(Ready::Readable(slot, which));

@@ -1,7 +1,9 @@
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crossbeam::queue::ArrayQueue;
 use tandem_model::Timestamp;
 
 /// How long a freed pair rests: packets of the old call that are still on their way must not enter a new one.
@@ -13,16 +15,68 @@ const QUARANTINE: Duration = Duration::from_secs(2);
 pub(super) struct PortPool {
     free: VecDeque<u16>,
     resting: VecDeque<(Timestamp, u16)>,
+    size: usize,
+    /// Given back by legs that ended on other threads.
+    returned: Arc<ArrayQueue<u16>>,
+}
+
+/// A port that is out.
+#[derive(Debug)]
+pub(super) struct Port {
+    pub number: u16,
+    /// Where it goes back to, when that is another thread's pool.
+    lent: Option<Lent>,
+}
+
+#[derive(Debug)]
+struct Lent {
+    number: u16,
+    /// None once it came home.
+    to: Option<Arc<ArrayQueue<u16>>>,
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(to) = &self.to {
+            // As many as the pool has at most: there is room.
+            let _ = to.push(self.number);
+        }
+    }
+}
+
+impl Port {
+    pub fn own(number: u16) -> Self {
+        Port { number, lent: None }
+    }
+
+    /// Its leg leaves the thread of this pool, which may have it lent itself.
+    pub fn lend(&mut self, pool: &PortPool) {
+        let number = self.number;
+        self.lent.get_or_insert_with(|| Lent { number, to: Some(Arc::clone(&pool.returned)) });
+    }
+
+    /// Its leg came to the thread of this pool, which may be its own.
+    pub fn come_home(&mut self, pool: &PortPool) {
+        let is_own = |lent: &mut Lent| lent.to.as_ref().is_some_and(|to| Arc::ptr_eq(to, &pool.returned));
+        if let Some(mut lent) = self.lent.take_if(is_own) {
+            lent.to = None;
+        }
+    }
 }
 
 impl PortPool {
     /// Pair number `index`, `index + of`, `index + 2 of`, … of the range.
     pub fn share(ports: &RangeInclusive<u16>, index: usize, of: usize) -> Self {
-        PortPool { free: pairs(ports).skip(index).step_by(of.max(1)).collect(), resting: VecDeque::new() }
+        let free: VecDeque<u16> = pairs(ports).skip(index).step_by(of.max(1)).collect();
+        let size = free.len();
+        PortPool { free, resting: VecDeque::new(), size, returned: Arc::new(ArrayQueue::new(size.max(1))) }
     }
 
     /// A port not used for the longest time. None when all are out or resting.
     pub fn take(&mut self, now: Timestamp) -> Option<u16> {
+        while let Some(port) = self.returned.pop() {
+            self.release(now, port);
+        }
         while let Some(&(since, port)) = self.resting.front() {
             if now.since(since) < QUARANTINE {
                 break;
@@ -39,9 +93,22 @@ impl PortPool {
         self.resting.push_back((now, port));
     }
 
+    /// Gives back what a leg had, to whichever pool it is of.
+    pub fn give_back(&mut self, now: Timestamp, port: Port) {
+        match port.lent {
+            Some(lent) => drop(lent),
+            None => self.release(now, port.number),
+        }
+    }
+
     /// Free or resting.
     pub fn available(&self) -> usize {
-        self.free.len() + self.resting.len()
+        self.free.len() + self.resting.len() + self.returned.len()
+    }
+
+    /// All of the share, out or not.
+    pub fn size(&self) -> usize {
+        self.size
     }
 }
 
@@ -91,6 +158,31 @@ mod tests {
         assert_eq!(pool.available(), 1);
         assert_eq!(pool.take(Timestamp::from_secs(3)), Some(first));
         assert_eq!(pool.take(Timestamp::from_secs(9)), None);
+    }
+
+    #[test]
+    fn a_port_whose_leg_ended_on_another_thread_comes_back_and_rests() {
+        let [mut home, mut other] = [0, 1].map(|n| PortPool::share(&(20_000..=20_003), n, 2));
+        let mut port = Port::own(home.take(Timestamp::ZERO).unwrap());
+        port.lend(&home);
+        port.come_home(&other);
+        // And on to a third, which it is not of either.
+        port.lend(&other);
+        other.give_back(Timestamp::ZERO, port);
+        assert_eq!((home.available(), other.available()), (1, 1));
+        assert_eq!(home.take(Timestamp::from_secs(1)), None);
+        assert_eq!(home.take(Timestamp::from_secs(4)), Some(20_000));
+    }
+
+    #[test]
+    fn a_port_that_comes_home_with_its_leg_stays_out() {
+        let mut home = PortPool::share(&(20_000..=20_001), 0, 1);
+        let mut port = Port::own(home.take(Timestamp::ZERO).unwrap());
+        port.lend(&home);
+        port.come_home(&home);
+        assert_eq!((home.available(), home.size()), (0, 1));
+        home.give_back(Timestamp::ZERO, port);
+        assert_eq!(home.available(), 1);
     }
 
     use proptest::prelude::*;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use crossbeam::channel::bounded;
 use tandem_model::limits::MEDIA_COMMANDS;
 
-use super::handle::{MediaHandle, MediaPool, MediaThread};
+use super::handle::{Line, MediaHandle, MediaPool, MediaThread};
 use super::metrics::ThreadMetrics;
-use super::poll_loop::Worker;
+use super::moves::Moves;
+use super::poll_loop::{Worker, WorkerClock};
 use super::port_pool::{PortPool, pairs};
 use super::{EventSink, MediaConfig, StartError, kernel};
 use crate::supervision::{MEDIA_THREADS, RestartIntensity};
@@ -25,20 +26,24 @@ pub(super) fn start(config: &MediaConfig, sink: SinkFactory) -> Result<MediaPool
     }
     let mut threads = Vec::with_capacity(count);
     let mut workers = Vec::with_capacity(count);
+    let moves = Arc::new(Moves::default());
+    // One for all: a leg that moves takes its times along.
+    let clock = WorkerClock::new();
     for index in 0..count {
         let (commands, receiver) = bounded(MEDIA_COMMANDS);
         let metrics = Arc::new(ThreadMetrics::default());
         let ports = PortPool::share(&config.ports, index, count);
-        let worker = Worker::new(config.clone(), ports, receiver, Arc::clone(&metrics))?;
+        let worker = Worker::new(config.clone(), ports, receiver, Arc::clone(&metrics), clock)?;
         let waker = worker.waker();
-        threads.push(MediaThread { index, commands, waker, metrics });
+        let line = Line { index, commands, waker, metrics };
+        threads.push(MediaThread { line, moves: Arc::clone(&moves) });
         workers.push(worker);
     }
     let advertise: IpAddr = config.advertise.unwrap_or(config.address);
-    let mut pool = MediaPool { handle: MediaHandle { threads: threads.into(), advertise }, joins: Vec::new() };
+    let mut pool = MediaPool { handle: MediaHandle { threads: threads.into(), moves, advertise }, joins: Vec::new() };
     for (index, worker) in workers.into_iter().enumerate() {
         let (cpu, priority, sink) = (config.cpus[index], config.realtime_priority, Arc::clone(&sink));
-        let metrics = Arc::clone(&pool.handle.threads[index].metrics);
+        let metrics = Arc::clone(&pool.handle.threads[index].line.metrics);
         let body = move || {
             place(index, cpu, priority);
             supervised(index, worker, &sink, &metrics);

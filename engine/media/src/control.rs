@@ -149,6 +149,38 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// The leg it is for; None for those of a mix.
+    pub fn leg(&self) -> Option<LegId> {
+        match self {
+            Command::Open { leg }
+            | Command::Configure { leg, .. }
+            | Command::Bridge { a: leg, .. }
+            | Command::Join { leg, .. }
+            | Command::Unbridge { leg }
+            | Command::Play { leg, .. }
+            | Command::StopPlay { leg, .. }
+            | Command::SendDigits { leg, .. }
+            | Command::PressDigit { leg, .. }
+            | Command::HearDigit { leg, .. }
+            | Command::Echo { leg, .. }
+            | Command::StartStream { leg, .. }
+            | Command::Inject { leg, .. }
+            | Command::Mark { leg, .. }
+            | Command::ClearStream { leg, .. }
+            | Command::Tap { leg, .. }
+            | Command::Untap { leg, .. }
+            | Command::Close { leg }
+            | Command::Query { leg }
+            | Command::InjectPanic { leg } => Some(*leg),
+            Command::PlayMix { .. }
+            | Command::StopPlayMix { .. }
+            | Command::TapMix { .. }
+            | Command::UntapMix { .. } => None,
+        }
+    }
+}
+
 /// Names one playback on one leg; chosen by the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PlayId(pub u64);
@@ -411,6 +443,19 @@ pub enum OpenFailed {
     /// The thread's share of load is used up.
     Overloaded,
     Socket,
+}
+
+/// Why the legs of a call did not move to another media thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MoveFailed {
+    /// The other thread has no room; they are where they were.
+    Overloaded,
+    /// A thread did not take the order, or they are moving already; they are where they were.
+    Busy,
+    /// A thread has ended; they are where they were.
+    Dead,
+    /// They were lost on their way: each has failed.
+    Lost,
 }
 
 /// What a leg's media did, for the CDR, REST and metrics.

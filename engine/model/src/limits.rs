@@ -135,6 +135,8 @@ pub const HOST_NAMES_MAX: usize = 4_095;
 /// Commands to, and events from, one media thread.
 pub const MEDIA_COMMANDS: usize = 8_192;
 pub const MEDIA_EVENTS: usize = 16_384;
+/// Commands that wait while the legs of one call go from one media thread to another, which takes milliseconds.
+pub const MOVE_COMMANDS_MAX: usize = 256;
 
 /// Restart intensity: this many failures within the window end the service above.
 pub const RESTARTS_PER_SERVICE: usize = 5;

@@ -1,10 +1,12 @@
 use actix::prelude::*;
-use tandem_call::leg::{InviteSpec, Leg, LegCommand};
-use tandem_media::control::Command;
+use tandem_call::call::CallInput;
+use tandem_call::leg::{InviteSpec, Leg, LegCommand, LegInput};
+use tandem_media::control::{Command, Event, MoveFailed};
 use tandem_model::{CallSid, LegId};
 
 use super::super::actor::CallActor;
-use super::super::message::command;
+use super::super::message::{ToCall, command};
+use crate::signalling::ToLeg;
 use crate::supervision::{Mailbox, Overflow};
 use crate::world::SystemEntropy;
 
@@ -25,5 +27,22 @@ impl CallActor {
         if self.media.send(what).is_err() {
             tracing::warn!("media thread takes no commands");
         }
+    }
+    /// Commands of this call and its legs wait until they are there ([`crate::media::MediaHandle::move_call`]).
+    pub(super) fn move_media(&mut self, beside: LegId, ctx: &mut Context<Self>) {
+        let to = self.services.media.thread_of(beside.call_number());
+        let call: Recipient<ToCall> = ctx.address().recipient();
+        let legs: Vec<(LegId, Recipient<ToLeg>)> =
+            self.legs.iter().map(|(&id, leg)| (id, leg.clone().recipient())).collect();
+        self.services.media.move_call(self.number, &to, move |result| {
+            if result == Err(MoveFailed::Lost) {
+                // With the thread that had them in its hands.
+                for (leg, actor) in legs {
+                    let failed = Event::Failed { leg, stats: Box::default() };
+                    actor.offer(ToLeg(LegInput::Media(failed)), Overflow::Warn);
+                }
+            }
+            call.offer(ToCall(CallInput::MediaMoved { result }), Overflow::Warn);
+        });
     }
 }

@@ -26,6 +26,7 @@ impl CallActor {
             CallEffect::Leg { leg, command } => self.command_leg(leg, command),
             CallEffect::CreateLeg { leg, sid, spec } => self.create_leg(leg, sid, *spec, ctx),
             CallEffect::Media(command) => self.command_media(command),
+            CallEffect::MoveMedia { beside } => self.move_media(beside, ctx),
             CallEffect::Fetch { run, url, method, params } => self.fetch(run, url, method, params, ctx),
             CallEffect::CancelFetch { run } => self.cancel_fetch(run, ctx),
             CallEffect::LoadPrompt { run, id, what } => self.load_prompt(run, id, what, ctx),

@@ -7,7 +7,7 @@ use tandem_codecs::CodecId;
 use tandem_laml::instruction::{
     Document, FetchFailure, Method, Prompt, PromptFailure, PromptId, Recording, StatusCallback,
 };
-use tandem_media::control::{Clip, Command, LegStats};
+use tandem_media::control::{Clip, Command, LegStats, MoveFailed};
 use tandem_model::{CallSid, Endpoint, LegId, Sid, WallTime};
 use tandem_sip::message::NameAddr;
 
@@ -172,6 +172,10 @@ pub enum CallInput {
         sid: Sid,
         news: RecordingNews,
     },
+    /// Answers [`CallEffect::MoveMedia`].
+    MediaMoved {
+        result: Result<(), MoveFailed>,
+    },
     Update(CallUpdate),
     /// A leg takes the place of another ([`super::Call::may_replace`]): the next of this call, which is being started.
     Replace {
@@ -223,6 +227,10 @@ pub enum CallEffect {
         spec: Box<InviteSpec>,
     },
     Media(Command),
+    /// All legs of this call go to the media thread that a leg of another call is on, so that they can be bridged or mixed.
+    MoveMedia {
+        beside: LegId,
+    },
     Fetch {
         run: RunId,
         url: String,

@@ -203,6 +203,8 @@ impl Call {
             CallInput::Contacts { ticket, contacts } => self.contacts_found(ticket, &contacts),
             CallInput::CarrierSeized { ticket, seized } => self.carrier_seized(ticket, seized),
             CallInput::Recording { sid, news } => self.recording_news(sid, news),
+            // Each who asks for a move waits for it by what it does next; a call that asked for none is told of none.
+            CallInput::MediaMoved { .. } => {}
             CallInput::Update(update) => self.update(update),
             CallInput::Replace { replaced, inbound, by } => self.replace(replaced, &inbound, by),
             CallInput::EndLeg { sid } => {

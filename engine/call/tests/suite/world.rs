@@ -615,6 +615,10 @@ impl World {
                     .insert(leg, Side { leg: party, peer: Peer::new(leg), ended: 0, closed: 0, stopped: false });
             }
             CallEffect::Media(command) => self.command(command),
+            CallEffect::MoveMedia { beside } => {
+                self.log.push(format!("move beside {beside}"));
+                self.call.handle(self.now, self.wall(), CallInput::MediaMoved { result: Ok(()) });
+            }
             CallEffect::Fetch { run, url, params, .. } => {
                 self.last_run = run;
                 let shown: String =

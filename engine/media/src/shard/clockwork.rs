@@ -59,6 +59,26 @@ impl Clockwork {
         }
     }
 
+    /// A leg from elsewhere, whose next tick was to be at `at`: it keeps its rhythm to the phase.
+    pub fn add_near(&mut self, now: Timestamp, due: Due, at: Timestamp) {
+        if self.members == 0 {
+            self.at = now + PHASE;
+            self.done = 0;
+        }
+        let ahead = at.since(self.at).as_nanos().div_ceil(PHASE.as_nanos()).clamp(1, PHASES as u128) as usize;
+        self.phases[(self.phase + ahead) % PHASES].push(due);
+        self.members += 1;
+    }
+
+    /// When its next tick is.
+    pub fn due_at(&self, due: Due) -> Option<Timestamp> {
+        let place = |phase: usize| self.phases[phase].iter().position(|&d| d == due);
+        let (phase, nth) = (0..PHASES).find_map(|phase| Some((phase, place(phase)?)))?;
+        let ahead = (phase + PHASES - self.phase) % PHASES;
+        let had_its_turn = ahead == 0 && nth < self.done;
+        Some(self.at + PHASE * (ahead + if had_its_turn { PHASES } else { 0 }) as u32)
+    }
+
     pub fn remove(&mut self, due: Due) {
         for (phase, members) in self.phases.iter_mut().enumerate() {
             if let Some(i) = members.iter().position(|&d| d == due) {

@@ -189,11 +189,7 @@ impl Shard {
     }
 
     fn make_mix(&mut self, now: Timestamp, id: MixId) -> usize {
-        let at = self.mixes.iter().position(Option::is_none).unwrap_or_else(|| {
-            self.mixes.push(None);
-            self.mixes.len() - 1
-        });
-        self.mixes[at] = Some(Mix {
+        let mix = Mix {
             id,
             members: Vec::new(),
             mixer: Mixer::new(SampleRate::HZ_8000),
@@ -202,9 +198,22 @@ impl Shard {
             taps: Taps::default(),
             floor: None,
             sending: None,
+        };
+        self.take_in_mix(now, mix)
+    }
+
+    pub(super) fn take_in_mix(&mut self, now: Timestamp, mix: Mix) -> usize {
+        let at = self.mixes.iter().position(Option::is_none).unwrap_or_else(|| {
+            self.mixes.push(None);
+            self.mixes.len() - 1
         });
+        self.mixes[at] = Some(mix);
         self.clockwork.add(now, Due::Mix(at));
         at
+    }
+
+    pub(super) fn mix_members(&self, at: usize) -> impl Iterator<Item = Slot> + '_ {
+        self.mixes.get(at).and_then(Option::as_ref).into_iter().flat_map(|mix| mix.members.iter().map(|m| m.0))
     }
 
     fn mix_index(&self, id: MixId) -> Option<usize> {
@@ -244,6 +253,16 @@ impl Shard {
 }
 
 impl Mix {
+    /// Its members have other slots now.
+    pub(super) fn rename_members(&mut self, renamed: impl Fn(Slot) -> Option<usize>) {
+        for (slot, _) in &mut self.members {
+            if let Some(n) = renamed(*slot) {
+                *slot = Slot(n);
+            }
+        }
+        self.sending = None;
+    }
+
     fn set_rate(&mut self, rate: SampleRate) {
         if self.mixer.rate() != rate {
             self.mixer.set_rate(rate);

@@ -6,6 +6,7 @@ mod clockwork;
 mod contain;
 mod events;
 mod mixing;
+mod moving;
 mod route;
 mod shared_encoder;
 mod wiring;
@@ -20,6 +21,7 @@ use tandem_model::{DropReason, Entropy, LegId, Timestamp, WallTime};
 pub use batch::{Batch, Component, Outgoing, PACKET_ROOM};
 pub use events::DropCounters;
 pub(crate) use events::EventQueue;
+pub use moving::Departed;
 pub use route::Route;
 
 use crate::control::{Command, Event, LegStats, OpenFailed};
@@ -109,10 +111,7 @@ impl Shard {
         if self.by_id.len() >= self.config.legs_max || self.by_id.contains_key(&leg) {
             return Err(OpenFailed::Overloaded);
         }
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.places.push(None);
-            Slot(self.places.len() - 1)
-        });
+        let slot = self.free_slot();
         let place = Place {
             leg: Box::new(Leg::new(now, leg, self.config.jitter, entropy)),
             link: Link::Alone,
@@ -370,6 +369,13 @@ impl Shard {
         if let Some(place) = self.remove(slot) {
             self.events.push(Event::Closed { leg: place.leg.id(), stats: Box::new(place.leg.stats()) });
         }
+    }
+
+    fn free_slot(&mut self) -> Slot {
+        self.free.pop().unwrap_or_else(|| {
+            self.places.push(None);
+            Slot(self.places.len() - 1)
+        })
     }
 
     fn remove(&mut self, slot: Slot) -> Option<Place> {

@@ -124,3 +124,20 @@ fn unchunk(mut body: &str) -> String {
     }
     out
 }
+
+/// The body at an `http` URL, as it came.
+pub fn download(url: &str, auth: (&str, &str)) -> Vec<u8> {
+    let rest = url.strip_prefix("http://").unwrap_or_else(|| panic!("{url} is not http"));
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let mut stream = TcpStream::connect(host).unwrap_or_else(|e| panic!("{url}: {e}"));
+    let credentials = STANDARD.encode(format!("{}:{}", auth.0, auth.1));
+    let head = format!(
+        "GET /{path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Basic {credentials}\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).expect("to ask");
+    let mut raw = Vec::new();
+    stream.read_to_end(&mut raw).expect("an answer");
+    assert!(raw.starts_with(b"HTTP/1.1 200"), "{url}: {}", String::from_utf8_lossy(&raw[..raw.len().min(200)]));
+    let at = raw.windows(4).position(|w| w == b"\r\n\r\n").expect("the end of the headers");
+    raw.split_off(at + 4)
+}

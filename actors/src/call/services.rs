@@ -31,6 +31,8 @@ pub struct Services {
     /// Scheme, host and port under which REST is reached, without a slash at the end.
     pub public_url: String,
     pub recordings: RecordingService,
+    /// The transport for SIP addresses that name none.
+    pub dial_transport: Option<&'static str>,
     pub directory: watch::Receiver<Arc<Directory>>,
     pub shards: Shards,
     pub media: MediaHandle,

@@ -259,6 +259,13 @@ pub const KEYS: &[Key] = &[
     ),
     Key::new(
         "sip",
+        "dial_transport",
+        Kind::Text,
+        "\"auto\"",
+        "Transport for dialled SIP addresses that name none: auto (as DNS says, UDP last), udp, tcp, or tls.",
+    ),
+    Key::new(
+        "sip",
         "redirects",
         Kind::Text,
         "\"off\"",

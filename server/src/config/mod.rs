@@ -88,6 +88,8 @@ pub struct Sip {
     /// Further hosts that lead here, for Route.
     pub names: Vec<String>,
     /// 3xx responses are followed, within bounds.
+    /// For SIP addresses that name none; None is as DNS says.
+    pub dial_transport: Option<&'static str>,
     pub redirects: bool,
 }
 
@@ -201,6 +203,7 @@ impl Default for Config {
                 service_route: Vec::new(),
                 extensions: Extensions::default(),
                 names: vec![],
+                dial_transport: None,
                 redirects: false,
             },
             media: Media {

@@ -136,6 +136,7 @@ impl Reader<'_> {
         if let Some((Value::Texts(names), _)) = self.take("sip.names") {
             c.sip.names = names;
         }
+        self.set("sip.dial_transport", &mut c.sip.dial_transport, dial_transport);
         self.set("sip.redirects", &mut c.sip.redirects, redirects);
         self.set("media.address", &mut c.media.address, parse);
         c.media.advertise = self.parsed("media.advertise");
@@ -397,6 +398,16 @@ fn reliable(text: &str) -> Result<Reliable, String> {
         "supported" => Ok(Reliable::Supported),
         "required" => Ok(Reliable::Required),
         _ => Err("must be off, supported or required".into()),
+    }
+}
+
+fn dial_transport(text: &str) -> Result<Option<&'static str>, String> {
+    match text {
+        "auto" => Ok(None),
+        "udp" => Ok(Some("udp")),
+        "tcp" => Ok(Some("tcp")),
+        "tls" => Ok(Some("tls")),
+        _ => Err("must be auto, udp, tcp or tls".into()),
     }
 }
 

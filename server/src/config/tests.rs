@@ -72,6 +72,7 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
         ("sip.min_se", "120", "120"),
         ("sip.known_sources_only", "false", "false"),
         ("sip.names", r#"["pbx.example.com"]"#, "pbx.example.com"),
+        ("sip.dial_transport", r#""tcp""#, "tcp"),
         ("sip.redirects", r#""bounded""#, "bounded"),
         ("sip.digest_auth_int", "true", "true"),
         ("sip.register_expires_min", "30", "30"),

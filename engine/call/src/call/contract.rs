@@ -32,6 +32,8 @@ pub struct CallEnv {
     pub own: Arc<Own>,
     /// Scheme, host and port under which REST is reached, without a slash at the end: for the addresses of recordings.
     pub public_url: String,
+    /// The transport for SIP addresses that name none (`udp`, `tcp`, `tls`); None: as DNS says (RFC 3263).
+    pub dial_transport: Option<&'static str>,
     /// Contacts of 3xx responses that one run of dialling follows; 0: none are followed.
     pub redirect_targets_max: usize,
 }

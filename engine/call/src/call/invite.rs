@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tandem_codecs::CodecId;
 use tandem_laml::instruction::TargetAddress;
 use tandem_model::{CallSid, limits};
-use tandem_sip::message::Uri;
+use tandem_sip::message::{Scheme, Uri};
 
 use super::contract::{RegisteredContact, carrier_media, policy_of};
 use super::hops::HOPS;
@@ -40,9 +40,25 @@ impl Call {
             },
             codecs => policy_of(codecs, &[], Encryption::Optional),
         };
-        let mut spec = self.spec(target, uri.to_owned(), Destination::Uri(uri.to_owned()), address_of(uri), media);
+        let uri = self.with_transport(uri);
+        let mut spec = self.spec(target, uri.clone(), Destination::Uri(uri.clone()), address_of(&uri), media);
+        if wants_srtp(&uri) {
+            spec.media.encryption = Encryption::Required;
+        }
         self.present(&mut spec, caller, Towards::Untrusted);
         spec
+    }
+
+    /// An address that says nothing of its transport is called by the one that the operator chose; with none chosen, by RFC 3263.
+    fn with_transport(&self, uri: &str) -> String {
+        let silent = Uri::parse(uri).is_ok_and(|u| u.scheme() == Scheme::Sip && u.param("transport").is_none());
+        match self.env.dial_transport.filter(|_| silent) {
+            Some(transport) => {
+                let (address, headers) = uri.split_at(uri.find('?').unwrap_or(uri.len()));
+                format!("{address};transport={transport}{headers}")
+            }
+            None => uri.to_owned(),
+        }
     }
 
     /// A call to an application of this server comes back in through its own front door.
@@ -262,6 +278,11 @@ pub fn endpoint_media(directory: &crate::directory::Directory, e: &SipEndpoint) 
     let ciphers = if e.ciphers.is_empty() { &p.default_ciphers } else { &e.ciphers };
     let encryption = if e.encryption == Encryption::Default { p.default_encryption } else { e.encryption };
     MediaPolicy { dtmf: e.dtmf, ..policy_of(codecs, ciphers, encryption) }
+}
+
+/// `;secure=true`: no media without SRTP (laml.md 1.5).
+fn wants_srtp(uri: &str) -> bool {
+    Uri::parse(uri).is_ok_and(|u| u.param("secure").is_some_and(|secure| secure.eq_ignore_ascii_case("true")))
 }
 
 /// `sip:user@host:port` without parameters and headers, for To.

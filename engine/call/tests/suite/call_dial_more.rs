@@ -234,3 +234,11 @@ fn a_callers_refer_brings_the_callee_to_a_document() {
     w.document("<Play>https://app.test/a.wav</Play>");
     assert!(w.take().starts_with("play L2 "));
 }
+
+#[test]
+fn an_address_may_ask_for_encrypted_media() {
+    let mut w = World::app(&dial("", "<Sip>sip:a@far.test;secure=true</Sip>"));
+    w.take();
+    let spec = w.specs.values().next().expect("an INVITE");
+    assert_eq!(spec.media.encryption, tandem_call::directory::Encryption::Required);
+}

@@ -347,6 +347,7 @@ impl World {
             own: rig::own(),
             redirect_targets_max: redirects,
             public_url: "http://tandem.test".into(),
+            dial_transport: None,
         };
         World {
             call: Call::new(env, LegId(1), origin, Box::new(SeedEntropy::new(3))),

@@ -1,6 +1,7 @@
 //! The server from outside: real processes, real sockets, real clients.
 
 mod carrier;
+mod click_to_call;
 mod common;
 mod demo;
 mod domain_app;

@@ -6,4 +6,5 @@ pub mod carrier;
 pub mod directory;
 pub mod leg;
 pub mod own;
+pub mod room;
 pub mod routing;

@@ -108,6 +108,16 @@ pub const LAML_DOCUMENTS_PER_CALL_MAX: u32 = 1_000;
 /// Nouns in one Dial.
 pub const DIAL_TARGETS_MAX: usize = 10;
 
+/// Queues at a time, those that documents name and those of REST together; unused ones of documents give way to new ones.
+pub const QUEUES_MAX: usize = 1_000;
+/// Calls waiting in one queue, whatever its own size says: the largest size the field knows (laml.md 1.12).
+pub const QUEUE_MEMBERS_MAX: usize = 5_000;
+/// Characters of a queue's name.
+pub const QUEUE_NAME_CHARS_MAX: usize = 64;
+/// A wait document that has ended begins again no sooner than this after it began: one that says nothing would be asked for without
+/// end.
+pub const QUEUE_WAIT_ROUND: Duration = Duration::from_secs(1);
+
 /// Mailbox sizes (messages). A leg sees a handful of SIP messages and digits in its life.
 pub const LEG_MAILBOX: usize = 64;
 pub const CALL_MAILBOX: usize = 256;
@@ -115,6 +125,8 @@ pub const SHARD_MAILBOX: usize = 8_192;
 pub const REGISTRAR_MAILBOX: usize = 4_096;
 /// One message for each failed call to a carrier: more are lost, and say the same.
 pub const CARRIER_MAILBOX: usize = 1_024;
+/// What all calls that wait ask within a moment, at the end of an announcement they heard together.
+pub const QUEUES_MAILBOX: usize = 16_384;
 pub const STORE_MAILBOX: usize = 4_096;
 pub const TRANSPORT_QUEUE: usize = 4_096;
 /// Messages, and their bytes, that may come for one stream connection before its task has its turn: what a busy proxy is sent at once.

@@ -1,0 +1,3 @@
+//! What several calls share: the machines of rooms. Each is driven by one actor; calls know of it what it tells them.
+
+pub mod queue;

@@ -14,6 +14,7 @@ mod handler;
 mod pending;
 mod profile;
 mod project;
+mod queue;
 mod recording;
 mod secrets;
 mod serial;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tandem_call::directory::Directory;
+use tandem_call::room::queue::QueueRecord;
 use tandem_model::{Sid, limits};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
@@ -43,6 +44,8 @@ pub(super) enum Change {
     DeleteDomainApp(Sid),
     PutCarrier(Box<CarrierRecord>),
     DeleteCarrier(Sid),
+    PutQueue(QueueRecord),
+    DeleteQueue(Sid),
     Bindings(Vec<BindingChange>),
     DeleteCall(Sid),
     DeleteRecording(Sid),
@@ -299,6 +302,11 @@ impl<'c> Staged<'c> {
             task.pending.forget_recording(*sid);
             return batch.delete_recording(*sid).await;
         }
+        match change {
+            Change::PutQueue(queue) => return batch.put_queue(queue).await,
+            Change::DeleteQueue(sid) => return batch.delete_queue(*sid).await,
+            _ => {}
+        }
         let catalog = self.catalog.get_or_insert_with(|| Catalog::clone(&task.catalog_out.borrow()));
         match change {
             Change::PutProfile(record) => {
@@ -357,7 +365,12 @@ impl<'c> Staged<'c> {
                 batch.delete_carrier(*id).await?;
                 catalog.carriers.remove(*id);
             }
-            Change::Bindings(_) | Change::DeleteCall(_) | Change::DeleteRecording(_) | Change::Flush => {}
+            Change::PutQueue(_)
+            | Change::DeleteQueue(_)
+            | Change::Bindings(_)
+            | Change::DeleteCall(_)
+            | Change::DeleteRecording(_)
+            | Change::Flush => {}
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 mod batch;
 mod calls;
 mod project;
+mod queues;
 mod recordings;
 
 pub(super) use batch::{Batch, BindingName};
@@ -18,8 +19,12 @@ use tandem_model::WallTime;
 use super::{BindingRow, StoreError};
 
 /// Changes to the schema, oldest first. The database's `user_version` says how many it has.
-const MIGRATIONS: &[&str] =
-    &[include_str!("0001_first.sql"), include_str!("0002_flows.sql"), include_str!("0004_resources.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("0001_first.sql"),
+    include_str!("0002_flows.sql"),
+    include_str!("0004_resources.sql"),
+    include_str!("0006_queues.sql"),
+];
 
 /// A database file: one connection that writes, some that read.
 #[derive(Clone)]

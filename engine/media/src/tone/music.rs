@@ -52,9 +52,8 @@ fn compose() -> Vec<i16> {
 /// A soft string: two partials beside the tone, which die away sooner.
 fn pluck(hz: f64, n: usize) -> f64 {
     let seconds = n as f64 / RATE_HZ as f64;
-    let partial = |k: f64, share: f64, half_life: f64| {
-        share * (-seconds / half_life).exp2() * (TAU * hz * k * seconds).sin()
-    };
+    let partial =
+        |k: f64, share: f64, half_life: f64| share * (-seconds / half_life).exp2() * (TAU * hz * k * seconds).sin();
     // Rises in ten milliseconds and is let go at the end, against clicks.
     let rise = (seconds / 0.01).min(1.0);
     let fall = ((NOTE - n) as f64 / (0.2 * RATE_HZ as f64)).min(1.0);

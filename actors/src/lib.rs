@@ -8,6 +8,7 @@ pub mod carrier;
 mod datagrams;
 pub mod media;
 pub mod prompt;
+pub mod queues;
 pub mod recording;
 pub mod signalling;
 pub mod store;

@@ -16,6 +16,7 @@ mod fields;
 mod handler;
 mod ops;
 mod page;
+mod queues;
 mod recordings;
 mod registrations;
 mod sip_profile;
@@ -32,6 +33,7 @@ pub use control::{
 };
 pub use faults::{FaultPlace, Faults};
 pub use ops::{Metrics, Sample, SampleSource, SampleValue};
+pub use queues::{QueueControl, QueueControlError};
 pub use state::{ApiOptions, ApiState};
 
 use std::net::SocketAddr;
@@ -86,6 +88,7 @@ fn routes(config: &mut web::ServiceConfig, state: ApiState) {
             web::scope(&format!("{prefix}/Accounts"))
                 .configure(accounts::routes)
                 .configure(calls::routes)
+                .configure(queues::routes)
                 .configure(recordings::routes),
         );
     }

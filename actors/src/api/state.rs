@@ -3,7 +3,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tandem_model::WallTime;
 
-use super::{CallControl, CarrierStates, Faults, Logins, Metrics, Registrations};
+use super::{CallControl, CarrierStates, Faults, Logins, Metrics, QueueControl, Registrations};
 use crate::recording::RecordingService;
 use crate::store::Store;
 
@@ -14,6 +14,7 @@ pub struct ApiState {
     pub calls: Arc<dyn CallControl>,
     pub registrations: Arc<dyn Registrations>,
     pub carriers: Arc<dyn CarrierStates>,
+    pub queues: Arc<dyn QueueControl>,
     pub recordings: RecordingService,
     pub metrics: Metrics,
     pub logins: Logins,

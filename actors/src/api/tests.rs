@@ -3,6 +3,7 @@
 mod auth;
 mod calls;
 mod pages;
+mod queues;
 mod recordings;
 mod relay;
 
@@ -39,6 +40,7 @@ pub(super) const TOKEN: &str = "PTtest";
 pub(super) struct Api {
     pub state: ApiState,
     pub calls: Arc<FakeCalls>,
+    pub queues: Arc<queues::FakeQueues>,
     _dir: TempDir,
 }
 
@@ -66,11 +68,13 @@ impl Api {
         };
         let store = Store::open(&dir.url(), settings).await.unwrap();
         let calls = Arc::new(FakeCalls::default());
+        let queues = Arc::new(queues::FakeQueues::default());
         let state = ApiState {
             store,
             calls: calls.clone(),
             registrations: Arc::new(FakeRegistrations),
             carriers: Arc::new(FakeCarriers),
+            queues: queues.clone(),
             recordings: RecordingService::open(RecordingConfig {
                 folder: dir.path().join("recordings"),
                 ..RecordingConfig::default()
@@ -80,7 +84,7 @@ impl Api {
             logins: Logins::new(Clock::new()),
             options: ApiOptions::default(),
         };
-        Api { state, calls, _dir: dir }
+        Api { state, calls, queues, _dir: dir }
     }
 
     pub async fn send(&self, request: TestRequest) -> Reply {

@@ -19,6 +19,6 @@ pub use actor::CallActor;
 pub use control::{LiveCalls, SwitchboardControl};
 pub use inbox::{MediaEvents, MediaInbox, MediaRouter};
 pub use leg::LegActor;
-pub use message::{Drain, Fault, FaultAt, InjectFault};
+pub use message::{Drain, Fault, FaultAt, InjectFault, ToCall};
 pub use services::{Floor, Services};
 pub use switchboard::Switchboard;

@@ -30,6 +30,7 @@ impl CallActor {
             CallEffect::Fetch { run, url, method, params } => self.fetch(run, url, method, params, ctx),
             CallEffect::CancelFetch { run } => self.cancel_fetch(run, ctx),
             CallEffect::LoadPrompt { run, id, what } => self.load_prompt(run, id, what, ctx),
+            CallEffect::Queue(_) => {}
             CallEffect::Notify { url, method, params } => self.notify(url, method, params),
             CallEffect::Recording(effect) => self.record(effect, ctx),
             CallEffect::Lookup { ticket, aor } => {

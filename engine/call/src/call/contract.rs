@@ -18,6 +18,7 @@ use super::recording::{RecordingEffect, RecordingNews};
 use crate::directory::{Carrier, Directory, DomainApp, DtmfMethod, Encryption, SipEndpoint};
 use crate::leg::{Credentials, InviteSpec, LegCommand, LegReport, MediaPolicy, Replaces};
 use crate::own::Own;
+use crate::room::queue::{QueueAsk, QueueNews};
 use crate::routing::{Caller, Route};
 
 /// What a call needs to know of its world.
@@ -178,6 +179,8 @@ pub enum CallInput {
     MediaMoved {
         result: Result<(), MoveFailed>,
     },
+    /// Answers [`CallEffect::Queue`], and what else the queue tells.
+    Queue(QueueNews),
     Update(CallUpdate),
     /// A leg takes the place of another ([`super::Call::may_replace`]): the next of this call, which is being started.
     Replace {
@@ -261,6 +264,8 @@ pub enum CallEffect {
         carriers: Vec<Arc<Carrier>>,
         draw: u64,
     },
+    /// To the queues.
+    Queue(QueueAsk),
     /// A status callback; delivered in order for one call.
     Notify {
         url: String,

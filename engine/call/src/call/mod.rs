@@ -205,6 +205,7 @@ impl Call {
             CallInput::Recording { sid, news } => self.recording_news(sid, news),
             // Each who asks for a move waits for it by what it does next; a call that asked for none is told of none.
             CallInput::MediaMoved { .. } => {}
+            CallInput::Queue(_) => {}
             CallInput::Update(update) => self.update(update),
             CallInput::Replace { replaced, inbound, by } => self.replace(replaced, &inbound, by),
             CallInput::EndLeg { sid } => {

@@ -37,10 +37,8 @@ pub enum QueueAsk {
         /// The document the member hears before.
         url: Option<(String, Method)>,
     },
-    /// From a member that was called: it is bridged with the agent.
-    Connected { ticket: QueueTicket },
-    /// From a member that was called: it could not be, and has left the queue.
-    NotConnected { ticket: QueueTicket },
+    /// From a member that was called: it is bridged with that agent.
+    Connected { ticket: QueueTicket, agent: QueueTicket },
     /// The member or agent has left, whatever it was doing. Nothing follows for it.
     Leave { ticket: QueueTicket },
 }
@@ -51,8 +49,7 @@ impl QueueAsk {
             QueueAsk::Join { ticket, .. }
             | QueueAsk::Place { ticket }
             | QueueAsk::Dequeue { ticket, .. }
-            | QueueAsk::Connected { ticket }
-            | QueueAsk::NotConnected { ticket }
+            | QueueAsk::Connected { ticket, .. }
             | QueueAsk::Leave { ticket } => *ticket,
         }
     }
@@ -138,7 +135,8 @@ pub struct QueuePlace {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AgentParty {
-    pub leg: LegId,
+    /// Its leg is what the member is bridged with.
+    pub ticket: QueueTicket,
     pub call_sid: CallSid,
 }
 

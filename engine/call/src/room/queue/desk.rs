@@ -102,11 +102,11 @@ impl Queues {
         Ok(queue.view(now))
     }
 
-    /// Puts back what a [`change`](Queues::change) or [`create`](Queues::create) did, when it could not be made to last.
+    /// Puts back what was before [`create`](Queues::create), [`change`](Queues::change) or [`remove`](Queues::remove), when that could
+    /// not be made to last: a record and whether it was kept. Of two that want one name the later has it.
     pub fn restore(&mut self, sid: Sid, before: Option<(QueueRecord, bool)>) {
-        let Some(queue) = self.queues.get_mut(&sid) else { return };
-        match before {
-            Some((record, kept)) => {
+        match (self.queues.get_mut(&sid), before) {
+            (Some(queue), Some((record, kept))) => {
                 if record.name != queue.name && !self.by_name.contains_key(&record.name) {
                     self.by_name.remove(&queue.name);
                     self.by_name.insert(record.name.clone(), sid);
@@ -114,7 +114,14 @@ impl Queues {
                 }
                 (queue.size_max, queue.updated, queue.kept) = (record.size_max, record.updated, kept);
             }
-            None => queue.kept = false,
+            (Some(queue), None) => queue.kept = false,
+            (None, Some((record, kept))) => {
+                if !self.by_name.contains_key(&record.name) {
+                    self.by_name.insert(record.name.clone(), sid);
+                    self.queues.insert(sid, Queue::of(record, kept));
+                }
+            }
+            (None, None) => {}
         }
     }
 
@@ -192,7 +199,7 @@ impl Queues {
 }
 
 impl Queue {
-    fn record(&self) -> QueueRecord {
+    pub(super) fn record(&self) -> QueueRecord {
         QueueRecord {
             sid: self.sid,
             name: self.name.clone(),

@@ -112,8 +112,7 @@ impl Queues {
             QueueAsk::Dequeue { ticket, name, call_sid, url } => {
                 self.dequeue(now, wall, &name, Agent { ticket, call_sid, url });
             }
-            QueueAsk::Connected { ticket } => self.connected(ticket),
-            QueueAsk::NotConnected { ticket } => self.not_connected(now, ticket),
+            QueueAsk::Connected { ticket, agent } => self.connected(ticket, agent),
             QueueAsk::Leave { ticket } => self.leave(now, ticket),
         }
     }
@@ -123,9 +122,20 @@ impl Queues {
         self.news.pop_front()
     }
 
-    /// Everybody who has something to do with a queue.
-    pub fn tickets(&self) -> impl Iterator<Item = QueueTicket> + '_ {
-        self.seats.keys().copied()
+    /// After a fault that left these queues in doubt: what must go on, goes on. The queues that are kept, and those who talk; the
+    /// others are told that they are lost.
+    pub fn rebuilt(self) -> Queues {
+        let records = self.queues.values().filter(|q| q.kept).map(Queue::record).collect();
+        let mut queues = Queues::new(records, self.entropy);
+        queues.turns = self.turns;
+        queues.pairs = self.pairs.into_iter().filter(|(_, pair)| pair.talking).collect();
+        for (id, pair) in &queues.pairs {
+            queues.seats.insert(pair.member.ticket, Seat::Member { pair: *id });
+            queues.seats.insert(pair.agent.ticket, Seat::Agent { pair: *id });
+        }
+        let lost = self.seats.into_keys().filter(|ticket| !queues.seats.contains_key(ticket));
+        queues.news.extend(lost.map(|ticket| QueueNews::Lost { ticket }));
+        queues
     }
 
     fn join(
@@ -194,7 +204,7 @@ impl Queues {
             self.seats.insert(agent.ticket, Seat::Agent { pair });
             self.news.push_back(QueueNews::Called {
                 ticket: member.ticket,
-                agent: AgentParty { leg: agent.ticket.leg, call_sid: agent.call_sid },
+                agent: AgentParty { ticket: agent.ticket, call_sid: agent.call_sid },
                 url: agent.url.clone(),
                 queue: sid,
                 waited,
@@ -210,18 +220,12 @@ impl Queues {
         }
     }
 
-    fn connected(&mut self, ticket: QueueTicket) {
+    /// What is said of an agent that was called away meanwhile changes nothing.
+    fn connected(&mut self, ticket: QueueTicket, agent: QueueTicket) {
         let Some(Seat::Member { pair }) = self.seats.get(&ticket) else { return };
-        if let Some(pair) = self.pairs.get_mut(pair).filter(|p| !p.talking) {
+        if let Some(pair) = self.pairs.get_mut(pair).filter(|p| !p.talking && p.agent.ticket == agent) {
             pair.talking = true;
-            self.news.push_back(QueueNews::Connected { ticket: pair.agent.ticket });
-        }
-    }
-
-    /// The member is out of the queue, as its call knows; the agent waits for the next.
-    fn not_connected(&mut self, now: Timestamp, ticket: QueueTicket) {
-        if matches!(self.seats.get(&ticket), Some(Seat::Member { .. })) {
-            self.leave(now, ticket);
+            self.news.push_back(QueueNews::Connected { ticket: agent });
         }
     }
 

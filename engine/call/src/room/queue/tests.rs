@@ -59,7 +59,7 @@ impl Room {
                 ),
                 QueueNews::Called { agent, waited, url, .. } => format!(
                     "c{call} called by c{} after {}s{}",
-                    call_of(agent.leg),
+                    call_of(agent.ticket.leg),
                     waited.as_secs(),
                     url.map(|(url, _)| format!(" {url}")).unwrap_or_default()
                 ),
@@ -98,8 +98,8 @@ impl Room {
         self.ask(QueueAsk::Leave { ticket: ticket(call) })
     }
 
-    fn connected(&mut self, call: u64) -> String {
-        self.ask(QueueAsk::Connected { ticket: ticket(call) })
+    fn connected(&mut self, call: u64, agent: u64) -> String {
+        self.ask(QueueAsk::Connected { ticket: ticket(call), agent: ticket(agent) })
     }
 
     fn sid(&self) -> Sid {
@@ -131,12 +131,13 @@ fn an_agent_gets_the_one_who_waits_longest_and_both_learn_who_it_is() {
     r.join(2);
     assert_eq!(r.dequeue(9), "c1 called by c9 after 3s; c9 gets c1 after 3s");
     assert_eq!(r.place(2), "c2 at 1 of 1 after 0s average 0s", "who was called is not in the line");
-    assert_eq!(r.connected(1), "c9 connected");
-    assert_eq!(r.connected(1), "", "once");
+    assert_eq!(r.connected(1, 8), "", "with somebody else");
+    assert_eq!(r.connected(1, 9), "c9 connected");
+    assert_eq!(r.connected(1, 9), "", "once");
     assert_eq!(r.leave(1), "c9 alone");
     assert_eq!(r.leave(9), "", "an agent that is alone has left already");
     assert_eq!(r.dequeue(9), "c2 called by c9 after 0s; c9 gets c2 after 0s");
-    r.connected(2);
+    r.connected(2, 9);
     assert_eq!(r.leave(9), "c2 alone");
 }
 
@@ -194,7 +195,7 @@ fn an_agent_whose_caller_leaves_before_they_talk_gets_the_next() {
         "c3 joined; c3 called by c9 after 0s; c9 gets c3 after 0s",
         "the agent that waits longest is first again"
     );
-    assert_eq!(r.ask(QueueAsk::NotConnected { ticket: ticket(3) }), "c9 back");
+    assert_eq!(r.leave(3), "c9 back");
     assert_eq!(r.place(3), "");
 }
 
@@ -293,6 +294,9 @@ fn a_change_that_did_not_last_is_taken_back() {
     assert_eq!(r.queues.record(sid), before);
     assert_eq!(r.queues.create(wall, "sales", None), Err(DeskError::NameTaken));
     r.queues.create(wall, "shop", None).expect("nobody has this name");
+    r.queues.remove(sid).unwrap();
+    r.queues.restore(sid, before.clone());
+    assert_eq!(r.queues.record(sid), before);
 }
 
 #[test]
@@ -335,12 +339,29 @@ fn kept_queues_are_there_again_with_their_names() {
     assert_eq!(queues.create(WallTime(3), "kept", None), Err(DeskError::NameTaken));
 }
 
+#[test]
+fn after_a_fault_who_talks_talks_on_and_who_waits_is_told() {
+    let mut r = Room::new();
+    let wall = r.wall();
+    let kept = r.queues.create(wall, "support", None).unwrap().record.sid;
+    for call in 1..=3 {
+        r.join(call);
+    }
+    r.dequeue(9);
+    r.connected(1, 9);
+    r.dequeue(10);
+    r.queues = r.queues.rebuilt();
+    assert_eq!(r.news(), "c2 lost; c3 lost; c10 lost");
+    assert_eq!(r.sid(), kept);
+    assert_eq!(r.join(4), "c4 joined");
+    assert_eq!(r.leave(1), "c9 alone");
+}
+
 #[derive(Clone, Debug)]
 enum Act {
     Join(u64),
     Dequeue(u64),
-    Connected(u64),
-    NotConnected(u64),
+    Connected(u64, u64),
     Leave(u64),
     Redirect,
 }
@@ -350,8 +371,7 @@ fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         4 => call.clone().prop_map(Act::Join),
         4 => call.clone().prop_map(|c| Act::Dequeue(c + 10)),
-        2 => call.clone().prop_map(Act::Connected),
-        1 => call.clone().prop_map(Act::NotConnected),
+        2 => (call.clone(), call.clone()).prop_map(|(m, a)| Act::Connected(m, a + 10)),
         3 => (1u64..20).prop_map(Act::Leave),
         1 => Just(Act::Redirect),
     ]
@@ -374,8 +394,7 @@ proptest! {
                 Act::Dequeue(c) => {
                     QueueAsk::Dequeue { ticket: ticket(c), name: "q".into(), call_sid: call_sid(c), url: None }
                 }
-                Act::Connected(c) => QueueAsk::Connected { ticket: ticket(c) },
-                Act::NotConnected(c) => QueueAsk::NotConnected { ticket: ticket(c) },
+                Act::Connected(c, a) => QueueAsk::Connected { ticket: ticket(c), agent: ticket(a) },
                 Act::Leave(c) => QueueAsk::Leave { ticket: ticket(c) },
                 Act::Redirect => {
                     if let Some(q) = r.queues.list(r.now).first() {

@@ -1,7 +1,7 @@
 use std::fmt::Write as _;
 
 use crate::attributes::{Attribute, Support};
-use crate::nouns::{NOUNS, NOUNS_NOT_YET};
+use crate::nouns::{self, NOUNS, NOUNS_NOT_YET};
 use crate::verbs::{VERBS, VERBS_NOT_YET};
 
 /// What of LaML is supported, as Markdown, from the lists the verbs and nouns are read by. `tests` says where an attribute of an
@@ -14,6 +14,7 @@ pub fn reference_tables(tests: &dyn Fn(&str, &str) -> String) -> String {
     for spec in NOUNS {
         section(&mut out, &format!("Dial / {}", spec.name), spec.name, spec.attributes, tests);
     }
+    section(&mut out, "Dial / Queue", nouns::queue::NAME, &nouns::queue::ATTRIBUTES, tests);
     let _ = writeln!(out, "### Warned about and passed over\n");
     let _ = writeln!(out, "Verbs: {}.\n", list(VERBS_NOT_YET));
     let _ = writeln!(out, "Nouns of Dial: {}.", list(NOUNS_NOT_YET));

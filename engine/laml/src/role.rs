@@ -53,6 +53,14 @@ impl Role {
         }
     }
 
+    /// Whether a caller hears an apology when there is no document: else whoever runs it decides what is heard.
+    pub(crate) fn apologises(self) -> bool {
+        match self {
+            Role::Main | Role::Whisper => true,
+            Role::QueueWait | Role::ConferenceWait | Role::Announce => false,
+        }
+    }
+
     /// For people.
     pub(crate) fn name(self) -> &'static str {
         match self {

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tandem_model::Country;
 
-use super::{Method, Recording, RecordingRef};
+use super::{Method, QueueTarget, Recording, RecordingRef};
 
 /// A `<Dial>` with its nouns.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,12 +29,15 @@ pub struct Dial {
 pub enum DialTo {
     /// The first to answer wins.
     Targets(Vec<Target>),
+    /// Whoever is next in a call queue.
+    Queue(Box<QueueTarget>),
 }
 
 impl Dial {
     pub fn targets(&self) -> &[Target] {
         match &self.to {
             DialTo::Targets(targets) => targets,
+            DialTo::Queue(_) => &[],
         }
     }
 }
@@ -104,8 +107,16 @@ pub struct DialOutcome {
     pub recording: Option<RecordingRef>,
     /// Whether two parties were connected.
     pub bridged: bool,
+    /// Only for `<Queue>`: which one, and how long the caller had waited in it.
+    pub queue: Option<DialQueue>,
     /// Only for `<Sip>` targets: Call-ID of our INVITE, final response code, `X-` headers of that response.
     pub sip: Option<DialSip>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct DialQueue {
+    pub sid: String,
+    pub waited: Duration,
 }
 
 #[derive(Clone, Debug, PartialEq)]

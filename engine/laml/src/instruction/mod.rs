@@ -2,12 +2,15 @@
 //! out as [`Instruction`]. No SIP and no media here: a call binds instructions to effects.
 
 mod dial;
+mod queue;
 mod recording;
 mod refer;
 
 pub use dial::{
-    Dial, DialOutcome, DialRecording, DialSip, DialStatus, DialTo, StatusCallback, StatusEvents, Target, TargetAddress,
+    Dial, DialOutcome, DialQueue, DialRecording, DialSip, DialStatus, DialTo, StatusCallback, StatusEvents, Target,
+    TargetAddress,
 };
+pub use queue::{Enqueue, QueueCommand, QueueEvent, QueueOutcome, QueueResult, QueueTarget};
 pub use recording::{
     Recording, RecordingCallback, RecordingChannels, RecordingCommand, RecordingEnded, RecordingId, RecordingRef,
     RecordingTrack, Transcribe, Upload,
@@ -60,10 +63,14 @@ pub enum Instruction {
         on: bool,
     },
     Recording(RecordingCommand),
+    Queue(QueueCommand),
     /// Send the leg elsewhere (RFC 3515). [`Input::ReferEnded`] follows exactly once.
     Refer(Box<Refer>),
     /// Leave the queue whose wait document this is. Nothing follows.
     Leave,
+    /// There is no document to be had, neither at the URL nor at its fallback. Where a document drives a call, an apology is heard
+    /// instead; what is heard above another, or while somebody waits, ends with this. Nothing follows.
+    NoDocument,
     /// Tell a URL how the script ended: the leg is gone, and what the URL answers does nothing.
     Tell {
         url: String,
@@ -125,6 +132,7 @@ pub enum Input {
     Digit(char),
     DialEnded(DialOutcome),
     RecordingEnded(RecordingEnded),
+    Queue(QueueEvent),
     ReferEnded(ReferOutcome),
     /// The leg is gone. A verb whose action is told of that waits for what it has to say ([`Instruction::Tell`]); all others
     /// end without another instruction.

@@ -151,6 +151,7 @@ impl Script {
             }
             Input::DialEnded(outcome) => self.handle_event(now, &Event::DialEnded(outcome)),
             Input::RecordingEnded(ended) => self.handle_event(now, &Event::RecordingEnded(ended)),
+            Input::Queue(event) => self.handle_event(now, &Event::Queue(event)),
             Input::ReferEnded(_) if self.fx.refers_given_up > 0 => self.fx.refers_given_up -= 1,
             Input::ReferEnded(outcome) => self.handle_event(now, &Event::ReferEnded(outcome)),
             Input::HungUp => self.hung_up(),
@@ -393,6 +394,10 @@ impl Script {
 
     fn apologise(&mut self, now: Timestamp) {
         self.verbs.clear();
+        if !self.config.role.apologises() {
+            self.fx.push(Instruction::NoDocument);
+            return self.finish();
+        }
         self.fx.answer();
         let (voice, language) = ("woman".to_owned(), "en-US".to_owned());
         let what = Prompt::Speech { text: APOLOGY_TEXT.to_owned(), voice, language };

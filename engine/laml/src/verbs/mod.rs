@@ -5,8 +5,10 @@
 
 pub(crate) mod dial;
 pub(crate) mod echo;
+pub(crate) mod enqueue;
 pub(crate) mod gather;
 pub(crate) mod hangup;
+pub(crate) mod leave;
 pub(crate) mod pause;
 pub(crate) mod pay;
 pub(crate) mod play;
@@ -27,7 +29,7 @@ use tandem_model::Timestamp;
 use crate::attributes::Attribute;
 use crate::document::Node;
 use crate::effects::Effects;
-use crate::instruction::{DialOutcome, Method, PromptFailure, PromptId, RecordingEnded, ReferOutcome};
+use crate::instruction::{DialOutcome, Method, PromptFailure, PromptId, QueueEvent, RecordingEnded, ReferOutcome};
 use crate::role::Dialect;
 
 /// The verbs that run, in the order of the reference. A verb is its folder and its line here.
@@ -43,12 +45,14 @@ pub(crate) static VERBS: &[&Spec] = &[
     &echo::SPEC,
     &record::SPEC,
     &refer::SPEC,
+    &enqueue::SPEC,
+    &leave::SPEC,
     &sms::SPEC,
     &pay::SPEC,
 ];
 
 /// Verbs of LaML that this server does not run yet: warned about (13750) and passed over.
-pub(crate) static VERBS_NOT_YET: &[&str] = &["Enqueue", "Leave", "Connect", "Start", "Stop", "Denoise", "Prompt"];
+pub(crate) static VERBS_NOT_YET: &[&str] = &["Connect", "Start", "Stop", "Denoise", "Prompt"];
 
 /// What the registry knows of a verb.
 pub(crate) struct Spec {
@@ -116,6 +120,7 @@ pub(crate) enum Event {
     Digit(char),
     DialEnded(DialOutcome),
     RecordingEnded(RecordingEnded),
+    Queue(QueueEvent),
     ReferEnded(ReferOutcome),
 }
 

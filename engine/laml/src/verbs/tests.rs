@@ -11,7 +11,7 @@ use crate::effects::Effects;
 use crate::instruction::*;
 
 /// Documents of one verb each; every verb of the list has to have one.
-const EXAMPLES: [&str; 20] = [
+const EXAMPLES: [&str; 24] = [
     "<Say>hello</Say>",
     "<Say loop='0'>for ever</Say>",
     "<Play>http://a.example/b</Play>",
@@ -32,6 +32,10 @@ const EXAMPLES: [&str; 20] = [
     "<Refer action='http://a.example/'><Sip>a@b.example</Sip></Refer>",
     "<Sms to='1'>Hello</Sms>",
     "<Pay action='http://a.example/'/>",
+    "<Enqueue>q</Enqueue>",
+    "<Enqueue action='http://a.example/' waitUrl='http://a.example/wait'>q</Enqueue>",
+    "<Enqueue/>",
+    "<Leave/>",
 ];
 
 /// What the verb has running on the leg.
@@ -44,6 +48,7 @@ struct Running {
     recording: Option<RecordingId>,
     recording_stopped: bool,
     refer: bool,
+    queue: bool,
 }
 
 impl Running {
@@ -59,10 +64,13 @@ impl Running {
                 Instruction::Recording(RecordingCommand::Stop { .. }) => self.recording_stopped = true,
                 // Given up, its end is counted off by the script.
                 Instruction::Refer(_) => self.refer = true,
+                Instruction::Queue(QueueCommand::Enqueue(_)) => self.queue = true,
+                Instruction::Queue(QueueCommand::GiveUp) => self.queue = false,
+                Instruction::Leave => {}
                 Instruction::Answer | Instruction::Warn { .. } | Instruction::Hangup | Instruction::Reject { .. } => {}
                 Instruction::Fetch { .. }
                 | Instruction::CancelFetch
-                | Instruction::Leave
+                | Instruction::NoDocument
                 | Instruction::Tell { .. }
                 | Instruction::Finished => {
                     panic!("not a verb's to give: {instruction:?}")
@@ -73,7 +81,7 @@ impl Running {
 
     fn is_silent(&self) -> bool {
         let recording = self.recording.is_some() && !self.recording_stopped;
-        self.prompts.is_empty() && (!self.dial || self.dial_cancelled) && !self.echo && !recording
+        self.prompts.is_empty() && (!self.dial || self.dial_cancelled) && !self.echo && !recording && !self.queue
     }
 }
 
@@ -86,10 +94,11 @@ enum Act {
     DialEnded,
     RecordingEnded,
     ReferEnded,
+    QueueEnded,
     Time,
 }
 
-const ACTS: [Act; 10] = [
+const ACTS: [Act; 11] = [
     Act::PromptEnded,
     Act::PromptFailed,
     Act::StalePrompt,
@@ -99,6 +108,7 @@ const ACTS: [Act; 10] = [
     Act::DialEnded,
     Act::RecordingEnded,
     Act::ReferEnded,
+    Act::QueueEnded,
     Act::Time,
 ];
 
@@ -130,6 +140,7 @@ fn run(xml: &str, acts: &[Act]) -> (Option<Done>, Box<dyn Verb>, Effects, Runnin
                     duration: None,
                     recording: None,
                     bridged: false,
+                    queue: None,
                     sip: None,
                 })
             }),
@@ -140,6 +151,10 @@ fn run(xml: &str, acts: &[Act]) -> (Option<Done>, Box<dyn Verb>, Effects, Runnin
             Act::ReferEnded => std::mem::take(&mut running.refer).then(|| {
                 let status = ReferStatus::Failed;
                 Event::ReferEnded(ReferOutcome { status, response_code: Some(603), notified_code: None })
+            }),
+            Act::QueueEnded => std::mem::take(&mut running.queue).then(|| {
+                let (result, waited) = (QueueResult::Bridged, Duration::from_secs(3));
+                Event::Queue(QueueEvent::Ended(QueueOutcome { result, queue_sid: None, waited }))
             }),
             Act::Time => {
                 now = verb.deadline().unwrap_or(now + Duration::from_secs(1));
@@ -201,6 +216,7 @@ fn a_verb_is_done_once_all_it_started_has_ended() {
         Act::DialEnded,
         Act::ReferEnded,
         Act::RecordingEnded,
+        Act::QueueEnded,
         Act::PromptEnded,
         Act::Time,
         Act::Time,
@@ -217,7 +233,7 @@ fn a_verb_that_waits_has_a_deadline_or_something_running() {
     for xml in EXAMPLES {
         for acts in sequences() {
             let (done, verb, _, running) = run(xml, &acts);
-            let runs = !running.prompts.is_empty() || running.dial || running.refer;
+            let runs = !running.prompts.is_empty() || running.dial || running.refer || running.queue;
             let waits = verb.deadline().is_some() || runs;
             assert!(done.is_some() || waits, "{xml} is stuck after {acts:?}");
         }

@@ -3,6 +3,7 @@
 mod dial;
 mod fetch;
 mod gather;
+mod queue;
 mod random;
 mod record;
 mod takeover;
@@ -60,7 +61,14 @@ fn compare(script: &mut Script, trace: &str) {
         }
     }
     assert_eq!(found, expected, "\n--- found\n{found}--- expected\n{expected}");
-    let ended = |l: &str| l == "> finished" || l == "> hangup" || l.starts_with("> reject") || l == "< hungup";
+    let ended = |l: &str| {
+        l == "> finished"
+            || l == "> hangup"
+            || l == "> leave"
+            || l == "> no document"
+            || l.starts_with("> reject")
+            || l == "< hungup"
+    };
     assert_eq!(script.is_finished(), expected.lines().any(ended), "is_finished after\n{found}");
 }
 
@@ -107,6 +115,14 @@ fn apply(script: &mut Script, now: &mut Timestamp, line: &str) {
             let (response_code, notified_code) = (codes.next().flatten(), codes.next().flatten());
             Input::ReferEnded(ReferOutcome { status, response_code, notified_code })
         }
+        "queue" => {
+            let (result, secs) = rest.split_once(' ').expect("a result and seconds");
+            Input::Queue(QueueEvent::Ended(QueueOutcome {
+                result: queue::RESULTS.into_iter().find(|r| r.as_str() == result).expect("a result"),
+                queue_sid: (result != "system-error").then(|| "queue".to_owned()),
+                waited: Duration::from_secs(secs.parse().expect("seconds")),
+            }))
+        }
         "hungup" => Input::HungUp,
         "redirect" => Input::Redirect { url: rest.to_owned(), method: Method::Get },
         "replace" => Input::Replace { xml: rest.to_owned() },
@@ -133,13 +149,27 @@ fn outcome_input(status: &str) -> Input {
 }
 
 fn outcome(status: &str) -> DialOutcome {
-    let bare =
-        |status| DialOutcome { status, call_sid: None, duration: None, recording: None, bridged: false, sip: None };
+    let bare = |status| DialOutcome {
+        status,
+        call_sid: None,
+        duration: None,
+        recording: None,
+        bridged: false,
+        queue: None,
+        sip: None,
+    };
     match status {
         "completed" => DialOutcome {
             call_sid: Some("child".to_owned()),
             duration: Some(Duration::from_millis(61_900)),
             bridged: true,
+            ..bare(DialStatus::Completed)
+        },
+        "queue" => DialOutcome {
+            call_sid: Some("queued".to_owned()),
+            duration: Some(Duration::from_secs(7)),
+            bridged: true,
+            queue: Some(DialQueue { sid: "queue".to_owned(), waited: Duration::from_millis(5_900) }),
             ..bare(DialStatus::Completed)
         },
         "sip" => DialOutcome {
@@ -202,12 +232,24 @@ pub(super) fn write(instruction: &Instruction) -> String {
             format!("refer {}{headers}", refer.to)
         }
         Instruction::Leave => "leave".to_owned(),
+        Instruction::NoDocument => "no document".to_owned(),
+        Instruction::Queue(QueueCommand::Enqueue(enqueue)) => write_enqueue(enqueue),
+        Instruction::Queue(QueueCommand::GiveUp) => "give up queue".to_owned(),
         Instruction::Tell { url, method, params } => {
             let params: String = params.iter().map(|(n, v)| format!(" {n}={v}")).collect();
             format!("tell {} {url}{params}", method_name(*method))
         }
         Instruction::Finished => "finished".to_owned(),
     }
+}
+
+fn write_enqueue(enqueue: &Enqueue) -> String {
+    let mut out = format!("enqueue {:?}", enqueue.name);
+    out.extend(enqueue.wait.iter().map(|(url, method)| format!(" wait {} {url}", method_name(*method))));
+    out.extend(enqueue.size_max.iter().map(|n| format!(" at most {n}")));
+    out.extend(enqueue.new_size_max.iter().map(|n| format!(" new {n}")));
+    out.extend(enqueue.action.iter().map(|(url, method)| format!(" then {} {url}", method_name(*method))));
+    out
 }
 
 fn write_recording(what: &Recording) -> String {
@@ -254,6 +296,10 @@ fn write_dial(dial: &Dial) -> String {
         out.push_str(&format!(" record{when} {}", write_recording(&record.what)));
     }
     out.extend(dial.refer.iter().map(|(url, method)| format!(" refer {} {url}", method_name(*method))));
+    if let DialTo::Queue(queue) = &dial.to {
+        out.push_str(&format!(" | queue {:?}", queue.name));
+        out.extend(queue.url.iter().map(|(url, method)| format!(" tell {} {url}", method_name(*method))));
+    }
     for target in dial.targets() {
         match &target.to {
             TargetAddress::Number(number) => out.push_str(&format!(" | {number}")),

@@ -25,6 +25,9 @@ fn verb() -> impl Strategy<Value = String> {
         Just("<Dial action=\"a\" hangupOnStar=\"true\">1</Dial>"),
         Just("<Dial answerOnBridge=\"true\"><Sip>a@b</Sip></Dial>"),
         Just("<Dial><Queue>q</Queue></Dial>"),
+        Just("<Enqueue action=\"a\">q</Enqueue>"),
+        Just("<Enqueue>q</Enqueue>"),
+        Just("<Leave/>"),
         Just("<Echo timeout=\"5\"/>"),
         Just("<Redirect/>"),
         Just("<Redirect>ftp://x</Redirect>"),
@@ -104,6 +107,7 @@ enum Act {
     DialEnded(bool),
     RecordingEnded(bool),
     ReferEnded,
+    QueueEnded,
     Digit(char),
     Wait(u64),
     Redirect,
@@ -120,6 +124,7 @@ fn act() -> impl Strategy<Value = Act> {
         4 => any::<bool>().prop_map(Act::DialEnded),
         2 => any::<bool>().prop_map(Act::RecordingEnded),
         2 => Just(Act::ReferEnded),
+        3 => Just(Act::QueueEnded),
         4 => prop_oneof![Just('1'), Just('#'), Just('*'), any::<char>()].prop_map(Act::Digit),
         6 => (0u64..7_000).prop_map(Act::Wait),
         1 => Just(Act::Redirect),
@@ -141,6 +146,7 @@ struct Leg {
     answered: bool,
     recordings: Vec<RecordingId>,
     refers: u32,
+    queued: bool,
     hung_up: bool,
     over: bool,
 }
@@ -174,7 +180,7 @@ impl Leg {
             Instruction::Dial(dial) => {
                 assert!(audible == 0 && self.dials == self.cancelled && !self.echo);
                 assert!(self.answered || dial.answer_on_bridge);
-                assert!(!dial.targets().is_empty());
+                assert!(matches!(dial.to, DialTo::Queue(_)) || !dial.targets().is_empty());
                 self.dials += 1;
             }
             Instruction::CancelDial => {
@@ -191,7 +197,15 @@ impl Leg {
                 assert!(self.answered && audible == 0 && !self.echo);
                 self.refers += 1;
             }
-            Instruction::Leave => panic!("no queue's document"),
+            Instruction::Queue(QueueCommand::Enqueue(_)) => {
+                assert!(self.answered && audible == 0 && !self.echo && !self.queued);
+                self.queued = true;
+            }
+            Instruction::Queue(QueueCommand::GiveUp) => {
+                assert!(self.queued, "gave up what does not run");
+                self.queued = false;
+            }
+            Instruction::Leave | Instruction::NoDocument => panic!("no queue's document"),
             Instruction::Tell { .. } => {
                 assert!(self.hung_up, "told though the leg is there");
                 self.over = true;
@@ -275,6 +289,13 @@ fn run(acts: &[Act]) {
                 leg.refers -= 1;
                 let status = ReferStatus::InProgress;
                 Input::ReferEnded(ReferOutcome { status, response_code: Some(202), notified_code: Some(200) })
+            }
+            Act::QueueEnded => {
+                if !std::mem::take(&mut leg.queued) {
+                    continue;
+                }
+                let (result, waited) = (QueueResult::Leave, std::time::Duration::from_secs(1));
+                Input::Queue(QueueEvent::Ended(QueueOutcome { result, queue_sid: None, waited }))
             }
             Act::Digit(digit) => Input::Digit(*digit),
             Act::Wait(ms) => {

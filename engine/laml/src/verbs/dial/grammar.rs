@@ -114,9 +114,17 @@ fn caller_name(attributes: &Attributes<'_>, fx: &mut Effects) -> Option<String> 
     Some(clean.chars().take(CALLER_NAME_CHARS_MAX).collect())
 }
 
-/// Whom it connects to: nouns that ring.
+/// Whom it connects to: nouns that ring, or one that does not.
 fn to(node: &Node, around: &Surroundings<'_>, fx: &mut Effects) -> DialTo {
-    DialTo::Targets(targets(node, around, fx))
+    let Some(noun) = node.elements().find(|n| n.name == nouns::queue::NAME) else {
+        return DialTo::Targets(targets(node, around, fx));
+    };
+    if node.elements().count() > 1 || !node.text().is_empty() {
+        let message = "Dial: <Queue> stands alone, nothing is dialled";
+        fx.warn(code::NESTING, Some(noun.line), message);
+        return DialTo::Targets(Vec::new());
+    }
+    nouns::queue::parse(noun, around, fx).map_or(DialTo::Targets(Vec::new()), |queue| DialTo::Queue(Box::new(queue)))
 }
 
 fn record(attributes: &Attributes<'_>, fx: &mut Effects) -> Option<DialRecording> {

@@ -36,6 +36,7 @@ impl Verb for DialVerb {
                 duration: None,
                 recording: None,
                 bridged: false,
+                queue: None,
                 sip: None,
             });
         };
@@ -110,6 +111,10 @@ fn params(outcome: &DialOutcome) -> Vec<(String, String)> {
     params.push(("DialBridged".to_owned(), outcome.bridged.to_string()));
     if let Some(recording) = &outcome.recording {
         params.push(("RecordingUrl".to_owned(), recording.url.clone()));
+    }
+    if let Some(queue) = &outcome.queue {
+        params.push(("QueueSid".to_owned(), queue.sid.clone()));
+        params.push(("QueueTime".to_owned(), queue.waited.as_secs().to_string()));
     }
     if let Some(sip) = &outcome.sip {
         params.push(("DialSipCallId".to_owned(), sip.call_id.clone()));

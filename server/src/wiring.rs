@@ -18,6 +18,7 @@ use tandem_actors::call::{
 use tandem_actors::carrier::{CarrierActor, CarrierConfig, Leave, Trunks};
 use tandem_actors::media::{self, JitterConfig, MediaConfig, SocketOptions};
 use tandem_actors::prompt::{EspeakConfig, EspeakEngine, PromptLimits, PromptLoader};
+use tandem_actors::queues::{QueueDesk, QueuesActor};
 use tandem_actors::recording::{RecordingConfig, RecordingService};
 use tandem_actors::signalling::{
     AuthPolicy, FrontDoor, Gate, RegistrarActor, RegistrarConfig, RegistrationControl, RegistrationView, Resolver,
@@ -95,6 +96,11 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
         .map_err(|e| format!("[store] registrations cannot be read: {e}"))?
         .start();
 
+    let queues = QueuesActor::restored(store.clone(), clock)
+        .await
+        .map_err(|e| format!("[store] queues cannot be read: {e}"))?
+        .start();
+
     let own_address = env.sent_by.first().map(|(_, host)| host.clone()).unwrap_or_default();
     let live = LiveCalls::default();
     let switchboard = {
@@ -111,6 +117,7 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
             shards: shards.clone(),
             media: media_pool.handle(),
             registrar: registrar.clone(),
+            queues: queues.clone(),
             resolver: resolver.clone(),
             trunks: trunks.clone(),
             prompts: PromptLoader::new(webhooks.clone(), PromptLimits::default()),
@@ -163,6 +170,7 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
         calls: Arc::new(control),
         registrations: Arc::new(RegistrationControl::new(view, registrar.clone())),
         carriers: Arc::new(trunks),
+        queues: Arc::new(QueueDesk::new(queues)),
         recordings: recordings.clone(),
         metrics,
         logins: Logins::new(clock),

@@ -15,6 +15,7 @@ use super::message::{CallDied, CallFinished, Fault, FaultAt, FromLegActor, LegDi
 use super::services::{Floor, Services};
 use crate::carrier::Channel;
 use crate::media::MediaThread;
+use crate::queues::Seat;
 use crate::supervision::{Alarm, DeathWatch, Mailbox, Overflow};
 
 /// Where a call reports to.
@@ -46,6 +47,8 @@ pub struct CallActor {
     alarm: Alarm,
     /// Documents being fetched.
     pub(super) fetches: BTreeMap<RunId, SpawnHandle>,
+    /// The call's place in a queue.
+    pub(super) seat: Option<Seat>,
     watch: DeathWatch<CallDied>,
     pub(super) span: tracing::Span,
 }
@@ -78,6 +81,7 @@ impl CallActor {
             taped: BTreeMap::new(),
             alarm: Alarm::default(),
             fetches: BTreeMap::new(),
+            seat: None,
             watch,
             span: tracing::info_span!("call", call = number, sid = %sid),
         }

@@ -12,6 +12,7 @@ use crate::api::Metrics;
 use crate::carrier::Trunks;
 use crate::media::MediaHandle;
 use crate::prompt::{PromptLoader, SpeechEngine};
+use crate::queues::QueuesActor;
 use crate::recording::RecordingService;
 use crate::signalling::{RegistrarActor, Resolver, Shards};
 use crate::store::Store;
@@ -37,6 +38,7 @@ pub struct Services {
     pub shards: Shards,
     pub media: MediaHandle,
     pub registrar: Addr<RegistrarActor>,
+    pub queues: Addr<QueuesActor>,
     pub resolver: Resolver,
     pub trunks: Trunks,
     pub webhooks: WebhookClient,

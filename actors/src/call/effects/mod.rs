@@ -3,6 +3,7 @@
 mod carriers;
 mod legs;
 mod prompts;
+mod queue;
 mod recording;
 mod webhooks;
 
@@ -30,7 +31,7 @@ impl CallActor {
             CallEffect::Fetch { run, url, method, params } => self.fetch(run, url, method, params, ctx),
             CallEffect::CancelFetch { run } => self.cancel_fetch(run, ctx),
             CallEffect::LoadPrompt { run, id, what } => self.load_prompt(run, id, what, ctx),
-            CallEffect::Queue(_) => {}
+            CallEffect::Queue(ask) => self.ask_queues(ask, ctx),
             CallEffect::Notify { url, method, params } => self.notify(url, method, params),
             CallEffect::Recording(effect) => self.record(effect, ctx),
             CallEffect::Lookup { ticket, aor } => {

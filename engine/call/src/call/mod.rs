@@ -15,6 +15,7 @@ mod hops;
 mod identity;
 mod invite;
 mod legs;
+mod queue;
 mod recording;
 mod redirect;
 mod refer;
@@ -68,6 +69,11 @@ pub struct Call {
     settle_until: Option<Timestamp>,
     driver: Driver,
     dial: Option<Dialling>,
+    /// The caller waits in a queue, or talks to who took it from there.
+    queued: Option<Box<queue::Queued>>,
+    /// The document dials a queue.
+    serving: Option<Box<queue::Serving>>,
+    queue_tickets: u64,
     transfer: Option<Transfer>,
     replacement: Option<Replacement>,
     plays: u64,
@@ -150,6 +156,9 @@ impl Call {
             settle_until: None,
             driver,
             dial: None,
+            queued: None,
+            serving: None,
+            queue_tickets: 0,
             transfer: None,
             replacement: None,
             plays: 0,
@@ -204,8 +213,8 @@ impl Call {
             CallInput::CarrierSeized { ticket, seized } => self.carrier_seized(ticket, seized),
             CallInput::Recording { sid, news } => self.recording_news(sid, news),
             // Each who asks for a move waits for it by what it does next; a call that asked for none is told of none.
-            CallInput::MediaMoved { .. } => {}
-            CallInput::Queue(_) => {}
+            CallInput::MediaMoved { result } => self.queue_media_moved(result),
+            CallInput::Queue(news) => self.queue_news(news),
             CallInput::Update(update) => self.update(update),
             CallInput::Replace { replaced, inbound, by } => self.replace(replaced, &inbound, by),
             CallInput::EndLeg { sid } => {
@@ -236,6 +245,7 @@ impl Call {
             self.settle_until,
             self.runs_deadline(),
             self.dial.as_ref().and_then(Dialling::deadline),
+            self.queue_deadline(),
             self.transfer.as_ref().map(Transfer::deadline),
         ]
         .into_iter()
@@ -254,6 +264,7 @@ impl Call {
             self.command(self.primary, LegCommand::Hangup { reason: None });
         }
         self.expire_dial(now);
+        self.expire_queue(now);
         self.expire_transfer(now);
         self.expire_runs(now);
         self.expire_recordings(now);
@@ -472,6 +483,7 @@ impl Call {
         self.talk_until = Some(self.clock.0 + limit.map_or(longest, |limit| limit.min(longest)));
         self.dial_caller_answered();
         self.script_leg_answered();
+        self.queue_leg_answered();
     }
 
     fn primary_ended(&mut self) {
@@ -485,6 +497,7 @@ impl Call {
         self.ring_until = None;
         self.talk_until = None;
         self.dial_caller_left();
+        self.queue_leg_ended();
         self.hang_up_all("");
     }
 

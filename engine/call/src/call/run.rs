@@ -31,6 +31,8 @@ pub(super) enum Purpose {
     Main,
     /// It decides whether a callee takes the call.
     Whisper,
+    /// The caller hears it while it waits in a queue, or before it is put through from there.
+    Queue,
 }
 
 impl Purpose {
@@ -38,6 +40,7 @@ impl Purpose {
         match self {
             Purpose::Main => Role::Main,
             Purpose::Whisper => Role::Whisper,
+            Purpose::Queue => Role::QueueWait,
         }
     }
 }
@@ -51,6 +54,8 @@ pub(super) enum RunEnd {
     HungUp,
     /// It said `<Leave>`.
     Left,
+    /// It could not be had, and who runs it decides what that means.
+    NoDocument,
 }
 
 /// A document to run.
@@ -184,6 +189,7 @@ impl Call {
             // It ends with its leg.
             Purpose::Main => {}
             Purpose::Whisper => self.whispered(run.leg, end),
+            Purpose::Queue => self.queue_document_over(run.id, end),
         }
     }
 

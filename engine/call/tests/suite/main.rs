@@ -7,6 +7,7 @@ mod call_connect;
 mod call_dial;
 mod call_dial_more;
 mod call_identity;
+mod call_queue;
 mod call_redirect;
 mod call_replace;
 mod call_script;

@@ -8,9 +8,10 @@ use tandem_call::call::{
     ApiDocument, Call, CallEffect, CallEnv, CallInput, CallUpdate, CarriersBusy, Origin, RunId, SeizedCarrier,
 };
 use tandem_call::leg::{Destination, EndedBy, LegEffect, LegEnd, LegReport, ReferRequest};
+use tandem_call::room::queue::{AgentParty, MemberParty, QueueNews, QueuePlace, QueueTicket, QueueUnavailable};
 use tandem_codecs::CodecId;
 use tandem_laml::instruction::{Document, FetchFailure, Method, PromptFailure, PromptId};
-use tandem_media::control::{Clip, PlayId};
+use tandem_media::control::{Clip, MoveFailed, PlayId};
 use tandem_model::{LegId, SampleRate, SeedEntropy, Sid, Timestamp, WallTime};
 
 use crate::rig::{Rig, spec};
@@ -305,6 +306,10 @@ const DOCUMENTS: &[&str] = &[
     "<Gather numDigits=\"1\"><Play>https://app.test/a.wav</Play></Gather><Redirect>https://app.test/y</Redirect>",
     "<Pause length=\"3\"/><Reject/>",
     "<Echo/><Hangup/>",
+    "<Enqueue action=\"https://app.test/x\">q</Enqueue><Play>https://app.test/a.wav</Play>",
+    "<Enqueue waitUrl=\"https://app.test/w\" waitUrlMethod=\"GET\">q</Enqueue>",
+    "<Dial timeout=\"10\" action=\"https://app.test/x\"><Queue url=\"https://app.test/u\">q</Queue></Dial>",
+    "<Leave/>",
     "",
 ];
 
@@ -433,7 +438,35 @@ fn call_input(kind: u8, number: u64, document: &str) -> CallInput {
             let seized = Err(CarriersBusy { retry_after_secs: 1 });
             CallInput::CarrierSeized { ticket: number.saturating_sub(1), seized }
         }
+        28..=37 => CallInput::Queue(queue_news(kind - 28, number)),
+        38 => CallInput::MediaMoved { result: Ok(()) },
+        39 => CallInput::MediaMoved { result: Err(MoveFailed::Overloaded) },
         _ => CallInput::Drain,
+    }
+}
+
+fn queue_news(kind: u8, number: u64) -> QueueNews {
+    let ticket = QueueTicket { leg: LegId(1), nth: number };
+    let (queue, waited) = (Sid::from_bytes([4; 16]), Duration::from_secs(number));
+    let call_sid = Sid::from_bytes([5; 16]);
+    let other = QueueTicket { leg: LegId::first_of(9), nth: 1 };
+    match kind {
+        0 => QueueNews::Joined { ticket, queue },
+        1 => QueueNews::Refused { ticket, queue: None, why: QueueUnavailable::Full },
+        2 => {
+            let place = QueuePlace { queue, position: 1, size: 2, average_wait: waited, waited };
+            QueueNews::Place { ticket, place }
+        }
+        3 => QueueNews::Called { ticket, agent: AgentParty { ticket: other, call_sid }, url: None, queue, waited },
+        4 => {
+            let url = Some(("https://app.test/q".into(), Method::Get));
+            QueueNews::Called { ticket, agent: AgentParty { ticket: other, call_sid }, url, queue, waited }
+        }
+        5 => QueueNews::Coming { ticket, member: MemberParty { leg: other.leg, call_sid }, queue, waited },
+        6 => QueueNews::Connected { ticket },
+        7 => QueueNews::Back { ticket },
+        8 => QueueNews::PartnerLeft { ticket },
+        _ => QueueNews::Lost { ticket },
     }
 }
 
@@ -443,7 +476,7 @@ proptest! {
     #[test]
     fn a_call_survives_reports_that_make_no_sense(
         to_number in any::<bool>(),
-        steps in prop::collection::vec((0u8..28, 1u64..6, 0..DOCUMENTS.len(), 0u64..20), 0..50),
+        steps in prop::collection::vec((0u8..41, 1u64..6, 0..DOCUMENTS.len(), 0u64..20), 0..50),
     ) {
         let to = if to_number { "+15551234567".to_owned() } else { format!("sip:bob@{DOMAIN}") };
         let env = CallEnv { directory: Arc::new(directory()), own_address: "198.51.100.1:5060".into(), call_duration_max: Duration::from_secs(14_400), own: crate::rig::own(), redirect_targets_max: 3, dial_transport: None, public_url: "http://tandem.test".into() };

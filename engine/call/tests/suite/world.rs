@@ -19,9 +19,10 @@ use tandem_call::directory::{
 use tandem_call::leg::{
     IncomingInvite, InviteSpec, Leg, LegCommand, LegEffect, LegInput, LegReport, MediaPolicy, Refused, Replaces,
 };
+use tandem_call::room::queue::{QueueAsk, QueueNews, QueueTicket};
 use tandem_call::routing;
 use tandem_laml::instruction::{Document, FetchFailure, Method, StatusCallback, StatusEvents};
-use tandem_media::control::{Clip, Command, Event, LegStats};
+use tandem_media::control::{Clip, Command, Event, LegStats, MoveFailed};
 use tandem_model::{LegId, SampleRate, SeedEntropy, Sid, Timestamp, WallTime};
 use tandem_sip::message::Uri;
 
@@ -73,12 +74,20 @@ pub struct World {
     pub service_route: Vec<String>,
     /// Header fields of the last Reject.
     pub refusal: Vec<(String, String)>,
+    queue_ticket: Option<QueueTicket>,
+    /// Media stays where it is.
+    pub cannot_move: bool,
 }
 
 /// Parameters that stand in the log.
 fn is_shown(name: &str) -> bool {
-    let starts = ["DialCall", "RecordingStatus", "RecordingDuration", "Refer"].iter().any(|p| name.starts_with(p));
-    starts && name != "DialCallSid" || matches!(name, "Digits" | "DialSipResponseCode" | "NotifySipResponseCode")
+    let starts =
+        ["DialCall", "RecordingStatus", "RecordingDuration", "Refer", "Queue"].iter().any(|p| name.starts_with(p));
+    starts && !matches!(name, "DialCallSid" | "QueueSid")
+        || matches!(
+            name,
+            "Digits" | "DialSipResponseCode" | "NotifySipResponseCode" | "CurrentQueueSize" | "AvgQueueTime"
+        )
 }
 
 pub fn directory() -> Directory {
@@ -372,6 +381,8 @@ impl World {
             busy: vec![],
             service_route: vec![],
             refusal: vec![],
+            queue_ticket: None,
+            cannot_move: false,
         }
     }
 
@@ -618,8 +629,10 @@ impl World {
             CallEffect::Media(command) => self.command(command),
             CallEffect::MoveMedia { beside } => {
                 self.log.push(format!("move beside {beside}"));
-                self.call.handle(self.now, self.wall(), CallInput::MediaMoved { result: Ok(()) });
+                let result = if self.cannot_move { Err(MoveFailed::Overloaded) } else { Ok(()) };
+                self.call.handle(self.now, self.wall(), CallInput::MediaMoved { result });
             }
+            CallEffect::Queue(ask) => self.queue_ask(ask),
             CallEffect::Fetch { run, url, params, .. } => {
                 self.last_run = run;
                 let shown: String =
@@ -686,6 +699,26 @@ impl World {
                 self.finished += 1;
             }
         }
+    }
+
+    fn queue_ask(&mut self, ask: QueueAsk) {
+        self.queue_ticket = Some(ask.ticket());
+        self.log.push(match ask {
+            QueueAsk::Join { name, size_max, .. } => match size_max {
+                Some(most) => format!("join {name} of {most}"),
+                None => format!("join {name}"),
+            },
+            QueueAsk::Place { .. } => "place?".into(),
+            QueueAsk::Dequeue { name, .. } => format!("dequeue {name}"),
+            QueueAsk::Connected { agent, .. } => format!("connected {}", agent.leg),
+            QueueAsk::Leave { .. } => "leave".into(),
+        });
+    }
+
+    /// The queue tells who asked last.
+    pub fn queue(&mut self, news: impl FnOnce(QueueTicket) -> QueueNews) -> String {
+        let ticket = self.queue_ticket.expect("the queue was asked");
+        self.input(CallInput::Queue(news(ticket)))
     }
 
     /// The party of a leg takes its place with another telephone, if it may.

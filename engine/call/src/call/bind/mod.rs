@@ -28,10 +28,12 @@ impl Call {
         let Some((leg, purpose)) = self.run(id).map(|run| (run.leg, run.purpose)) else { return };
         match instruction {
             Instruction::Answer => self.answer_primary(),
+            Instruction::Fetch { url, method, params } if self.hold_for_place(id, &url, method, &params) => {}
             Instruction::Fetch { url, method, params } => {
                 let params = self.with_standard(id, params);
                 self.emit(CallEffect::Fetch { run: id, url, method, params });
             }
+            Instruction::CancelFetch if self.drop_held(id) => {}
             Instruction::CancelFetch => self.emit(CallEffect::CancelFetch { run: id }),
             Instruction::Prompt { id: prompt, what, repeat } => self.start_prompt(id, prompt, what, repeat),
             Instruction::StopPrompt { id: prompt } => self.stop_prompt(id, prompt),
@@ -48,7 +50,9 @@ impl Call {
             }
             Instruction::Recording(command) => self.recording_command(id, leg, command),
             Instruction::Refer(refer) => self.refer_out(id, leg, *refer),
+            Instruction::Queue(command) => self.queue_command(command),
             Instruction::Leave => self.end_run(id, RunEnd::Left),
+            Instruction::NoDocument => self.end_run(id, RunEnd::NoDocument),
             Instruction::Tell { url, method, params } => {
                 let params = self.with_standard(id, params);
                 self.emit(CallEffect::Notify { url, method, params });
@@ -61,7 +65,7 @@ impl Call {
         }
     }
 
-    fn answer_primary(&mut self) {
+    pub(super) fn answer_primary(&mut self) {
         if self.legs[&self.primary].is_pending() && !self.answering {
             self.answering = true;
             self.command(self.primary, LegCommand::Answer { prefer: None });
@@ -114,7 +118,7 @@ impl Call {
     }
 
     /// A request's own parameters behind those of all.
-    fn with_standard(&self, id: RunId, own: Vec<(String, String)>) -> Vec<(String, String)> {
+    pub(super) fn with_standard(&self, id: RunId, own: Vec<(String, String)>) -> Vec<(String, String)> {
         let mut all = self.request_params(id);
         // A repeated name would break signature checks: the verb's own value counts (laml.md 2.6).
         all.retain(|(name, _)| !own.iter().any(|(n, _)| n == name));

@@ -135,7 +135,7 @@ impl Call {
         }
         match end {
             RunEnd::Finished | RunEnd::Left => self.join(leg),
-            RunEnd::HungUp => {
+            RunEnd::HungUp | RunEnd::NoDocument => {
                 // Its end settles the run, which may go on with the next target.
                 d.phase = Phase::Ringing { until: self.clock.0 + d.dial.timeout };
                 if let Some(attempt) = d.attempts.iter_mut().find(|a| a.leg == leg) {

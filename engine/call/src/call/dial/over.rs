@@ -118,6 +118,7 @@ impl Call {
 
     /// The script or the API ends the run; its outcome still follows.
     pub(in super::super) fn cancel_dial(&mut self) {
+        self.queue_cancel();
         let Some(d) = &mut self.dial else { return };
         d.cancelled.get_or_insert(DialStatus::Canceled);
         d.lookups.clear();
@@ -244,6 +245,7 @@ impl Call {
             duration: bridged,
             recording,
             bridged: bridged.is_some(),
+            queue: None,
             sip,
         }
     }

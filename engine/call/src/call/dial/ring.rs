@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 
-use tandem_laml::instruction::{Dial, DialTo, Target, TargetAddress};
+use tandem_laml::instruction::{Dial, DialTo, QueueTarget, Target, TargetAddress};
 use tandem_model::{LegId, limits};
 use tandem_sip::message::{Uri, reason_phrase};
 
@@ -62,6 +62,10 @@ impl Call {
         self.dial_over();
         if dial.answer_on_bridge {
             self.command(self.primary, LegCommand::Ring);
+        }
+        if let DialTo::Queue(queue) = &dial.to {
+            let queue = QueueTarget::clone(queue);
+            return self.start_queue(dial, queue);
         }
         let targets = dial.targets().len();
         let first = if dial.sequential { 1.min(targets) } else { targets };

@@ -49,7 +49,15 @@ fn run(path: &str, params: &[(&str, &str)], speaks: bool) -> Vec<Instruction> {
 }
 
 fn busy() -> DialOutcome {
-    DialOutcome { status: DialStatus::Busy, call_sid: None, duration: None, recording: None, bridged: false, sip: None }
+    DialOutcome {
+        status: DialStatus::Busy,
+        call_sid: None,
+        duration: None,
+        recording: None,
+        bridged: false,
+        queue: None,
+        sip: None,
+    }
 }
 
 /// What the caller hears: texts, or the paths of files.

@@ -1,7 +1,7 @@
 """Drives the REST API with a published client library, as a customer's program does.
 
 Usage: calls.py twilio|signalwire STEP < arguments as JSON > result as JSON
-Steps: create, finish (fetch, list, complete), validate (callback signatures).
+Steps: create, finish (fetch, list, complete), validate (callback signatures), refused, queues (made, changed, members sent elsewhere, deleted).
 """
 
 import json
@@ -61,6 +61,30 @@ def refused(library, a):
     return {}
 
 
+def queues(library, a):
+    from twilio.base.exceptions import TwilioRestException as Refusal
+
+    c = client(library, a)
+    made = c.queues.create(friendly_name="sdk_queue", max_size=5)
+    changed = c.queues(made.sid).update(max_size=6)
+    waiting = next(q for q in c.queues.list(limit=20) if q.friendly_name == a["queue"])
+    members = c.queues(waiting.sid).members.list(limit=20)
+    try:
+        c.queues(waiting.sid).delete()
+        refused = None
+    except Refusal as e:
+        refused = {"code": e.code, "status": e.status}
+    front = c.queues(waiting.sid).members("Front").update(url=a["url"], method="GET")
+    return {
+        "made": {"name": made.friendly_name, "size": made.current_size, "max": made.max_size},
+        "changed": changed.max_size,
+        "members": [{"call_sid": m.call_sid, "position": m.position} for m in members],
+        "refused": refused,
+        "front": front.call_sid,
+        "deleted": c.queues(made.sid).delete(),
+    }
+
+
 if __name__ == "__main__":
-    step = {"create": create, "finish": finish, "validate": validate, "refused": refused}[sys.argv[2]]
+    step = {"create": create, "finish": finish, "validate": validate, "refused": refused, "queues": queues}[sys.argv[2]]
     json.dump(step(sys.argv[1], json.load(sys.stdin)), sys.stdout)

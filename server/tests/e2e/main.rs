@@ -10,6 +10,7 @@ mod faults;
 mod forwarding;
 mod operations;
 mod phones;
+mod queue;
 mod registration;
 mod rest_clients;
 mod transfers;

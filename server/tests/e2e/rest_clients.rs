@@ -11,7 +11,7 @@ use crate::common::tandem::{PASSWORD, SIGNING_KEY, TOKEN};
 use crate::common::{AppServer, Message, Phone, Reply, Tandem, digest, eventually, root};
 
 /// One step of `server/tests/clients/calls.py` in the environment of `library`.
-fn client(library: &str, step: &str, arguments: &Value) -> Value {
+pub(crate) fn client(library: &str, step: &str, arguments: &Value) -> Value {
     let python = root().join("target/venv").join(library).join("bin/python");
     let mut child = Command::new(&python)
         .arg(root().join("server/tests/clients/calls.py"))
@@ -29,7 +29,7 @@ fn client(library: &str, step: &str, arguments: &Value) -> Value {
     serde_json::from_slice(&out.stdout).expect("JSON from the client")
 }
 
-fn arguments(tandem: &Tandem, more: Value) -> Value {
+pub(crate) fn arguments(tandem: &Tandem, more: Value) -> Value {
     let mut all = json!({"project": tandem.project, "token": TOKEN, "base": format!("http://{}", tandem.http)});
     all.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
     all

@@ -3,7 +3,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use actix::prelude::*;
 use tandem_call::call::CallInput;
-use tandem_call::room::queue::{QueueAsk, QueueTicket, Queues};
+use tandem_call::room::queue::{QueueAsk, QueueNews, QueueTicket, Queues};
 use tandem_model::{Timestamp, WallTime, limits};
 
 use crate::call::ToCall;
@@ -64,16 +64,23 @@ impl QueuesActor {
     }
 }
 
-/// A call that takes no message has left.
+/// A call that takes no message has left. One that is only behind is told so as soon as it has room.
 fn tell(queues: &mut Queues, calls: &mut BTreeMap<QueueTicket, Recipient<ToCall>>, now: Timestamp, wall: WallTime) {
     while let Some(news) = queues.poll() {
         let (ticket, last) = (news.ticket(), news.is_last());
-        let taken = calls.get(&ticket).is_some_and(|call| call.offer(ToCall(CallInput::Queue(news)), Overflow::Warn));
-        if last || !taken {
-            calls.remove(&ticket);
+        let taken =
+            calls.get(&ticket).is_some_and(|call| call.offer(ToCall(CallInput::Queue(news.clone())), Overflow::Warn));
+        let call = if last || !taken { calls.remove(&ticket) } else { None };
+        if taken {
+            continue;
         }
-        if !taken {
-            queues.handle(now, wall, QueueAsk::Leave { ticket });
+        queues.handle(now, wall, QueueAsk::Leave { ticket });
+        if let Some(call) = call.filter(Recipient::connected) {
+            let news = if last { news } else { QueueNews::Lost { ticket } };
+            // One message a ticket, the last: what waits is bounded by those in queues.
+            actix::spawn(async move {
+                let _ = call.send(ToCall(CallInput::Queue(news))).await;
+            });
         }
     }
 }

@@ -130,6 +130,40 @@ async fn a_call_that_hears_nothing_any_more_is_passed_over() {
 }
 
 #[actix::test]
+async fn a_call_that_is_behind_is_told_that_it_is_out_once_it_has_room() {
+    struct Hold(tokio::sync::oneshot::Receiver<()>);
+    impl Message for Hold {
+        type Result = ();
+    }
+    impl Handler<Hold> for Ear {
+        type Result = ();
+        fn handle(&mut self, msg: Hold, ctx: &mut Self::Context) {
+            ctx.wait(msg.0.into_actor(self).map(|_, _, _| ()));
+        }
+    }
+    let rig = Rig::new().await;
+    let (caller, heard) = rig.waits(1).await;
+    let (go_on, hold) = tokio::sync::oneshot::channel();
+    caller.send(Hold(hold)).await.unwrap();
+    let nothing = || ToCall(CallInput::Queue(QueueNews::Back { ticket: ticket(u64::MAX >> 20) }));
+    let filled = (0..60).take_while(|_| caller.try_send(nothing()).is_ok()).count();
+    assert!(filled < 60, "a mailbox has an end");
+    let (_agent, _heard) = rig.dequeues(9).await;
+    go_on.send(()).unwrap();
+    let lost = QueueNews::Lost { ticket: ticket(1) };
+    let mut last = None;
+    for _ in 0..100 {
+        rig.heard(&caller).await;
+        last = told(&heard).pop().or(last);
+        if last.as_ref() == Some(&lost) {
+            break;
+        }
+    }
+    assert_eq!(last, Some(lost));
+    assert_eq!(rig.desk.list().await.unwrap()[0].size, 0);
+}
+
+#[actix::test]
 async fn a_fault_in_the_queues_is_told_to_those_who_wait_and_parts_nobody_who_talks() {
     let rig = Rig::new().await;
     let kept = rig.desk.create("kept".into(), Some(4)).await.unwrap().record;

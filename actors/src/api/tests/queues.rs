@@ -12,7 +12,7 @@ use super::*;
 use crate::api::{QueueControl, QueueControlError};
 
 /// The machine without its actor.
-pub(super) struct FakeQueues(Mutex<Queues>);
+pub(in crate::api) struct FakeQueues(Mutex<Queues>);
 
 const NOW: Timestamp = Timestamp::from_secs(1_000);
 

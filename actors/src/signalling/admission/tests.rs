@@ -64,6 +64,7 @@ fn directory() -> Directory {
             space: "acme".into(),
             domain: "example.test".into(),
             realm: "example.test".into(),
+            ..Project::default()
         },
         profile: SipProfile { domain_identifier: "main".into(), ..SipProfile::default() },
         endpoints: BTreeMap::from([
@@ -73,6 +74,7 @@ fn directory() -> Directory {
         ]),
         domain_apps: vec![app(None)],
         carriers: vec![Arc::new(carrier)],
+        numbers: BTreeMap::new(),
     }
 }
 

@@ -4,6 +4,7 @@ mod batch;
 mod calls;
 mod project;
 mod recordings;
+mod resources;
 
 pub(super) use batch::{Batch, BindingName};
 

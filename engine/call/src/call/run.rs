@@ -188,6 +188,6 @@ impl Call {
     }
 
     fn dialect(&self) -> Dialect {
-        Dialect::default()
+        self.env.directory.project.dialect
     }
 }

@@ -108,6 +108,10 @@ pub const LAML_DOCUMENTS_PER_CALL_MAX: u32 = 1_000;
 /// Nouns in one Dial.
 pub const DIAL_TARGETS_MAX: usize = 10;
 
+/// Changes that REST takes in so long (laml.md 6). No program that makes calls comes near; one that runs away does.
+pub const API_CHANGES_MAX: u32 = 13_800;
+pub const API_CHANGES_WINDOW: Duration = Duration::from_secs(10);
+
 /// Mailbox sizes (messages). A leg sees a handful of SIP messages and digits in its life.
 pub const LEG_MAILBOX: usize = 64;
 pub const CALL_MAILBOX: usize = 256;

@@ -80,7 +80,7 @@ async fn create(state: web::Data<ApiState>, body: Result<web::Bytes, Error>) -> 
 }
 
 /// Writes down a number that a carrier brings.
-async fn create_from(state: &ApiState, form: &Form) -> Result<Arc<PhoneNumberRecord>, LamlError> {
+pub(in crate::api) async fn create_from(state: &ApiState, form: &Form) -> Result<Arc<PhoneNumberRecord>, LamlError> {
     let changes = Changes(form);
     let mut record = PhoneNumberRecord::new(random_sid()?, wall_now());
     change(&mut record, &changes, &state.store.catalog())?;

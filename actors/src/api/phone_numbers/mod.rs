@@ -4,7 +4,7 @@
 mod compatibility;
 mod relay;
 
-pub(super) use compatibility::routes;
+pub(super) use compatibility::{create_from, routes};
 pub(super) use relay::routes as relay_routes;
 
 use super::fields::is_e164;

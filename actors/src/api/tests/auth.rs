@@ -56,6 +56,15 @@ fn all_routes() -> Vec<(Method, String)> {
     add("/".into(), from_ref(&get));
     add("/dashboard/endpoints".into(), from_ref(&post));
     add(format!("/dashboard/endpoints/{id}/delete"), from_ref(&post));
+    add("/dashboard/project".into(), from_ref(&post));
+    for list in ["applications", "bins", "numbers"] {
+        add(format!("/dashboard/{list}"), &[get.clone(), post.clone()]);
+        add(format!("/dashboard/{list}/{id}/delete"), from_ref(&post));
+    }
+    add(format!("/dashboard/applications/{id}"), from_ref(&post));
+    add(format!("/dashboard/bins/{id}"), &[get.clone(), post.clone()]);
+    add("/dashboard/recordings".into(), from_ref(&get));
+    add(format!("/dashboard/recordings/{id}/delete"), from_ref(&post));
     for unknown in
         ["/nothing", "/api/relay/rest/nothing", "/2010-04-01/nothing", "/api/laml/2010-04-01/Nothing", "/healthz/x"]
     {

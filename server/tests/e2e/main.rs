@@ -11,6 +11,7 @@ mod forwarding;
 mod operations;
 mod phones;
 mod registration;
+mod resources;
 mod rest_clients;
 mod transfers;
 mod transports;

@@ -49,6 +49,29 @@ async fn a_recording_is_served_as_wav_with_and_without_its_ending() {
 }
 
 #[actix_web::test]
+async fn a_player_that_is_wound_on_gets_the_stretch_it_asks_for() {
+    let api = with_recording().await;
+    let path = format!("/2010-04-01/Accounts/{PROJECT}/Recordings/{SID}.wav");
+    let whole = api.get(&path).await;
+    assert_eq!(whole.headers.get("accept-ranges").unwrap(), "bytes");
+    let part =
+        async |range: &str| api.ask(TestRequest::get().uri(&path).insert_header(("range", range.to_owned()))).await;
+    let header = part("bytes=0-3").await;
+    assert_eq!((header.status, &*header.text), (206, "RIFF"));
+    assert_eq!(header.headers.get("content-range").unwrap(), &format!("bytes 0-3/{}", 44 + 32_000));
+    let tail = part("bytes=-4").await;
+    assert_eq!((tail.status, &*tail.text), (206, "ABAB"));
+    let long = part("bytes=44-").await;
+    assert_eq!((long.status, long.text), (206, "AB".repeat(16_000)));
+    let outside = part("bytes=99999-").await;
+    assert_eq!(
+        (outside.status, outside.headers.get("content-range").unwrap().as_bytes()),
+        (416, &b"bytes */32044"[..])
+    );
+    assert_eq!(part("bytes=0-1,4-5").await.status, 200);
+}
+
+#[actix_web::test]
 async fn an_mp3_is_made_or_its_encoder_is_named() {
     let api = with_recording().await;
     let reply = api.get(&format!("/2010-04-01/Accounts/{PROJECT}/Recordings/{SID}.mp3")).await;

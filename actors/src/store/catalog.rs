@@ -71,7 +71,7 @@ impl Catalog {
         self.endpoints.get(*self.usernames.get(&username.to_ascii_lowercase())?)
     }
 
-    pub fn number(&self, number: &str) -> Option<&Arc<PhoneNumberRecord>> {
+    pub(super) fn number(&self, number: &str) -> Option<&Arc<PhoneNumberRecord>> {
         self.numbers.newest_first().find(|n| n.number == number)
     }
 

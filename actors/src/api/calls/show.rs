@@ -83,7 +83,7 @@ pub(super) fn call(view: &CallView, writing: &Writing, state: &ApiState) -> Valu
         "from": view.from,
         "formatted_from": view.from,
         "from_formatted": view.from,
-        "phone_number_sid": state.store.catalog().number(ours).map(|n| n.id.to_string()),
+        "phone_number_sid": state.store.directory().borrow().numbers.get(ours).map(|n| n.id.to_string()),
         "status": view.status.as_str(),
         "start_time": date(view.started),
         "end_time": date(view.ended),

@@ -3,6 +3,7 @@
 //! call, at [`media`] for that of a packet.
 
 pub mod api;
+pub mod bins;
 pub mod call;
 pub mod carrier;
 mod datagrams;

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use tandem_actors::api::{self, ApiOptions, ApiState, Faults, Logins, Metrics};
+use tandem_actors::api::{self, ApiOptions, ApiState, ChangeRate, Faults, Logins, Metrics};
+use tandem_actors::bins::LamlBins;
 use tandem_actors::call::{
     Drain, Floor, LiveCalls, MediaInbox, MediaRouter, Services, Switchboard, SwitchboardControl,
 };
@@ -72,7 +73,9 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
     let recordings = open_recordings(&config)?;
     orphaned_recordings(&store, &recordings, clock).await?;
     let trunks = Trunks::new(clock);
-    let webhooks = webhook_client(&config, &store, demo.as_ref().map(|d| d.listen.ip()))?;
+    let listening = format!("http://{}", config.http.listen);
+    let bins = LamlBins::new(store.clone(), clock, &[public_url(&config), listening]);
+    let webhooks = webhook_client(&config, &store, demo.as_ref().map(|d| d.listen.ip()), bins.clone())?;
     let status = StatusQueue::start(webhooks.clone(), StatusQueueLimits::default());
     let metrics = Metrics::new(vec![
         metrics::media(media_pool.handle()),
@@ -174,7 +177,14 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
         recordings: recordings.clone(),
         metrics,
         logins: Logins::new(clock),
-        options: ApiOptions { metrics_public: config.http.metrics_public, workers: config.http.workers, faults },
+        rate: ChangeRate::new(clock),
+        bins,
+        options: ApiOptions {
+            metrics_public: config.http.metrics_public,
+            workers: config.http.workers,
+            public_url: public_url(&config),
+            faults,
+        },
     };
     let (http, addresses) = api::serve(state, config.http.listen)
         .map_err(|e| format!("[http] cannot listen on {}: {e}", config.http.listen))?;
@@ -289,7 +299,6 @@ fn start_media(config: &Config, router: MediaRouter) -> Result<media::MediaPool,
     media::start(&settings, move |_| Box::new(router.clone())).map_err(|e| format!("[media] {e}"))
 }
 
-/// Finishes what a killed process left, so it comes before the first call.
 /// Where others reach REST.
 fn public_url(config: &Config) -> String {
     if config.http.public_url.is_empty() {
@@ -299,6 +308,7 @@ fn public_url(config: &Config) -> String {
     }
 }
 
+/// Finishes what a killed process left, so it comes before the first call.
 fn open_recordings(config: &Config) -> Result<RecordingService, String> {
     let folder = config.recording.folder.clone();
     let shown = folder.display().to_string();
@@ -392,13 +402,19 @@ pub(crate) fn reachable(ip: IpAddr) -> Option<IpAddr> {
     Some(routed.map_or(Ipv4Addr::LOCALHOST.into(), |a| a.ip()))
 }
 
-fn webhook_client(config: &Config, store: &Store, demo: Option<IpAddr>) -> Result<WebhookClient, String> {
+fn webhook_client(
+    config: &Config,
+    store: &Store,
+    demo: Option<IpAddr>,
+    bins: LamlBins,
+) -> Result<WebhookClient, String> {
     let mut allow = config.webhook.allow.clone();
     allow.extend(demo.map(ipnet::IpNet::from));
     let settings = WebhookConfig {
         allow,
         signing_key: store.project().signing_key.clone(),
         user_agent: USER_AGENT.to_owned(),
+        own: Some(Arc::new(bins)),
         ..WebhookConfig::default()
     };
     WebhookClient::new(settings).map_err(|e| format!("[webhook] {e}"))

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::{
     AUTHORIZATION, CACHE_CONTROL, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
@@ -13,7 +14,7 @@ use actix_web::{HttpResponse, ResponseError, web};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
-use tandem_model::limits;
+use tandem_model::{Sid, limits};
 use tandem_sip::auth::LoginGuard;
 
 use super::ApiState;
@@ -53,7 +54,11 @@ pub(super) async fn guard<B: MessageBody + 'static>(
     let Some(state) = request.app_data::<web::Data<ApiState>>().cloned() else {
         return Ok(request.into_response(HttpResponse::InternalServerError().finish()));
     };
+    let part = Part::of(request.path());
     let refusal = refusal(&request, &state);
+    // Who is refused uses up nothing of what others may do.
+    let left = state.rate.take(refusal.is_none() && part != Part::Page, request.method());
+    let refusal = refusal.or_else(|| left.refusal(|secs| too_many(part, "changes were asked for", secs)));
     let mut response = match refusal {
         Some(response) => request.into_response(response),
         None => next.call(request).await?.map_into_boxed_body(),
@@ -61,13 +66,19 @@ pub(super) async fn guard<B: MessageBody + 'static>(
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if part != Part::Page {
+        left.write(headers);
+    }
     state.metrics.api_request(response.status().as_u16());
     Ok(response)
 }
 
 fn refusal(request: &ServiceRequest, state: &ApiState) -> Option<HttpResponse> {
     let path = request.path();
-    let public = matches!(path, "/healthz" | "/readyz") || (path == "/metrics" && state.options.metrics_public);
+    let public = matches!(path, "/healthz" | "/readyz")
+        || (path == "/metrics" && state.options.metrics_public)
+        || path.starts_with(crate::bins::PATH)
+        || is_media(request.method(), path, state);
     if public {
         return None;
     }
@@ -75,7 +86,8 @@ fn refusal(request: &ServiceRequest, state: &ApiState) -> Option<HttpResponse> {
     let Some((user, token)) = header.and_then(credentials) else { return Some(unauthorized(Part::of(path))) };
     let peer = request.peer_addr().map(|peer| peer.ip());
     if !state.logins.allows(peer, &user) {
-        return Some(too_many_failures(Part::of(path)));
+        let wait = limits::LOGIN_FORGIVEN_USER_EVERY.as_secs();
+        return Some(too_many(Part::of(path), "wrong credentials came from there", wait));
     }
     let project = state.store.project();
     // Both are always looked at.
@@ -90,6 +102,21 @@ fn refusal(request: &ServiceRequest, state: &ApiState) -> Option<HttpResponse> {
         return Some(LamlError::not_found(path).error_response());
     }
     None
+}
+
+/// A recording's file, which whoever knows its name may hear unless the project says otherwise (laml.md 3.7).
+fn is_media(method: &Method, path: &str, state: &ApiState) -> bool {
+    let below = || {
+        let rest = LAML_PREFIXES.iter().find_map(|prefix| path.strip_prefix(prefix))?;
+        let (account, below) = rest.strip_prefix("/Accounts/")?.split_once('/')?;
+        is_project(account, &state.store.project().project.id).then_some(below)
+    };
+    let name = below().and_then(|below| below.strip_prefix("Recordings/"));
+    let is_file = name.is_some_and(|name| {
+        let sid = name.strip_suffix(".wav").or_else(|| name.strip_suffix(".mp3")).unwrap_or(name);
+        sid.parse::<Sid>().is_ok()
+    });
+    *method == Method::GET && is_file && !state.store.catalog().media_protected
 }
 
 /// User and token of basic credentials.
@@ -134,16 +161,15 @@ impl Logins {
 }
 
 /// RFC 6585 section 4.
-fn too_many_failures(part: Part) -> HttpResponse {
+fn too_many(part: Part, what: &str, wait_secs: u64) -> HttpResponse {
     let mut response = match part {
         Part::Laml => LamlError::new(429, 20429, "Too many requests").error_response(),
         Part::Relay => HttpResponse::TooManyRequests().json(json!({"error": "Too Many Requests"})),
-        Part::Page => HttpResponse::TooManyRequests()
-            .content_type("text/plain; charset=utf-8")
-            .body("Too many wrong credentials came from there\n"),
+        Part::Page => {
+            HttpResponse::TooManyRequests().content_type("text/plain; charset=utf-8").body(format!("Too many {what}\n"))
+        }
     };
-    let wait = HeaderValue::from(limits::LOGIN_FORGIVEN_USER_EVERY.as_secs());
-    response.headers_mut().insert(RETRY_AFTER, wait);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait_secs));
     response
 }
 

@@ -173,7 +173,7 @@ impl From<CallControlError> for LamlError {
 impl From<StoreError> for LamlError {
     fn from(e: StoreError) -> Self {
         match e {
-            StoreError::NotFound => LamlError::not_found("Call"),
+            StoreError::NotFound => LamlError::new(404, 20404, "The requested resource was not found"),
             StoreError::Unfinished => LamlError::bad(20009, "A call that is not finished cannot be deleted"),
             StoreError::Stale | StoreError::Busy | StoreError::Closed | StoreError::Taken { .. } => {
                 LamlError { retry_after: Some(1), ..LamlError::new(503, 20503, "The store is busy") }

@@ -1,10 +1,10 @@
 use serde_json::{Map, Value, json};
 
 use super::fields::{Fields, is_web_url};
-use crate::store::HandlerFields;
+use crate::store::{Catalog, HandlerFields};
 
 /// Handlers and what each cannot do without.
-const HANDLERS: &[(&str, &[&str])] = &[
+pub(super) const HANDLERS: &[(&str, &[&str])] = &[
     ("laml_webhooks", &["call_request_url"]),
     ("laml_application", &["call_laml_application_id"]),
     ("relay_context", &["call_relay_context"]),
@@ -19,12 +19,17 @@ const HANDLERS: &[(&str, &[&str])] = &[
 ];
 
 /// Takes the `call_*` fields of an endpoint or an application.
-pub(super) fn take(fields: &mut Fields, handler: &mut HandlerFields) {
+pub(super) fn take(fields: &mut Fields, handler: &mut HandlerFields, catalog: &Catalog) {
+    let names: Vec<&str> = HANDLERS.iter().map(|(name, _)| *name).collect();
+    take_from(fields, handler, catalog, &names);
+}
+
+/// The same, of what may have other handlers.
+pub(super) fn take_from(fields: &mut Fields, handler: &mut HandlerFields, catalog: &Catalog, names: &[&str]) {
     for name in HandlerFields::NAMES {
         let Some(slot) = handler.slot(name) else { continue };
         if *name == "call_handler" {
-            let names: Vec<&str> = HANDLERS.iter().map(|(name, _)| *name).collect();
-            fields.optional_choice(name, slot, &names);
+            fields.optional_choice(name, slot, names);
         } else if *name == "call_flow_version" {
             fields.optional_choice(name, slot, &["working_copy", "current_deployed"]);
         } else if name.ends_with("_method") {
@@ -35,6 +40,12 @@ pub(super) fn take(fields: &mut Fields, handler: &mut HandlerFields) {
         if name.ends_with("_url") && fields.was_sent(name) && slot.as_deref().is_some_and(|url| !is_web_url(url)) {
             fields.wrong(name, "is not a valid http or https URL");
         }
+    }
+    if fields.was_sent("call_laml_application_id")
+        && let Some(sent) = &handler.call_laml_application_id
+        && !sent.parse().is_ok_and(|id| catalog.applications.get(id).is_some())
+    {
+        fields.wrong("call_laml_application_id", "is not the id of an application");
     }
     let chosen = HANDLERS.iter().find(|(name, _)| Some(*name) == handler.call_handler.as_deref());
     for needed in chosen.map_or(&[][..], |(_, needed)| needed) {

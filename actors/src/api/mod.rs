@@ -1,11 +1,14 @@
 //! REST, dashboard and metrics over HTTP. It checks and shows; calls are run behind [`CallControl`] and records kept
 //! by the store. Start at [`serve`].
 
+mod absent;
 mod accounts;
+mod applications;
 mod auth;
 mod body;
 mod calls;
 mod carriers;
+mod changes;
 mod control;
 mod dashboard;
 mod domain_applications;
@@ -14,13 +17,19 @@ mod error;
 mod faults;
 mod fields;
 mod handler;
+mod laml_bins;
+mod laml_page;
 mod ops;
 mod page;
+mod phone_numbers;
+mod project;
 mod queues;
+mod rate;
 mod recordings;
 mod registrations;
 mod sip_profile;
 mod state;
+mod writing;
 
 #[cfg(test)]
 mod tests;
@@ -34,6 +43,7 @@ pub use control::{
 pub use faults::{FaultPlace, Faults};
 pub use ops::{Metrics, Sample, SampleSource, SampleValue};
 pub use queues::{QueueControl, QueueControlError};
+pub use rate::ChangeRate;
 pub use state::{ApiOptions, ApiState};
 
 use std::net::SocketAddr;
@@ -78,18 +88,27 @@ fn routes(config: &mut web::ServiceConfig, state: ApiState) {
         .configure(endpoints::routes)
         .configure(sip_profile::routes)
         .configure(domain_applications::routes)
+        .configure(phone_numbers::relay_routes)
+        .configure(project::routes)
         .configure(carriers::routes)
         .configure(registrations::routes)
         .configure(calls::relay_routes)
         .configure(faults::routes)
+        .configure(laml_bins::public_routes)
         .configure(dashboard::routes);
     for prefix in auth::LAML_PREFIXES {
+        accounts::list_route(config, prefix);
         config.service(
             web::scope(&format!("{prefix}/Accounts"))
                 .configure(accounts::routes)
                 .configure(calls::routes)
                 .configure(queues::routes)
-                .configure(recordings::routes),
+                .configure(recordings::call_routes)
+                .configure(recordings::routes)
+                .configure(applications::routes)
+                .configure(laml_bins::routes)
+                .configure(phone_numbers::routes)
+                .configure(absent::routes),
         );
     }
     config.default_service(web::to(unknown));

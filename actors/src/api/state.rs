@@ -3,7 +3,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tandem_model::WallTime;
 
-use super::{CallControl, CarrierStates, Faults, Logins, Metrics, QueueControl, Registrations};
+use super::{CallControl, CarrierStates, ChangeRate, Faults, Logins, Metrics, QueueControl, Registrations};
+use crate::bins::LamlBins;
 use crate::recording::RecordingService;
 use crate::store::Store;
 
@@ -18,6 +19,8 @@ pub struct ApiState {
     pub recordings: RecordingService,
     pub metrics: Metrics,
     pub logins: Logins,
+    pub rate: ChangeRate,
+    pub bins: LamlBins,
     pub options: ApiOptions,
 }
 
@@ -27,13 +30,15 @@ pub struct ApiOptions {
     pub metrics_public: bool,
     /// Threads that serve HTTP.
     pub workers: usize,
+    /// The URL at which others reach this API, without a slash at its end.
+    pub public_url: String,
     /// Fail-points, where they are offered.
     pub faults: Option<Arc<dyn Faults>>,
 }
 
 impl Default for ApiOptions {
     fn default() -> Self {
-        ApiOptions { metrics_public: true, workers: 1, faults: None }
+        ApiOptions { metrics_public: true, workers: 1, public_url: "http://127.0.0.1:8080".into(), faults: None }
     }
 }
 

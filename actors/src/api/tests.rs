@@ -6,6 +6,7 @@ mod pages;
 mod queues;
 mod recordings;
 mod relay;
+mod resources;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,9 +24,10 @@ use tandem_model::{Sid, WallTime};
 
 use super::{
     ApiOptions, ApiState, BODY_BYTES_MAX, CallControl, CallControlError, CallDocument, CallView, CarrierRegistration,
-    CarrierState, CarrierStates, ContactView, CreateCall, EndCall, Logins, Metrics, RecordingChange, RecordingName,
-    Registrations, StartRecording, UpdateCall, routes, serve,
+    CarrierState, CarrierStates, ChangeRate, ContactView, CreateCall, EndCall, Logins, Metrics, RecordingChange,
+    RecordingName, Registrations, StartRecording, UpdateCall, routes, serve,
 };
+use crate::bins::LamlBins;
 use crate::recording::{RecordingConfig, RecordingService};
 use crate::store::tests::TempDir;
 use crate::store::{
@@ -34,6 +36,7 @@ use crate::store::{
 use crate::world::Clock;
 
 pub(super) const PROJECT: &str = "6bfbbe86-a901-4197-8759-2a0de1fa319d";
+pub(super) const URL: &str = "https://sw.example.com";
 pub(super) const TOKEN: &str = "PTtest";
 
 /// An API with nothing in it.
@@ -69,6 +72,7 @@ impl Api {
         let store = Store::open(&dir.url(), settings).await.unwrap();
         let calls = Arc::new(FakeCalls::default());
         let queues = Arc::new(queues::FakeQueues::default());
+        let bins = LamlBins::new(store.clone(), Clock::new(), &[URL.into()]);
         let state = ApiState {
             store,
             calls: calls.clone(),
@@ -82,7 +86,9 @@ impl Api {
             .unwrap(),
             metrics: Metrics::new(Vec::new()),
             logins: Logins::new(Clock::new()),
-            options: ApiOptions::default(),
+            rate: ChangeRate::new(Clock::new()),
+            bins,
+            options: ApiOptions { public_url: URL.into(), ..ApiOptions::default() },
         };
         Api { state, calls, queues, _dir: dir }
     }

@@ -8,7 +8,7 @@ use tandem_call::call::{
     Asserted, HOPS, Hops, InboundLeg, Party, Plan, VOUCHER, carrier_media, endpoint_media, party_of_badge, policy_of,
 };
 use tandem_call::carrier::called_address;
-use tandem_call::directory::{Directory, DomainApp, Handler, SipEndpoint};
+use tandem_call::directory::{Directory, DomainApp, Handler, NumberHandler, PhoneNumber, SipEndpoint};
 use tandem_call::leg::{MediaPolicy, Replaces};
 use tandem_call::own::Own;
 use tandem_call::routing::{self, Caller};
@@ -167,9 +167,27 @@ pub(super) fn from_carrier(
         let media = carrier_media(&carrier);
         return Ok(Admitted { plan: Plan::Replace { replaces, by: caller }, media, trusted: true });
     }
-    let route = route_to(directory, &caller, &uri, listening)?;
+    let route = match number_called(directory, &uri).map(|number| (number, &number.handler)) {
+        Some((number, NumberHandler::Laml(_))) => {
+            let (media, number) = (carrier_media(&carrier), number.clone());
+            return Ok(Admitted { plan: Plan::Number { number, carrier }, media, trusted: true });
+        }
+        Some((_, NumberHandler::Endpoint(id))) => {
+            let gone = Refusal { status: 480, why: "the number's endpoint is gone" };
+            routing::Route::Endpoint(directory.endpoint_by_id(*id).cloned().ok_or(gone)?)
+        }
+        Some((_, NumberHandler::None | NumberHandler::Unsupported(_))) => {
+            return Err(Refusal { status: 480, why: "the number has no handler" });
+        }
+        None => route_to(directory, &caller, &uri, listening)?,
+    };
     let media = carrier_media(&carrier);
     Ok(Admitted { plan: Plan::Connect { caller: Party::Carrier(carrier), route }, media, trusted: true })
+}
+
+/// A number of ours, whatever host stands behind it: carriers name their own as often as ours.
+fn number_called<'d>(directory: &'d Directory, uri: &Uri<'_>) -> Option<&'d Arc<PhoneNumber>> {
+    directory.numbers.get(&routing::normalise(&uri.user_decoded()?)?)
 }
 
 fn route(

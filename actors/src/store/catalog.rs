@@ -4,16 +4,23 @@ use std::sync::Arc;
 use tandem_call::directory::{Directory, Project};
 use tandem_model::Sid;
 
-use super::{CarrierRecord, DomainAppRecord, EndpointRecord, SipProfileRecord};
+use super::{
+    ApplicationRecord, CarrierRecord, DomainAppRecord, EndpointRecord, LamlBinRecord, PhoneNumberRecord,
+    SipProfileRecord,
+};
 
 /// All configuration at one moment, as REST sees it. Cheap to clone: records are shared.
 #[derive(Clone, Debug)]
 pub struct Catalog {
     pub project: Project,
+    pub media_protected: bool,
     pub profile: Arc<SipProfileRecord>,
     pub endpoints: Table<EndpointRecord>,
     pub domain_apps: Table<DomainAppRecord>,
     pub carriers: Table<CarrierRecord>,
+    pub applications: Table<ApplicationRecord>,
+    pub laml_bins: Table<LamlBinRecord>,
+    pub numbers: Table<PhoneNumberRecord>,
     /// Lower-case username → id.
     pub(super) usernames: BTreeMap<String, Sid>,
 }
@@ -64,6 +71,10 @@ impl Catalog {
         self.endpoints.get(*self.usernames.get(&username.to_ascii_lowercase())?)
     }
 
+    pub(super) fn number(&self, number: &str) -> Option<&Arc<PhoneNumberRecord>> {
+        self.numbers.newest_first().find(|n| n.number == number)
+    }
+
     pub fn profile_domain(&self) -> String {
         format!("{}-{}.sip.{}", self.project.space, self.profile.domain_identifier, self.project.domain)
             .to_ascii_lowercase()
@@ -85,13 +96,23 @@ impl Catalog {
 
     /// The same for call processing. Endpoints that did not change keep their allocation.
     pub(super) fn directory(&self, last: Option<(&Catalog, &Directory)>) -> Directory {
+        let applications = &self.applications;
         let kept = |name: &str, record: &Arc<EndpointRecord>| {
             let (old, directory) = last?;
-            Arc::ptr_eq(old.endpoints.get(record.id)?, record).then(|| directory.endpoints.get(name).cloned())?
+            let same_application = match record.handler.application() {
+                None => true,
+                Some(id) => match (old.applications.get(id), applications.get(id)) {
+                    (Some(before), Some(now)) => Arc::ptr_eq(before, now),
+                    (None, None) => true,
+                    (Some(_), None) | (None, Some(_)) => false,
+                },
+            };
+            (same_application && Arc::ptr_eq(old.endpoints.get(record.id)?, record))
+                .then(|| directory.endpoints.get(name).cloned())?
         };
         let endpoints = self.usernames.iter().filter_map(|(name, id)| {
             let record = self.endpoints.get(*id)?;
-            Some((name.clone(), kept(name, record).unwrap_or_else(|| Arc::new(record.to_directory()))))
+            Some((name.clone(), kept(name, record).unwrap_or_else(|| Arc::new(record.to_directory(applications)))))
         });
         let mut carriers: Vec<_> = self.carriers.by_order.values().map(|c| Arc::new(c.to_directory())).collect();
         carriers.sort_by_key(|c| c.priority);
@@ -99,8 +120,14 @@ impl Catalog {
             project: self.project.clone(),
             profile: self.profile.to_directory(),
             endpoints: endpoints.collect(),
-            domain_apps: self.domain_apps.by_order.values().map(|a| Arc::new(a.to_directory())).collect(),
+            domain_apps: self.domain_apps.by_order.values().map(|a| Arc::new(a.to_directory(applications))).collect(),
             carriers,
+            numbers: self
+                .numbers
+                .by_order
+                .values()
+                .map(|n| (n.number.clone(), Arc::new(n.to_directory(applications))))
+                .collect(),
         }
     }
 }

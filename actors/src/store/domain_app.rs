@@ -3,7 +3,7 @@ use tandem_call::directory::DomainApp;
 use tandem_model::{Sid, WallTime};
 
 use super::endpoint::encryption;
-use super::{HandlerFields, serial};
+use super::{ApplicationRecord, HandlerFields, Table, serial};
 
 /// A domain application with every REST field.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,7 +31,7 @@ pub struct DomainAppRecord {
 }
 
 impl DomainAppRecord {
-    pub(super) fn to_directory(&self) -> DomainApp {
+    pub(super) fn to_directory(&self, applications: &Table<ApplicationRecord>) -> DomainApp {
         DomainApp {
             id: self.id,
             name: self.name.clone(),
@@ -40,7 +40,7 @@ impl DomainAppRecord {
             ip_auth_enabled: self.ip_auth_enabled,
             // Checked on the way in; an entry that does not read admits nobody.
             ip_auth: self.ip_auth.iter().filter_map(|range| range.parse().ok()).collect(),
-            handler: self.handler.handler(),
+            handler: self.handler.handler(applications),
             encryption: encryption(&self.encryption),
             codecs: self.codecs.clone(),
             ciphers: self.ciphers.clone(),

@@ -3,7 +3,7 @@ use tandem_call::directory::{ContactLimits, DigestSecrets, DtmfMethod, Encryptio
 use tandem_model::{Sid, WallTime};
 use tandem_sip::registrar::Overflow;
 
-use super::{HandlerFields, serial};
+use super::{ApplicationRecord, HandlerFields, Table, serial};
 
 /// A SIP endpoint with every REST field.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,7 +63,7 @@ impl EndpointRecord {
         }
     }
 
-    pub(super) fn to_directory(&self) -> SipEndpoint {
+    pub(super) fn to_directory(&self, applications: &Table<ApplicationRecord>) -> SipEndpoint {
         SipEndpoint {
             id: self.id,
             username: self.username.clone(),
@@ -80,7 +80,7 @@ impl EndpointRecord {
                 contacts_max: self.max_contacts.and_then(|n| usize::try_from(n).ok()),
                 overflow: self.contact_overflow.as_deref().and_then(Overflow::from_name),
             },
-            handler: self.handler.handler(),
+            handler: self.handler.handler(applications),
         }
     }
 }

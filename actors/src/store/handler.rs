@@ -1,5 +1,8 @@
 use serde::{Deserialize, Serialize};
 use tandem_call::directory::{Handler, WebhookMethod, WebhookSet};
+use tandem_model::Sid;
+
+use super::{ApplicationRecord, Table};
 
 macro_rules! handler_fields {
     ($($name:ident),* $(,)?) => {
@@ -55,29 +58,44 @@ handler_fields!(
 );
 
 impl HandlerFields {
-    /// The handler as call processing knows it.
-    pub fn handler(&self) -> Handler {
+    /// The handler as call processing knows it. An application that is gone, or has no document, is a webhook without a URL: such a
+    /// call is not picked up, and above all does not leave as if there were no handler.
+    pub fn handler(&self, applications: &Table<ApplicationRecord>) -> Handler {
         match self.call_handler.as_deref() {
             None => Handler::None,
             Some("laml_webhooks") => match &self.call_request_url {
                 Some(url) => Handler::LamlWebhooks(WebhookSet {
                     request_url: url.clone(),
-                    request_method: method(&self.call_request_method),
+                    request_method: method_or_post(&self.call_request_method),
                     fallback_url: self.call_fallback_url.clone(),
-                    fallback_method: method(&self.call_fallback_method),
+                    fallback_method: method_or_post(&self.call_fallback_method),
                     status_callback_url: self.call_status_callback_url.clone(),
-                    status_callback_method: method(&self.call_status_callback_method),
+                    status_callback_method: method_or_post(&self.call_status_callback_method),
                 }),
                 None => Handler::None,
             },
+            Some("laml_application") => self
+                .application()
+                .and_then(|id| applications.get(id)?.webhooks())
+                .map_or_else(|| Handler::LamlWebhooks(WebhookSet::default()), Handler::LamlWebhooks),
             Some(other) => Handler::Unsupported(other.to_owned()),
         }
     }
+
+    /// The application it names, where that is chosen.
+    pub fn application(&self) -> Option<Sid> {
+        let chosen = self.call_handler.as_deref() == Some("laml_application");
+        self.call_laml_application_id.as_deref().filter(|_| chosen)?.parse().ok()
+    }
 }
 
-fn method(name: &Option<String>) -> WebhookMethod {
-    match name.as_deref() {
-        Some("GET") => WebhookMethod::Get,
+fn method_or_post(name: &Option<String>) -> WebhookMethod {
+    name.as_deref().map_or(WebhookMethod::Post, method)
+}
+
+pub(super) fn method(name: &str) -> WebhookMethod {
+    match name {
+        "GET" => WebhookMethod::Get,
         _ => WebhookMethod::Post,
     }
 }

@@ -2,6 +2,7 @@
 //! One writer applies every change in group commits; everybody else reads copies or queries. It knows no telephony
 //! rules. Start at [`Store`].
 
+mod application;
 mod binding;
 mod call;
 mod carrier;
@@ -11,7 +12,9 @@ mod domain_app;
 mod endpoint;
 mod error;
 mod handler;
+mod laml_bin;
 mod pending;
+mod phone_number;
 mod profile;
 mod project;
 mod queue;
@@ -24,6 +27,7 @@ mod writer;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use application::{ApplicationRecord, SmsFields, VoiceFields};
 pub use binding::{BindingChange, BindingRow};
 pub use call::{
     CallDirection, CallEvent, CallFilter, CallMedia, CallPage, CallQuality, CallRecord, CallStatus, EventLevel,
@@ -36,11 +40,14 @@ pub use domain_app::DomainAppRecord;
 pub use endpoint::EndpointRecord;
 pub use error::StoreError;
 pub use handler::HandlerFields;
+pub use laml_bin::{BinUse, LamlBinRecord};
+pub use phone_number::{NUMBER_RINGS_ENDPOINT, PhoneNumberRecord};
 pub use profile::SipProfileRecord;
-pub use project::{ProjectSettings, ProjectState};
+pub use project::{ProjectChoices, ProjectSettings, ProjectState};
 pub use recording::{RecordingFilter, RecordingRecord, RecordingSource, RecordingStatus, RecordingTrack};
 pub use secrets::{digest_secrets, random_sid, random_token, secrets_equal};
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tandem_call::directory::Directory;
@@ -129,6 +136,54 @@ impl Store {
 
     pub async fn delete_carrier(&self, id: Sid) -> Result<(), StoreError> {
         self.inner.writer.submit(Change::DeleteCarrier(id)).await
+    }
+
+    pub async fn put_choices(&self, choices: ProjectChoices) -> Result<(), StoreError> {
+        self.inner.writer.submit(Change::PutChoices(choices)).await
+    }
+
+    /// As [`Store::put_endpoint`]; so are those below.
+    pub async fn put_application(&self, record: ApplicationRecord) -> Result<Arc<ApplicationRecord>, StoreError> {
+        let id = record.id;
+        self.inner.writer.submit(Change::PutApplication(Box::new(record))).await?;
+        self.catalog().applications.get(id).cloned().ok_or(StoreError::NotFound)
+    }
+
+    pub async fn delete_application(&self, id: Sid) -> Result<(), StoreError> {
+        self.inner.writer.submit(Change::DeleteApplication(id)).await
+    }
+
+    pub async fn put_laml_bin(&self, record: LamlBinRecord) -> Result<Arc<LamlBinRecord>, StoreError> {
+        let id = record.id;
+        self.inner.writer.submit(Change::PutLamlBin(Box::new(record))).await?;
+        self.catalog().laml_bins.get(id).cloned().ok_or(StoreError::NotFound)
+    }
+
+    pub async fn delete_laml_bin(&self, id: Sid) -> Result<(), StoreError> {
+        self.inner.writer.submit(Change::DeleteLamlBin(id)).await
+    }
+
+    /// Counts one use of a bin that exists; written when there is time.
+    pub fn count_bin(&self, id: Sid, now: WallTime) {
+        self.inner.pending.count_bin(id, now);
+    }
+
+    /// How often each bin was asked for, to the last one.
+    pub async fn bin_uses(&self) -> Result<BTreeMap<Sid, BinUse>, StoreError> {
+        if self.calls_pending() > 0 {
+            self.flush().await?;
+        }
+        self.inner.db.bin_uses().await
+    }
+
+    pub async fn put_phone_number(&self, record: PhoneNumberRecord) -> Result<Arc<PhoneNumberRecord>, StoreError> {
+        let id = record.id;
+        self.inner.writer.submit(Change::PutPhoneNumber(Box::new(record))).await?;
+        self.catalog().numbers.get(id).cloned().ok_or(StoreError::NotFound)
+    }
+
+    pub async fn delete_phone_number(&self, id: Sid) -> Result<(), StoreError> {
+        self.inner.writer.submit(Change::DeletePhoneNumber(id)).await
     }
 
     /// Durable when it returns `Ok`: many callers share one commit. All of `changes` succeed or none.

@@ -2,10 +2,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tandem_model::Sid;
+use tandem_model::{Sid, WallTime};
 use tokio::sync::Notify;
 
-use super::{CallEvent, CallRecord, RecordingRecord};
+use super::{BinUse, CallEvent, CallRecord, RecordingRecord};
 
 /// Calls whose records wait for the disk at most: several minutes of a full machine's traffic.
 pub(super) const CALLS_WAITING_MAX: usize = 100_000;
@@ -27,9 +27,12 @@ struct Waiting {
     calls: BTreeMap<Sid, Arc<CallRecord>>,
     events: VecDeque<CallEvent>,
     recordings: BTreeMap<Sid, Arc<RecordingRecord>>,
+    /// Uses that are not counted on disk yet: at most one entry a bin.
+    bins: BTreeMap<Sid, BinUse>,
     /// Being written now: still the truth for readers.
     writing: BTreeMap<Sid, Arc<CallRecord>>,
     recordings_writing: BTreeMap<Sid, Arc<RecordingRecord>>,
+    bins_writing: BTreeMap<Sid, BinUse>,
 }
 
 /// What the writer took to write.
@@ -38,11 +41,12 @@ pub(super) struct Taken {
     pub calls: Vec<Arc<CallRecord>>,
     pub events: Vec<CallEvent>,
     pub recordings: Vec<Arc<RecordingRecord>>,
+    pub bins: Vec<(Sid, BinUse)>,
 }
 
 impl Taken {
     pub fn is_empty(&self) -> bool {
-        self.calls.is_empty() && self.events.is_empty() && self.recordings.is_empty()
+        self.calls.is_empty() && self.events.is_empty() && self.recordings.is_empty() && self.bins.is_empty()
     }
 
     /// Of each kind fewer than `limit`: nothing was left behind.
@@ -93,6 +97,15 @@ impl Pending {
         true
     }
 
+    /// A bin was asked for. The caller knows that it exists.
+    pub fn count_bin(&self, bin: Sid, now: WallTime) {
+        let mut w = self.lock();
+        let sum = w.bins.entry(bin).or_default();
+        *sum = sum.and(BinUse { requests: 1, last: Some(now) });
+        drop(w);
+        self.arrived.notify_one();
+    }
+
     /// Up to `limit` of each, now being written. End it with [`Pending::written`] or [`Pending::give_back`].
     pub fn take(&self, limit: usize) -> Taken {
         let mut w = self.lock();
@@ -102,13 +115,16 @@ impl Pending {
         w.recordings_writing = recordings.iter().map(|r| (r.sid, r.clone())).collect();
         let count = w.events.len().min(limit);
         let events = w.events.drain(..count).collect();
-        Taken { calls, events, recordings }
+        let bins = std::mem::take(&mut w.bins);
+        w.bins_writing.clone_from(&bins);
+        Taken { calls, events, recordings, bins: bins.into_iter().collect() }
     }
 
     pub fn written(&self) {
         let mut w = self.lock();
         w.writing.clear();
         w.recordings_writing.clear();
+        w.bins_writing.clear();
     }
 
     pub fn give_back(&self, events: Vec<CallEvent>) {
@@ -120,6 +136,11 @@ impl Pending {
         let recordings = std::mem::take(&mut w.recordings_writing);
         for (sid, record) in recordings {
             w.recordings.entry(sid).or_insert(record);
+        }
+        let bins = std::mem::take(&mut w.bins_writing);
+        for (sid, used) in bins {
+            let sum = w.bins.entry(sid).or_default();
+            *sum = sum.and(used);
         }
         for event in events.into_iter().rev() {
             w.events.push_front(event);
@@ -148,7 +169,13 @@ impl Pending {
 
     pub fn len(&self) -> usize {
         let w = self.lock();
-        w.calls.len() + w.events.len() + w.recordings.len() + w.writing.len() + w.recordings_writing.len()
+        w.calls.len()
+            + w.events.len()
+            + w.recordings.len()
+            + w.bins.len()
+            + w.writing.len()
+            + w.recordings_writing.len()
+            + w.bins_writing.len()
     }
 
     pub fn lost(&self) -> u64 {

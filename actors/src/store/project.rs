@@ -1,5 +1,7 @@
 use subtle::ConstantTimeEq;
 use tandem_call::directory::Project;
+use tandem_laml::Dialect;
+use tandem_model::WallTime;
 
 use super::secrets::sha256;
 
@@ -15,9 +17,19 @@ pub struct ProjectSettings {
     pub domain: String,
 }
 
-/// The project as it is in force.
+/// What REST changes of the project.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProjectChoices {
+    pub dialect: Dialect,
+    /// Recordings' files are for who has credentials alone (laml.md 3.7).
+    pub media_protected: bool,
+}
+
+/// The project as it is in force since the start. What REST changes of it stands in the catalog.
 pub struct ProjectState {
     pub project: Project,
+    /// When the database was made.
+    pub created: WallTime,
     /// Signs webhooks.
     pub signing_key: String,
     /// The API token, when it was made up at this start: the only moment it can be shown.

@@ -20,7 +20,8 @@ use super::pending::Pending;
 use super::secrets::Sealer;
 use super::sqlite::{Batch, BindingName, Sqlite};
 use super::{
-    BindingChange, BindingRow, CarrierRecord, Catalog, DomainAppRecord, EndpointRecord, SipProfileRecord, StoreError,
+    ApplicationRecord, BindingChange, BindingRow, CarrierRecord, Catalog, DomainAppRecord, EndpointRecord,
+    LamlBinRecord, PhoneNumberRecord, ProjectChoices, SipProfileRecord, StoreError,
 };
 
 /// Changes one commit takes at most.
@@ -46,6 +47,13 @@ pub(super) enum Change {
     DeleteCarrier(Sid),
     PutQueue(QueueRecord),
     DeleteQueue(Sid),
+    PutChoices(ProjectChoices),
+    PutApplication(Box<ApplicationRecord>),
+    DeleteApplication(Sid),
+    PutLamlBin(Box<LamlBinRecord>),
+    DeleteLamlBin(Sid),
+    PutPhoneNumber(Box<PhoneNumberRecord>),
+    DeletePhoneNumber(Sid),
     Bindings(Vec<BindingChange>),
     DeleteCall(Sid),
     DeleteRecording(Sid),
@@ -166,6 +174,9 @@ impl Task {
                 }
                 for recording in &taken.recordings {
                     batch.put_recording(recording).await?;
+                }
+                for (bin, used) in &taken.bins {
+                    batch.count_bin(*bin, *used).await?;
                 }
                 for change in changes {
                     staged.apply(change, &mut batch, self).await?;
@@ -349,6 +360,50 @@ impl<'c> Staged<'c> {
                 }
                 batch.put_carrier(&record, &task.sealer).await?;
                 catalog.carriers.put(record.id, record);
+            }
+            Change::PutChoices(choices) => {
+                batch.put_choices(choices).await?;
+                catalog.project.dialect = choices.dialect;
+                catalog.media_protected = choices.media_protected;
+            }
+            Change::PutApplication(record) => {
+                let mut record = ApplicationRecord::clone(record);
+                let old = catalog.applications.get(record.id).map(|r| r.revision);
+                record.revision = next_revision(old, record.revision)?;
+                batch.put_application(&record).await?;
+                catalog.applications.put(record.id, record);
+            }
+            Change::PutLamlBin(record) => {
+                let mut record = LamlBinRecord::clone(record);
+                let old = catalog.laml_bins.get(record.id).map(|r| r.revision);
+                record.revision = next_revision(old, record.revision)?;
+                batch.put_laml_bin(&record).await?;
+                catalog.laml_bins.put(record.id, record);
+            }
+            Change::PutPhoneNumber(record) => {
+                let mut record = PhoneNumberRecord::clone(record);
+                let old = catalog.numbers.get(record.id).map(|r| r.revision);
+                record.revision = next_revision(old, record.revision)?;
+                if catalog.number(&record.number).is_some_and(|other| other.id != record.id) {
+                    return Err(StoreError::Taken { field: "number" });
+                }
+                batch.put_phone_number(&record).await?;
+                catalog.numbers.put(record.id, record);
+            }
+            Change::DeleteApplication(id) => {
+                catalog.applications.get(*id).ok_or(StoreError::NotFound)?;
+                batch.delete_application(*id).await?;
+                catalog.applications.remove(*id);
+            }
+            Change::DeleteLamlBin(id) => {
+                catalog.laml_bins.get(*id).ok_or(StoreError::NotFound)?;
+                batch.delete_laml_bin(*id).await?;
+                catalog.laml_bins.remove(*id);
+            }
+            Change::DeletePhoneNumber(id) => {
+                catalog.numbers.get(*id).ok_or(StoreError::NotFound)?;
+                batch.delete_phone_number(*id).await?;
+                catalog.numbers.remove(*id);
             }
             Change::DeleteEndpoint(id) => {
                 let old = catalog.endpoints.get(*id).cloned().ok_or(StoreError::NotFound)?;

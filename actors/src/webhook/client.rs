@@ -11,6 +11,7 @@ use super::exchange::{Download, Outgoing, Validators};
 use super::failure::{code, fail};
 use super::guard::Guard;
 use super::in_flight::{Class, InFlight};
+use super::own::OwnDocuments;
 use super::request::{NotifyOutcome, WebhookRequest};
 use super::resolver::GuardedResolver;
 use super::target::Target;
@@ -25,6 +26,7 @@ pub(super) struct Inner {
     pub(super) guard: Arc<Guard>,
     pub(super) signing_key: String,
     pub(super) limits: Limits,
+    pub(super) own: Option<Arc<dyn OwnDocuments>>,
     in_flight: InFlight,
     settings: HttpSettings,
     /// The HTTP library fixes the connect timeout in a client, so there is one for each of [`CONNECT_STEPS`], made when
@@ -75,6 +77,7 @@ impl WebhookClient {
             guard,
             signing_key: config.signing_key,
             limits: config.limits,
+            own: config.own,
             in_flight,
             settings,
             by_connect: Default::default(),

@@ -1,7 +1,10 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use tandem_model::limits::LAML_DOCUMENT_BYTES_MAX;
+
+use super::own::OwnDocuments;
 
 /// How a [`WebhookClient`](super::WebhookClient) works.
 #[derive(Clone)]
@@ -14,6 +17,8 @@ pub struct WebhookConfig {
     pub extra_roots_pem: Vec<Vec<u8>>,
     pub user_agent: String,
     pub limits: Limits,
+    /// What this server serves itself.
+    pub own: Option<Arc<dyn OwnDocuments>>,
 }
 
 /// Times and sizes of one client; the defaults are those of laml.md 2.7.
@@ -43,6 +48,7 @@ impl Default for WebhookConfig {
             extra_roots_pem: Vec::new(),
             user_agent: concat!("Tandem/", env!("CARGO_PKG_VERSION")).to_owned(),
             limits: Limits::default(),
+            own: None,
         }
     }
 }

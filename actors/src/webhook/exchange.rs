@@ -11,6 +11,7 @@ use url::form_urlencoded;
 
 use super::client::Inner;
 use super::failure::{classify, code, fail};
+use super::own::OwnDocument;
 use super::signature;
 use super::target::Target;
 
@@ -65,13 +66,16 @@ impl Inner {
         params: &[(String, String)],
         headers: &HeaderMap,
     ) -> Result<Response, FetchFailure> {
-        if let Some(address) = target.literal_address() {
-            self.guard.check(address).map_err(|refused| fail(code::NO_RESPONSE, refused.to_string()))?;
-        }
+        let guarded = target.literal_address().map_or(Ok(()), |address| self.guard.check(address));
         let mut target = target.clone();
         if method == Method::Get && !params.is_empty() {
             target.url.query_pairs_mut().extend_pairs(params);
         }
+        let own = self.own.as_ref().and_then(|own| own.answer(&target.url, method, params));
+        if let Some(response) = own.and_then(OwnDocument::into_response) {
+            return Ok(response);
+        }
+        guarded.map_err(|refused| fail(code::NO_RESPONSE, refused.to_string()))?;
         let client = self.http(target.times.connect);
         let mut request = match method {
             Method::Get => client.get(target.url.clone()),

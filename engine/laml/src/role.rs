@@ -7,6 +7,8 @@ pub enum Dialect {
 }
 
 impl Dialect {
+    pub const ALL: [Dialect; 2] = [Dialect::SignalWire, Dialect::Twilio];
+
     /// As settings and REST write it.
     pub fn from_name(name: &str) -> Option<Dialect> {
         match name {

@@ -117,6 +117,9 @@ pub const QUEUE_NAME_CHARS_MAX: usize = 64;
 /// A wait document that has ended begins again no sooner than this after it began: one that says nothing would be asked for without
 /// end.
 pub const QUEUE_WAIT_ROUND: Duration = Duration::from_secs(1);
+/// Changes that REST takes in so long (laml.md 6). No program that makes calls comes near; one that runs away does.
+pub const API_CHANGES_MAX: u32 = 13_800;
+pub const API_CHANGES_WINDOW: Duration = Duration::from_secs(10);
 
 /// Mailbox sizes (messages). A leg sees a handful of SIP messages and digits in its life.
 pub const LEG_MAILBOX: usize = 64;

@@ -12,6 +12,7 @@ mod operations;
 mod phones;
 mod queue;
 mod registration;
+mod resources;
 mod rest_clients;
 mod transfers;
 mod transports;

@@ -5,16 +5,14 @@ use tandem_laml::instruction::{Method, StatusCallback, StatusEvents};
 use crate::api::body::Form;
 use crate::api::error::LamlError;
 use crate::api::fields::{is_e164, is_web_url};
-use crate::api::{CallDocument, CreateCall};
+use crate::api::recordings::settings;
+use crate::api::{CallDocument, CreateCall, StartRecording};
 use crate::store::Catalog;
 
 /// What is documented but not run here. Refused rather than ignored; the second is the value that asks for nothing.
 const NOT_ENABLED: &[(&str, &str)] = &[
     ("MachineDetection", "none"),
     ("AsyncAmd", "false"),
-    ("Record", "false"),
-    ("MaxPricePerMinute", ""),
-    ("TimeLimit", ""),
     ("Byoc", ""),
     ("CallReason", ""),
     ("CallToken", ""),
@@ -41,11 +39,7 @@ pub(super) fn parse(form: &Form, catalog: &Catalog) -> Result<CreateCall, LamlEr
             return Err(LamlError::bad(10001, format!("{name} is not enabled on this server")));
         }
     }
-    if form.get("ApplicationSid").is_some() {
-        return Err(LamlError::bad(21218, "'ApplicationSid' names no application"));
-    }
-    let document =
-        document(form)?.ok_or_else(|| LamlError::bad(21205, "One of 'Url', 'Laml' or 'Twiml' is required"))?;
+    let Run { document, fallback, status_callback } = run(form, catalog)?;
     let timeout = match form.get("Timeout") {
         None => TIMEOUT_SECS_DEFAULT,
         Some(text) => text
@@ -68,19 +62,86 @@ pub(super) fn parse(form: &Form, catalog: &Catalog) -> Result<CreateCall, LamlEr
         }
         _ => return Err(LamlError::bad(20422, "'SipAuthUsername' and 'SipAuthPassword' must be given together")),
     };
+    max_price(form)?;
     Ok(CreateCall {
         to,
         from,
         caller_id,
         document,
-        fallback: fallback(form)?,
-        status_callback: status_callback(form)?,
+        fallback,
+        status_callback,
         timeout: Duration::from_secs(timeout),
         send_digits,
         sip_auth,
-        record: None,
-        time_limit: None,
+        record: record(form)?,
+        time_limit: time_limit(form)?,
     })
+}
+
+/// What a call runs, and whom it tells.
+struct Run {
+    document: CallDocument,
+    fallback: Option<(String, Method)>,
+    status_callback: Option<StatusCallback>,
+}
+
+/// An application's webhooks take the place of all that is named beside it (laml.md 3.6).
+fn run(form: &Form, catalog: &Catalog) -> Result<Run, LamlError> {
+    let Some(sid) = form.get("ApplicationSid") else {
+        let none = || LamlError::bad(21205, "One of 'Url', 'ApplicationSid', 'Laml' or 'Twiml' is required");
+        let document = document(form)?.ok_or_else(none)?;
+        return Ok(Run { document, fallback: fallback(form)?, status_callback: status_callback(form)? });
+    };
+    let bad = |what| LamlError::bad(21218, what);
+    let application = sid.parse().ok().and_then(|sid| catalog.applications.get(sid));
+    let application = application.ok_or_else(|| bad("'ApplicationSid' names no application"))?;
+    let hooks = application.webhooks().ok_or_else(|| bad("The application has no 'VoiceUrl'"))?;
+    let events = StatusEvents { initiated: false, ringing: false, answered: false, completed: true };
+    Ok(Run {
+        document: CallDocument::Url { url: hooks.request_url, method: hooks.request_method },
+        fallback: hooks.fallback_url.map(|url| (url, hooks.fallback_method)),
+        status_callback: hooks.status_callback_url.map(|url| StatusCallback {
+            url,
+            method: hooks.status_callback_method,
+            events,
+        }),
+    })
+}
+
+/// What a recording is to be is checked whether there is to be one or not.
+fn record(form: &Form) -> Result<Option<StartRecording>, LamlError> {
+    let settings = settings(form, true)?;
+    let wanted = match form.get("Record") {
+        None => false,
+        Some(text) => boolean(text).ok_or_else(|| LamlError::bad(20422, "'Record' must be true or false"))?,
+    };
+    Ok(wanted.then_some(settings))
+}
+
+/// As client libraries write them.
+fn boolean(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" => Some(true),
+        "false" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+fn time_limit(form: &Form) -> Result<Option<Duration>, LamlError> {
+    let Some(text) = form.get("TimeLimit") else { return Ok(None) };
+    let secs = text.parse().ok().filter(|secs| (1..=86_400).contains(secs));
+    let secs = secs.ok_or_else(|| LamlError::bad(20422, "'TimeLimit' must be an integer of 1 to 86400"))?;
+    Ok(Some(Duration::from_secs(secs)))
+}
+
+/// Calls have no price here, so that none exceeds what is allowed; what is no price is told.
+fn max_price(form: &Form) -> Result<(), LamlError> {
+    let Some(text) = form.get("MaxPricePerMinute") else { return Ok(()) };
+    let price: Option<f64> = text.parse().ok();
+    match price.filter(|price| price.is_finite() && *price >= 0.0) {
+        Some(_) => Ok(()),
+        None => Err(LamlError::bad(20422, "'MaxPricePerMinute' must be a price, 0 or more")),
+    }
 }
 
 /// A number, a SIP URI (the scheme may be missing), or the name of an endpoint.
@@ -174,7 +235,7 @@ fn web_url(form: &Form, name: &str) -> Result<Option<String>, LamlError> {
     }
 }
 
-fn method(form: &Form, name: &str, code: u32) -> Result<Method, LamlError> {
+pub(in crate::api) fn method(form: &Form, name: &str, code: u32) -> Result<Method, LamlError> {
     match form.get(name) {
         None => Ok(Method::Post),
         Some(m) if m.eq_ignore_ascii_case("POST") => Ok(Method::Post),

@@ -6,12 +6,15 @@ mod list;
 mod show;
 mod update;
 
+pub(super) use create::method;
+
 use actix_web::{Error, HttpRequest, HttpResponse, web};
 use serde_json::json;
 use tandem_model::Sid;
 
 use super::body::Form;
 use super::error::{LamlError, RelayError};
+use super::writing::Writing;
 use super::{ApiState, CallView};
 use crate::store::{CallFilter, CallPage, StoreError};
 
@@ -45,7 +48,7 @@ async fn create_call(state: web::Data<ApiState>, body: Result<web::Bytes, Error>
     let form = Form::of_body(body).map_err(LamlError::in_array)?;
     let call = create::parse(&form, &state.store.catalog()).map_err(LamlError::in_array)?;
     let view = state.calls.create(call).await.map_err(|e| LamlError::from(e).in_array())?;
-    Ok(HttpResponse::Created().json(show::call(&view, &state)))
+    Ok(HttpResponse::Created().json(show::call(&view, &Writing::of(&state), &state)))
 }
 
 async fn fetch_call(
@@ -53,7 +56,7 @@ async fn fetch_call(
     path: web::Path<(String, String, String)>,
 ) -> Result<HttpResponse, LamlError> {
     let view = known(&state, parse_sid(&path.1)?).await?;
-    Ok(HttpResponse::Ok().json(show::call(&view, &state)))
+    Ok(HttpResponse::Ok().json(show::call(&view, &Writing::of(&state), &state)))
 }
 
 async fn call_quality(
@@ -79,7 +82,7 @@ async fn update_call(
     let view = known(&state, sid).await?;
     update::check(&change, &view)?;
     let view = state.calls.update(sid, change).await?;
-    Ok(HttpResponse::Ok().json(show::call(&view, &state)))
+    Ok(HttpResponse::Ok().json(show::call(&view, &Writing::of(&state), &state)))
 }
 
 async fn delete_call(
@@ -116,13 +119,14 @@ pub(super) async fn recent(state: &ApiState, limit: u32) -> Result<Vec<CallView>
     list::merged(state, &CallFilter::default(), page).await
 }
 
-async fn known(state: &ApiState, sid: Sid) -> Result<CallView, LamlError> {
+/// A call, alive or over.
+pub(super) async fn known(state: &ApiState, sid: Sid) -> Result<CallView, LamlError> {
     if let Some(view) = state.calls.live(sid) {
         return Ok(view);
     }
     state.store.call(sid).await?.ok_or_else(|| LamlError::not_found(format_args!("Call {sid}")))
 }
 
-fn parse_sid(text: &str) -> Result<Sid, LamlError> {
+pub(super) fn parse_sid(text: &str) -> Result<Sid, LamlError> {
     text.parse().map_err(|()| LamlError::not_found("Call"))
 }

@@ -1,17 +1,13 @@
 use serde_json::{Value, json};
-use tandem_model::Sid;
+use tandem_laml::Dialect;
 
-use crate::api::auth::LAML_PREFIXES;
+use crate::api::writing::{Writing, date};
 use crate::api::{ApiState, CallView};
-
-/// The path of a call, as its `uri` shows it.
-fn call_path(account: &str, sid: Sid) -> String {
-    format!("{}/Accounts/{account}/Calls/{sid}", LAML_PREFIXES[0])
-}
+use crate::store::CallDirection;
 
 /// Tandem's own: how the call's audio was, and its course (docs/rest.md). A call in progress has none yet.
 pub(super) fn quality(view: &CallView, state: &ApiState) -> Value {
-    let account = &state.store.project().project.id;
+    let writing = Writing::of(state);
     let m = &view.media;
     let rounded = |n: f32| (f64::from(n) * 10_000.0).round() / 10_000.0;
     let maybe = |n: Option<f32>| n.map(rounded);
@@ -33,7 +29,7 @@ pub(super) fn quality(view: &CallView, state: &ApiState) -> Value {
         .collect();
     json!({
         "call_sid": view.sid.to_string(),
-        "account_sid": account,
+        "account_sid": writing.account,
         "codec": view.codec,
         "mos_in": maybe(m.mos_in),
         "mos_out": maybe(m.mos_out),
@@ -48,20 +44,36 @@ pub(super) fn quality(view: &CallView, state: &ApiState) -> Value {
         "remote_r_factor": m.remote_r_factor,
         "remote_delay_ms": m.remote_delay_ms,
         "points": points,
-        "uri": format!("{}/Quality", call_path(account, view.sid)),
+        "uri": writing.path(&format!("/Calls/{}/Quality", view.sid)),
     })
 }
 
-/// The Compatibility Call object: exactly the documented fields.
-pub(super) fn call(view: &CallView, state: &ApiState) -> Value {
-    let account = &state.store.project().project.id;
-    let uri = call_path(account, view.sid);
-    let date = |t: Option<tandem_model::WallTime>| t.map(|t| t.rfc2822());
+/// The Compatibility Call object: exactly the documented fields (laml.md 3.6).
+pub(super) fn call(view: &CallView, writing: &Writing, state: &ApiState) -> Value {
+    let below = format!("/Calls/{}", view.sid);
+    let link = |resource: &str| writing.path(&format!("{below}/{resource}"));
     let rounded = |n: Option<f32>| n.map(|n| (f64::from(n) * 100.0).round() / 100.0);
+    let subresources = match writing.dialect {
+        Dialect::SignalWire => json!({"notifications": null, "recordings": link("Recordings")}),
+        Dialect::Twilio => json!({
+            "notifications": link("Notifications"),
+            "recordings": link("Recordings"),
+            "streams": link("Streams"),
+        }),
+    };
+    // The one shows 0 for a call that has no end yet, the other nothing.
+    let duration = match writing.dialect {
+        Dialect::SignalWire => Some(view.duration_secs),
+        Dialect::Twilio => Some(view.duration_secs).filter(|_| view.status.is_final()),
+    };
+    let ours = match view.direction {
+        CallDirection::Inbound => &view.to,
+        CallDirection::OutboundApi | CallDirection::OutboundDial => &view.from,
+    };
     let m = &view.media;
     json!({
         "sid": view.sid.to_string(),
-        "account_sid": account,
+        "account_sid": writing.account,
         "date_created": view.created.rfc2822(),
         "date_updated": view.updated.rfc2822(),
         "parent_call_sid": view.parent_sid.map(|p| p.to_string()),
@@ -71,11 +83,11 @@ pub(super) fn call(view: &CallView, state: &ApiState) -> Value {
         "from": view.from,
         "formatted_from": view.from,
         "from_formatted": view.from,
-        "phone_number_sid": null,
+        "phone_number_sid": state.store.directory().borrow().numbers.get(ours).map(|n| n.id.to_string()),
         "status": view.status.as_str(),
         "start_time": date(view.started),
         "end_time": date(view.ended),
-        "duration": view.duration_secs,
+        "duration": writing.seconds(duration),
         "price": null,
         "price_unit": "USD",
         "direction": view.direction.as_str(),
@@ -83,8 +95,8 @@ pub(super) fn call(view: &CallView, state: &ApiState) -> Value {
         "api_version": "2010-04-01",
         "forwarded_from": view.forwarded_from,
         "caller_name": view.caller_name,
-        "uri": uri,
-        "subresource_uris": {"notifications": null, "recordings": format!("{uri}/Recordings")},
+        "uri": writing.path(&below),
+        "subresource_uris": subresources,
         "annotation": null,
         "group_sid": null,
         "audio_in_mos": rounded(m.mos_in),

@@ -1,3 +1,5 @@
+pub(super) mod resources;
+
 use std::fmt::Write;
 
 use crate::api::{CallView, CarrierState, CarrierStates, ContactView};
@@ -7,7 +9,8 @@ const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;ma
 h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse;width:100%}\
 th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #d8dee4;vertical-align:top}\
 th{font-weight:600;color:#57606a}.on{color:#116329}.off{color:#82071e}.problem{background:#ffebe9;padding:.5rem .8rem}\
-form{display:inline}input{padding:.3rem;margin-right:.5rem}code,td{overflow-wrap:anywhere}.short{white-space:nowrap}\
+nav a{margin-right:1rem}textarea{width:100%;font:13px/1.4 ui-monospace,monospace}pre{background:#f6f8fa;padding:.6rem;overflow-x:auto}\
+form{display:inline}input,select{padding:.3rem;margin-right:.5rem}code,td{overflow-wrap:anywhere}.short{white-space:nowrap}\
 .none{color:#57606a}.scroll{overflow-x:auto}";
 
 const TABLE: &str = "<div class=\"scroll\"><table>";
@@ -37,24 +40,49 @@ fn write_page(
     problems: &[String],
     endpoints_max: usize,
 ) -> std::fmt::Result {
+    begin(out, "Tandem", problems)?;
     write!(
         out,
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Tandem</title>\
-         <meta name=\"viewport\" content=\"width=device-width\"><style>{STYLE}</style></head><body><h1>Tandem</h1>\
-         <p>Project <code>{}</code>, SIP domain <code>{}</code></p>",
+        "<p>Project <code>{}</code>, SIP domain <code>{}</code></p>",
         Text(&catalog.project.id),
         Text(&catalog.profile_domain()),
     )?;
-    for problem in problems {
-        write!(out, "<p class=\"problem\" role=\"alert\">{}</p>", Text(problem))?;
-    }
+    resources::project(out, catalog)?;
     endpoints(out, catalog, contacts, endpoints_max)?;
 
     domain_applications(out, catalog)?;
     carriers(out, catalog, states)?;
     recent_calls(out, calls)?;
-    write!(out, "</body></html>")
+    write!(out, "{PAGE_END}")
 }
+
+const PAGE_END: &str = "</body></html>";
+
+/// Everything before what a page is about.
+fn begin(out: &mut String, title: &str, problems: &[String]) -> std::fmt::Result {
+    let title = Text(title);
+    write!(
+        out,
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title>\
+         <meta name=\"viewport\" content=\"width=device-width\"><style>{STYLE}</style></head><body><h1>{title}</h1><nav>"
+    )?;
+    for (path, name) in PAGES {
+        write!(out, "<a href=\"{path}\">{name}</a> ")?;
+    }
+    write!(out, "</nav>")?;
+    for problem in problems {
+        write!(out, "<p class=\"problem\" role=\"alert\">{}</p>", Text(problem))?;
+    }
+    Ok(())
+}
+
+const PAGES: &[(&str, &str)] = &[
+    ("/", "Overview"),
+    ("/dashboard/applications", "Applications"),
+    ("/dashboard/bins", "LaML bins"),
+    ("/dashboard/numbers", "Numbers"),
+    ("/dashboard/recordings", "Recordings"),
+];
 
 fn endpoints(
     out: &mut String,
@@ -114,7 +142,7 @@ fn domain_applications(out: &mut String, catalog: &Catalog) -> std::fmt::Result 
     let total = catalog.domain_apps.len();
     write!(out, "<h2>Domain applications ({total})</h2>")?;
     if total == 0 {
-        return none(out, "No application yet. Make one by REST: POST /api/relay/rest/domain_applications");
+        return none(out, "No domain application yet. Make one by REST: POST /api/relay/rest/domain_applications");
     }
     write!(out, "{TABLE}<tr><th>Name<th>Address<th>Calls run<th>Allowed from</tr>")?;
     for app in catalog.domain_apps.newest_first() {

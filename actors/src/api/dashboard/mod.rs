@@ -1,6 +1,7 @@
-//! One page for people: endpoints and where they are, applications, carriers, recent calls. Plain HTML and forms.
+//! Pages for people: endpoints and where they are, carriers, recent calls; applications, bins, numbers, recordings. Plain HTML and forms.
 
 mod html;
+mod resources;
 
 use actix_web::http::header::{
     CONTENT_SECURITY_POLICY, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, ORIGIN, REFERRER_POLICY,
@@ -22,7 +23,8 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
         .route("/", web::get().to(page))
         .route("/dashboard/endpoints", web::post().to(create_endpoint))
-        .route("/dashboard/endpoints/{id}/delete", web::post().to(delete_endpoint));
+        .route("/dashboard/endpoints/{id}/delete", web::post().to(delete_endpoint))
+        .configure(resources::routes);
 }
 
 async fn page(state: web::Data<ApiState>) -> HttpResponse {
@@ -99,11 +101,16 @@ async fn render(state: &ApiState, problems: &[String]) -> HttpResponse {
     let catalog = state.store.catalog();
     let contacts = |username: &str| state.registrations.contacts(&username.to_ascii_lowercase());
     let body = html::page(&catalog, &contacts, &*state.carriers, &calls, problems, ENDPOINTS_SHOWN);
+    secured(body, problems)
+}
+
+/// A page, which nothing but itself may put to use.
+fn secured(body: String, problems: &[String]) -> HttpResponse {
     let mut response = if problems.is_empty() { HttpResponse::Ok() } else { HttpResponse::UnprocessableEntity() };
     response
         .insert_header((
             CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+            "default-src 'none'; style-src 'unsafe-inline'; media-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
         ))
         .insert_header((X_FRAME_OPTIONS, HeaderValue::from_static("DENY")))
         .insert_header((REFERRER_POLICY, HeaderValue::from_static("same-origin")))

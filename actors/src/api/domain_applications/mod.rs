@@ -49,7 +49,7 @@ async fn fetch(state: web::Data<ApiState>, id: web::Path<String>) -> Result<Http
 
 async fn create(state: web::Data<ApiState>, body: Result<web::Bytes, Error>) -> Result<HttpResponse, RelayError> {
     let mut record = blank(random_sid()?, &state.store.catalog());
-    change(&mut record, json_object(body)?)?;
+    change(&mut record, json_object(body)?, &state.store.catalog())?;
     let record = state.store.put_domain_app(record).await?;
     Ok(HttpResponse::Created().json(show(&record, &state.store.catalog())))
 }
@@ -64,7 +64,7 @@ async fn update(
     for _ in 0..TRIES_MAX {
         let stored = state.store.catalog().domain_apps.get(id).cloned().ok_or(RelayError::NotFound)?;
         let mut record = DomainAppRecord::clone(&stored);
-        change(&mut record, sent.clone())?;
+        change(&mut record, sent.clone(), &state.store.catalog())?;
         record.updated = wall_now();
         match state.store.put_domain_app(record).await {
             Err(StoreError::Stale) => continue,
@@ -99,7 +99,7 @@ fn blank(id: Sid, catalog: &Catalog) -> DomainAppRecord {
     }
 }
 
-fn change(record: &mut DomainAppRecord, sent: Map<String, Value>) -> Result<(), RelayError> {
+fn change(record: &mut DomainAppRecord, sent: Map<String, Value>, catalog: &Catalog) -> Result<(), RelayError> {
     let mut fields = Fields::new(sent);
     fields.required("name", &mut record.name);
     fields.required("identifier", &mut record.identifier);
@@ -121,7 +121,7 @@ fn change(record: &mut DomainAppRecord, sent: Map<String, Value>) -> Result<(), 
         fields.wrong("codecs", "can't be empty");
     }
     fields.words("ciphers", &mut record.ciphers, CIPHERS);
-    handler::take(&mut fields, &mut record.handler);
+    handler::take(&mut fields, &mut record.handler, catalog);
     fields.finish()
 }
 

@@ -64,7 +64,7 @@ pub(super) async fn create_from(
     sent: Map<String, Value>,
 ) -> Result<std::sync::Arc<EndpointRecord>, RelayError> {
     let mut record = EndpointRecord::new(random_sid()?, String::new(), DigestSecrets::default(), wall_now());
-    change(&mut record, sent, &state.store.project().project.realm)?;
+    change(&mut record, sent, &state.store.catalog())?;
     Ok(state.store.put_endpoint(record).await?)
 }
 
@@ -78,7 +78,7 @@ async fn update(
     for _ in 0..TRIES_MAX {
         let stored = state.store.catalog().endpoints.get(id).cloned().ok_or(RelayError::NotFound)?;
         let mut record = EndpointRecord::clone(&stored);
-        change(&mut record, sent.clone(), &state.store.project().project.realm)?;
+        change(&mut record, sent.clone(), &state.store.catalog())?;
         record.updated = wall_now();
         match state.store.put_endpoint(record).await {
             Err(StoreError::Stale) => continue,
@@ -97,7 +97,7 @@ pub(super) fn parse_id(id: &str) -> Result<Sid, RelayError> {
     id.parse().map_err(|()| RelayError::NotFound)
 }
 
-fn change(record: &mut EndpointRecord, sent: Map<String, Value>, realm: &str) -> Result<(), RelayError> {
+fn change(record: &mut EndpointRecord, sent: Map<String, Value>, catalog: &Catalog) -> Result<(), RelayError> {
     let is_new = record.revision == 0;
     let old_name = record.username.clone();
     let mut fields = Fields::new(sent);
@@ -111,7 +111,7 @@ fn change(record: &mut EndpointRecord, sent: Map<String, Value>, realm: &str) ->
         fields.wrong("password", "is too long");
     }
     match &password {
-        Some(password) => record.secrets = digest_secrets(&record.username, realm, password),
+        Some(password) => record.secrets = digest_secrets(&record.username, &catalog.project.realm, password),
         None if is_new || fields.was_sent("password") => fields.wrong("password", "can't be blank"),
         // The stored secrets are made of the name too.
         None if record.username != old_name => {
@@ -132,7 +132,7 @@ fn change(record: &mut EndpointRecord, sent: Map<String, Value>, realm: &str) ->
     fields.optional_integer("max_contacts", &mut record.max_contacts, 1..=CONTACTS_MAX);
     let overflows = [Overflow::Refuse, Overflow::ReplaceOldest].map(Overflow::as_str);
     fields.optional_choice("contact_overflow", &mut record.contact_overflow, &overflows);
-    handler::take(&mut fields, &mut record.handler);
+    handler::take(&mut fields, &mut record.handler, catalog);
     fields.finish()
 }
 

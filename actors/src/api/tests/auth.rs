@@ -16,11 +16,17 @@ fn all_routes() -> Vec<(Method, String)> {
     };
     let (get, post, put, patch, delete) = (Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE);
     let one = [get.clone(), put.clone(), patch.clone(), delete.clone()];
-    for list in ["/api/relay/rest/endpoints/sip", "/api/relay/rest/domain_applications", "/api/tandem/carriers"] {
+    for list in [
+        "/api/relay/rest/endpoints/sip",
+        "/api/relay/rest/domain_applications",
+        "/api/relay/rest/phone_numbers",
+        "/api/tandem/carriers",
+    ] {
         add(list.into(), &[get.clone(), post.clone()]);
         add(format!("{list}/{id}"), &one);
     }
-    add("/api/relay/rest/sip_profile".into(), &[get.clone(), put, patch]);
+    add("/api/relay/rest/sip_profile".into(), &[get.clone(), put.clone(), patch.clone()]);
+    add("/api/tandem/project".into(), &[get.clone(), put.clone(), patch]);
     add(format!("/api/tandem/calls/{id}/events"), from_ref(&get));
     add("/api/tandem/registrations".into(), from_ref(&get));
     add(format!("/api/tandem/registrations/{id}"), &[get.clone(), delete.clone()]);
@@ -30,13 +36,37 @@ fn all_routes() -> Vec<(Method, String)> {
             add(format!("{prefix}/Accounts/{PROJECT}/Calls{suffix}"), &[get.clone(), post.clone()]);
             let call = format!("{prefix}/Accounts/{PROJECT}/Calls/{id}{suffix}");
             add(call, &[get.clone(), post.clone(), delete.clone()]);
+            add(format!("{prefix}/Accounts/{PROJECT}/Recordings/{id}.json"), from_ref(&get));
+            add(format!("{prefix}/Accounts{suffix}"), from_ref(&get));
+            for resource in ["Applications", "LamlBins", "IncomingPhoneNumbers"] {
+                add(format!("{prefix}/Accounts/{PROJECT}/{resource}{suffix}"), &[get.clone(), post.clone()]);
+                let one = format!("{prefix}/Accounts/{PROJECT}/{resource}/{id}{suffix}");
+                add(one, &[get.clone(), post.clone(), put.clone(), delete.clone()]);
+            }
+            add(format!("{prefix}/Accounts/{PROJECT}/Recordings{suffix}"), from_ref(&get));
+            add(format!("{prefix}/Accounts/{PROJECT}/Recordings/{id}{suffix}"), from_ref(&delete));
+            let of_call = format!("{prefix}/Accounts/{PROJECT}/Calls/{id}/Recordings");
+            add(format!("{of_call}{suffix}"), &[get.clone(), post.clone()]);
+            add(format!("{of_call}/{id}{suffix}"), &[get.clone(), post.clone(), delete.clone()]);
+            for absent in ["AvailablePhoneNumbers", "Messages", "Faxes", "Messages/x"] {
+                add(format!("{prefix}/Accounts/{PROJECT}/{absent}{suffix}"), &[get.clone(), post.clone()]);
+            }
         }
     }
     add("/".into(), from_ref(&get));
     add("/dashboard/endpoints".into(), from_ref(&post));
     add(format!("/dashboard/endpoints/{id}/delete"), from_ref(&post));
+    add("/dashboard/project".into(), from_ref(&post));
+    for list in ["applications", "bins", "numbers"] {
+        add(format!("/dashboard/{list}"), &[get.clone(), post.clone()]);
+        add(format!("/dashboard/{list}/{id}/delete"), from_ref(&post));
+    }
+    add(format!("/dashboard/applications/{id}"), from_ref(&post));
+    add(format!("/dashboard/bins/{id}"), &[get.clone(), post.clone()]);
+    add("/dashboard/recordings".into(), from_ref(&get));
+    add(format!("/dashboard/recordings/{id}/delete"), from_ref(&post));
     for unknown in
-        ["/nothing", "/api/relay/rest/nothing", "/2010-04-01/nothing", "/api/laml/2010-04-01/Accounts", "/healthz/x"]
+        ["/nothing", "/api/relay/rest/nothing", "/2010-04-01/nothing", "/api/laml/2010-04-01/Nothing", "/healthz/x"]
     {
         add(unknown.into(), from_ref(&get));
     }

@@ -21,7 +21,7 @@ async fn a_created_call_carries_all_that_was_asked() {
     let form = "To=sip%3Abob%40example.com%3Btransport%3Dtcp%3FX-A%3D1&From=%2B15551230000&Url=https://app.example.com/x\
         &Method=get&FallbackUrl=https://app.example.com/f&FallbackMethod=GET&StatusCallback=https://app.example.com/s\
         &StatusCallbackEvent=initiated&StatusCallbackEvent=ringing+answered&CallerId=Desk_1&Timeout=25&SendDigits=12wW%23\
-        &SipAuthUsername=u&SipAuthPassword=p%40ss&Record=False&MachineDetection=None";
+        &SipAuthUsername=u&SipAuthPassword=p%40ss&Record=True&RecordingChannels=dual&TimeLimit=90&MaxPricePerMinute=0.5&MachineDetection=None";
     let reply = api.form(&format!("{}.json", calls()), form).await;
     assert_eq!(reply.status, 201, "{}", reply.text);
     let call = api.calls.created.lock().unwrap().pop().unwrap();
@@ -34,6 +34,9 @@ async fn a_created_call_carries_all_that_was_asked() {
     assert_eq!(callback.events, StatusEvents { initiated: true, ringing: true, answered: true, completed: false });
     assert_eq!((call.timeout, call.send_digits.as_deref()), (Duration::from_secs(25), Some("12wW#")));
     assert_eq!(call.sip_auth, Some(("u".into(), "p@ss".into())));
+    assert_eq!(call.time_limit, Some(Duration::from_secs(90)));
+    let record = call.record.unwrap();
+    assert_eq!((record.channels, record.trim, record.status_callback), (2, true, None));
     let body = reply.json();
     assert_eq!((&body["status"], &body["direction"]), (&json!("queued"), &json!("outbound-api")));
     assert_eq!(body["uri"], json!(format!("{}/{}", calls(), sid(200))));
@@ -46,6 +49,7 @@ async fn the_rest_has_documented_defaults() {
     let call = api.calls.created.lock().unwrap().pop().unwrap();
     assert_eq!(call.timeout, Duration::from_secs(60));
     assert_eq!((call.fallback, call.send_digits, call.sip_auth, call.caller_id), (None, None, None, None));
+    assert_eq!((call.record, call.time_limit), (None, None));
     let events = call.status_callback.unwrap().events;
     assert_eq!(events, StatusEvents { initiated: false, ringing: false, answered: false, completed: true });
     for (name, text) in [("Laml", "<Response/>"), ("Twiml", "<Response><Hangup/></Response>")] {
@@ -92,9 +96,17 @@ async fn wrong_parameters_have_their_documented_codes() {
         ("To=sip:bob%40h&From=a&Url=http://a/&SendDigits=111111111111111111111111111111111", 13222),
         ("To=sip:bob%40h&From=a&Url=http://a/&SipAuthUsername=u", 20422),
         ("To=sip:bob%40h&From=a&Url=http://a/&MachineDetection=Enable", 10001),
-        ("To=sip:bob%40h&From=a&Url=http://a/&Record=True", 10001),
-        ("To=sip:bob%40h&From=a&Url=http://a/&MaxPricePerMinute=1", 10001),
-        ("To=sip:bob%40h&From=a&Url=http://a/&TimeLimit=9", 10001),
+        ("To=sip:bob%40h&From=a&Url=http://a/&Record=maybe", 20422),
+        ("To=sip:bob%40h&From=a&Url=http://a/&RecordingChannels=3", 20422),
+        ("To=sip:bob%40h&From=a&Url=http://a/&RecordingTrack=none", 20422),
+        ("To=sip:bob%40h&From=a&Url=http://a/&RecordingStatusCallback=x", 21402),
+        ("To=sip:bob%40h&From=a&Url=http://a/&RecordingStatusCallbackEvent=x", 13621),
+        ("To=sip:bob%40h&From=a&Url=http://a/&Trim=x", 13699),
+        ("To=sip:bob%40h&From=a&Url=http://a/&MaxPricePerMinute=-1", 20422),
+        ("To=sip:bob%40h&From=a&Url=http://a/&MaxPricePerMinute=NaN", 20422),
+        ("To=sip:bob%40h&From=a&Url=http://a/&TimeLimit=0", 20422),
+        ("To=sip:bob%40h&From=a&Url=http://a/&TimeLimit=90000", 20422),
+        ("To=sip:bob%40h&From=a&Url=http://a/&CallReason=because", 10001),
         ("To=%ff", 20422),
         ("To=%", 20422),
     ] {

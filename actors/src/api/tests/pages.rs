@@ -92,3 +92,98 @@ async fn the_account_is_the_project() {
     let reply = api.get(&format!("/2010-04-01/Accounts/{PROJECT}.json")).await;
     assert_eq!((reply.status, &reply.json()["sid"], &reply.json()["status"]), (200, &json!(PROJECT), &json!("active")));
 }
+
+const EVIL: &str = "%3Cscript%3E%22%27%26";
+
+fn only<'p>(reply: &'p Reply, before: &str) -> &'p str {
+    let at = reply.text.find(before).unwrap_or_else(|| panic!("{before} in {}", reply.text));
+    &reply.text[at + before.len()..at + before.len() + 36]
+}
+
+#[actix_web::test]
+async fn applications_and_numbers_are_made_changed_and_deleted_by_forms() {
+    let api = Api::new().await;
+    let form = format!("FriendlyName={EVIL}&VoiceUrl=http://a/v&StatusCallback=");
+    assert_eq!(post(&api, "/dashboard/applications", &form, SAME).await.status, 303);
+    let page = api.get("/dashboard/applications").await;
+    assert!(page.text.contains("&lt;script&gt;&quot;&#39;&amp;") && !page.text.contains("<script"), "{}", page.text);
+    let id = only(&page, "/dashboard/applications/").to_owned();
+    let change = post(&api, &format!("/dashboard/applications/{id}"), "VoiceUrl=http://a/other", SAME).await;
+    assert_eq!(change.status, 303);
+    assert!(api.get("/dashboard/applications").await.text.contains("http://a/other"));
+    let wrong = post(&api, &format!("/dashboard/applications/{id}"), "VoiceUrl=javascript:x", SAME).await;
+    assert_eq!(wrong.status, 422);
+    assert!(wrong.text.contains("role=\"alert\""));
+
+    let form = format!("PhoneNumber=%2B15551234567&FriendlyName={EVIL}&VoiceUrl=&VoiceApplicationSid={id}");
+    assert_eq!(post(&api, "/dashboard/numbers", &form, SAME).await.status, 303);
+    let page = api.get("/dashboard/numbers").await;
+    assert!(page.text.contains("+15551234567") && page.text.contains("application &lt;script&gt;"), "{}", page.text);
+    assert!(!page.text.contains("<script"));
+    assert_eq!(post(&api, "/dashboard/numbers", "PhoneNumber=1", SAME).await.status, 422);
+    let number = only(&page, "/dashboard/numbers/").to_owned();
+    assert_eq!(post(&api, &format!("/dashboard/applications/{id}/delete"), "", SAME).await.status, 303);
+    assert!(api.get("/dashboard/numbers").await.text.contains("an application that is gone"));
+    assert_eq!(post(&api, &format!("/dashboard/numbers/{number}/delete"), "", SAME).await.status, 303);
+    assert!(api.state.store.catalog().numbers.is_empty() && api.state.store.catalog().applications.is_empty());
+}
+
+#[actix_web::test]
+async fn a_bin_is_edited_and_previewed() {
+    let api = Api::new().await;
+    let contents = "%3CResponse%3E%0A%3CSay%3E%7B%7BFrom%7D%7D%3C/Say%3E%0A%3C/Response%3E";
+    let made = post(&api, "/dashboard/bins", &format!("Name={EVIL}&Contents={contents}"), SAME).await;
+    assert_eq!(made.status, 303, "{}", made.text);
+    let path = made.headers.get("location").unwrap().to_str().unwrap().to_owned();
+    let page = api.get(&path).await;
+    assert!(page.text.contains("&lt;Say&gt;{{From}}&lt;/Say&gt;") && !page.text.contains("<script"), "{}", page.text);
+    assert!(page.text.contains("&lt;Say&gt;+15550001111&lt;/Say&gt;"), "the preview: {}", page.text);
+    let other = api.get(&format!("{path}?params=From%3D%253Cb%253E")).await;
+    assert!(other.text.contains("&lt;Say&gt;&amp;lt;b&amp;gt;&lt;/Say&gt;"), "{}", other.text);
+    assert_eq!(post(&api, &path, "Contents={{#a}}", SAME).await.status, 422);
+    assert_eq!(post(&api, &path, "Name=plain&Contents=x", SAME).await.status, 303);
+    let list = api.get("/dashboard/bins").await;
+    assert!(list.text.contains(">plain</a>") && list.text.contains(&format!("{URL}/laml-bins/")), "{}", list.text);
+    assert_eq!(post(&api, &format!("{path}/delete"), "", SAME).await.status, 303);
+    assert_eq!(api.get(&path).await.status, 404);
+}
+
+#[actix_web::test]
+async fn recordings_are_heard_and_deleted_and_the_dialect_is_chosen() {
+    let api = Api::new().await;
+    for (n, status) in [(1, RecordingStatus::Completed), (2, RecordingStatus::InProgress)] {
+        let record = RecordingRecord::new(sid(n), RecordingSource::RecordVerb, WallTime(1));
+        api.state.store.upsert_recording(RecordingRecord { status, ..record });
+    }
+    let page = api.get("/dashboard/recordings").await;
+    assert_eq!(page.text.matches("<audio").count(), 1, "{}", page.text);
+    assert!(page.text.contains(&format!("/Recordings/{}.wav", sid(1))));
+    assert!(page.headers.get("content-security-policy").unwrap().to_str().unwrap().contains("media-src 'self'"));
+    assert_eq!(post(&api, &format!("/dashboard/recordings/{}/delete", sid(2)), "", SAME).await.status, 422);
+    assert_eq!(post(&api, &format!("/dashboard/recordings/{}/delete", sid(1)), "", SAME).await.status, 303);
+    assert!(!api.get("/dashboard/recordings").await.text.contains("<audio"));
+
+    assert_eq!(post(&api, "/dashboard/project", "dialect=twilio&media_url_protection=true", SAME).await.status, 303);
+    assert!(api.get("/").await.text.contains("<option selected>twilio</option>"));
+    let shown = api.get("/api/tandem/project").await.json();
+    assert_eq!((&shown["dialect"], &shown["media_url_protection"]), (&json!("twilio"), &json!(true)));
+    post(&api, "/dashboard/project", "dialect=signalwire", SAME).await;
+    assert_eq!(api.get("/api/tandem/project").await.json()["media_url_protection"], json!(false));
+}
+
+#[actix_web::test]
+async fn no_form_of_another_site_does_anything() {
+    let api = Api::new().await;
+    let elsewhere = &[("sec-fetch-site", "cross-site")];
+    let id = sid(1);
+    for path in ["project", "applications", "bins", "numbers"] {
+        assert_eq!(post(&api, &format!("/dashboard/{path}"), "Name=a", elsewhere).await.status, 403, "{path}");
+    }
+    for path in ["applications", "bins", "numbers", "recordings"] {
+        let delete = format!("/dashboard/{path}/{id}/delete");
+        assert_eq!(post(&api, &delete, "", elsewhere).await.status, 403, "{path}");
+    }
+    for path in ["applications", "bins"] {
+        assert_eq!(post(&api, &format!("/dashboard/{path}/{id}"), "", elsewhere).await.status, 403, "{path}");
+    }
+}

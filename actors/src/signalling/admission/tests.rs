@@ -64,6 +64,7 @@ fn directory() -> Directory {
             space: "acme".into(),
             domain: "example.test".into(),
             realm: "example.test".into(),
+            ..Project::default()
         },
         profile: SipProfile { domain_identifier: "main".into(), ..SipProfile::default() },
         endpoints: BTreeMap::from([
@@ -73,6 +74,7 @@ fn directory() -> Directory {
         ]),
         domain_apps: vec![app(None)],
         carriers: vec![Arc::new(carrier)],
+        numbers: BTreeMap::new(),
     }
 }
 
@@ -176,6 +178,66 @@ fn a_carriers_source_is_a_carrier_and_no_more() {
         matches!(classify(&own, &directory, &as_user, source), Ok(Sender::Unknown)),
         "in a user's name it proves it"
     );
+}
+
+#[test]
+fn a_carriers_call_to_a_number_of_ours_runs_what_the_number_says() {
+    let mut directory = directory();
+    let hooks = || WebhookSet { request_url: "https://app.test/".into(), ..WebhookSet::default() };
+    let bob = directory.endpoints["bob"].id;
+    for (number, handler) in [
+        ("+15550000001", NumberHandler::Laml(hooks())),
+        ("+15550000002", NumberHandler::Endpoint(bob)),
+        ("+15550000003", NumberHandler::Endpoint(Sid::from_bytes([99; 16]))),
+        ("+15550000004", NumberHandler::None),
+        ("+15550000005", NumberHandler::Unsupported("ai_agent".into())),
+    ] {
+        let id = Sid::from_bytes([1; 16]);
+        directory.numbers.insert(number.into(), Arc::new(PhoneNumber { id, number: number.into(), handler }));
+    }
+    let carrier = directory.carriers[0].clone();
+    let plan = |to: &str| {
+        let invite = invite(to, "+15551112222@carrier.test", &[]);
+        let admitted = from_carrier(&directory, carrier.clone(), &invite, &listening());
+        admitted.map(|a| a.plan).map_err(|refusal| refusal.status)
+    };
+    for host in [HOME, "192.0.2.1", "carrier.test"] {
+        let runs = plan(&format!("sip:+15550000001@{host}"));
+        assert!(
+            matches!(&runs, Ok(Plan::Number { number, .. }) if number.number == "+15550000001"),
+            "{host}: {runs:?}"
+        );
+        let rings = plan(&format!("sip:+15550000002@{host}"));
+        let Ok(Plan::Connect { caller: Party::Carrier(_), route: routing::Route::Endpoint(e) }) = rings else {
+            panic!("{host}: {rings:?}")
+        };
+        assert_eq!(e.username, "bob");
+    }
+    for (number, status) in [("+15550000003", 480), ("+15550000004", 480), ("+15550000005", 480), ("+15550000006", 403)]
+    {
+        assert_eq!(plan(&format!("sip:{number}@{HOME}")).map(|_| ()), Err(status), "{number}");
+    }
+    // Nobody but a carrier comes in by a number.
+    let low = directory.endpoints["low"].clone();
+    let dialled = invite(&format!("sip:+15550000001@{HOME}"), "low@h", &[]);
+    let refused = from_endpoint(&directory, low, &dialled, &listening()).map(|_| ()).expect_err("a blocked one");
+    assert_eq!(refused.status, 403);
+}
+
+#[test]
+fn the_document_of_a_number_is_told_numbers() {
+    let number =
+        PhoneNumber { id: Sid::from_bytes([1; 16]), number: "+15550000001".into(), handler: NumberHandler::None };
+    let source = Endpoint::new(Transport::Udp, stranger());
+    for (from, shown) in [
+        ("+15551112222@carrier.test", "+15551112222"),
+        ("anonymous@anonymous.invalid", "sip:anonymous@anonymous.invalid"),
+    ] {
+        let invite = invite("sip:15550000001@carrier.test", from, &[]);
+        let mut leg = inbound_leg(&invite, source, None, Hops::default(), true);
+        tandem_call::carrier::arrived_at(&mut leg, &number);
+        assert_eq!((leg.to_uri.as_str(), leg.from_uri.as_str()), ("+15550000001", shown));
+    }
 }
 
 #[test]

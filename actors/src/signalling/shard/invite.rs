@@ -81,10 +81,15 @@ impl SipShard {
         invite: &SipMessage,
         inbound: &mut InboundLeg,
     ) -> Result<Option<Channel>, CarriersBusy> {
-        let Plan::Connect { caller: Party::Carrier(carrier), .. } = plan else { return Ok(None) };
+        let (Plan::Connect { caller: Party::Carrier(carrier), .. } | Plan::Number { carrier, .. }) = plan else {
+            return Ok(None);
+        };
         let domain = self.config.directory.borrow().profile_domain();
         if let Some(called) = carrier::called_address(carrier, invite, &domain) {
             carrier::arrived(carrier, inbound, &called);
+        }
+        if let Plan::Number { number, .. } = plan {
+            carrier::arrived_at(inbound, number);
         }
         self.config.trunks.arrive(carrier).map(Some)
     }

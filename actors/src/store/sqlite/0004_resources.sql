@@ -1,4 +1,8 @@
 ALTER TABLE project ADD COLUMN dialect TEXT NOT NULL DEFAULT 'signalwire';
+ALTER TABLE project ADD COLUMN media_protected INTEGER NOT NULL DEFAULT 0;
+-- In milliseconds since 1970. When a project from before was made is not known any more.
+ALTER TABLE project ADD COLUMN created INTEGER NOT NULL DEFAULT 0;
+UPDATE project SET created = 1000 * unixepoch();
 
 CREATE TABLE applications (
     seq      INTEGER PRIMARY KEY AUTOINCREMENT,

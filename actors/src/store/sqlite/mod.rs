@@ -5,6 +5,7 @@ mod calls;
 mod project;
 mod queues;
 mod recordings;
+mod resources;
 
 pub(super) use batch::{Batch, BindingName};
 

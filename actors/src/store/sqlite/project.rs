@@ -1,11 +1,14 @@
 use sqlx::Row;
 use tandem_call::directory::{DigestSecrets, Project};
+use tandem_laml::Dialect;
+use tandem_model::WallTime;
 
 use super::Sqlite;
 use crate::store::catalog::Catalog;
 use crate::store::secrets::{Sealer, random_sid, random_token, sha256};
 use crate::store::{
-    CarrierRecord, DomainAppRecord, EndpointRecord, ProjectSettings, ProjectState, SipProfileRecord, StoreError, Table,
+    ApplicationRecord, CarrierRecord, DomainAppRecord, EndpointRecord, LamlBinRecord, PhoneNumberRecord,
+    ProjectChoices, ProjectSettings, ProjectState, SipProfileRecord, StoreError, Table,
 };
 
 const SIGNING_KEY: &str = "signing key";
@@ -14,25 +17,30 @@ impl Sqlite {
     /// Reads the project's row, making it and what it lacks at first start. Configured values win and are not stored.
     pub async fn ensure_project(&self, set: ProjectSettings, sealer: &Sealer) -> Result<ProjectState, StoreError> {
         let mut tx = self.write.begin().await?;
-        let row = sqlx::query("SELECT id, realm, token_sha256, signing_key FROM project").fetch_optional(&mut *tx);
-        let (id, realm, stored_token, stored_key) = match row.await? {
+        let row =
+            sqlx::query("SELECT id, realm, token_sha256, signing_key, created FROM project").fetch_optional(&mut *tx);
+        let (id, realm, stored_token, stored_key, created) = match row.await? {
             Some(row) => (
                 row.try_get::<String, _>(0)?,
                 row.try_get::<String, _>(1)?,
                 row.try_get::<Option<Vec<u8>>, _>(2)?,
                 row.try_get::<Option<String>, _>(3)?,
+                row.try_get::<i64, _>(4)?,
             ),
             None => {
                 let id = match &set.id {
                     Some(id) => id.to_ascii_lowercase(),
                     None => random_sid()?.to_string(),
                 };
-                sqlx::query("INSERT INTO project (only_row, id, realm) VALUES (1, ?1, ?2)")
+                let created =
+                    1_000 * sqlx::query("SELECT unixepoch()").fetch_one(&mut *tx).await?.try_get::<i64, _>(0)?;
+                sqlx::query("INSERT INTO project (only_row, id, realm, created) VALUES (1, ?1, ?2, ?3)")
                     .bind(&id)
                     .bind(&set.domain)
+                    .bind(created)
                     .execute(&mut *tx)
                     .await?;
-                (id, set.domain.clone(), None, None)
+                (id, set.domain.clone(), None, None, created)
             }
         };
         if let Some(wanted) = &set.id
@@ -64,8 +72,8 @@ impl Sqlite {
             }
         };
         tx.commit().await?;
-        let project = Project { id, space: set.space, domain: set.domain, realm };
-        Ok(ProjectState { project, signing_key, new_token, token_sha256 })
+        let project = Project { id, space: set.space, domain: set.domain, realm, ..Project::default() };
+        Ok(ProjectState { project, created: WallTime(created), signing_key, new_token, token_sha256 })
     }
 
     pub async fn load_catalog(&self, state: &ProjectState, sealer: &Sealer) -> Result<Catalog, StoreError> {
@@ -73,12 +81,24 @@ impl Sqlite {
             Some(row) => SipProfileRecord { revision: row.try_get(0)?, ..serde_json::from_str(row.try_get(1)?)? },
             None => SipProfileRecord::first(&state.project.id),
         };
+        let choices =
+            match sqlx::query("SELECT dialect, media_protected FROM project").fetch_optional(&self.read).await? {
+                Some(row) => ProjectChoices {
+                    dialect: Dialect::from_name(row.try_get(0)?).unwrap_or_default(),
+                    media_protected: row.try_get(1)?,
+                },
+                None => ProjectChoices::default(),
+            };
         let mut catalog = Catalog {
-            project: state.project.clone(),
+            project: Project { dialect: choices.dialect, ..state.project.clone() },
+            media_protected: choices.media_protected,
             profile: profile.into(),
             endpoints: Table::default(),
             domain_apps: Table::default(),
             carriers: Table::default(),
+            applications: Table::default(),
+            laml_bins: Table::default(),
+            numbers: Table::default(),
             usernames: Default::default(),
         };
         let sql = "SELECT revision, ha1_md5, ha1_sha256, ha1_sha512_256, fields FROM endpoints ORDER BY seq";
@@ -100,6 +120,21 @@ impl Sqlite {
                 record.password = Some(sealer.open(&super::batch::sealed_for(record.id), sealed)?);
             }
             catalog.carriers.put(record.id, record);
+        }
+        let sql = "SELECT revision, fields FROM applications ORDER BY seq";
+        for row in sqlx::query(sql).fetch_all(&self.read).await? {
+            let fields: ApplicationRecord = serde_json::from_str(row.try_get(1)?)?;
+            catalog.applications.put(fields.id, ApplicationRecord { revision: row.try_get(0)?, ..fields });
+        }
+        let sql = "SELECT revision, fields FROM laml_bins ORDER BY seq";
+        for row in sqlx::query(sql).fetch_all(&self.read).await? {
+            let fields: LamlBinRecord = serde_json::from_str(row.try_get(1)?)?;
+            catalog.laml_bins.put(fields.id, LamlBinRecord { revision: row.try_get(0)?, ..fields });
+        }
+        let sql = "SELECT revision, fields FROM phone_numbers ORDER BY seq";
+        for row in sqlx::query(sql).fetch_all(&self.read).await? {
+            let fields: PhoneNumberRecord = serde_json::from_str(row.try_get(1)?)?;
+            catalog.numbers.put(fields.id, PhoneNumberRecord { revision: row.try_get(0)?, ..fields });
         }
         Ok(catalog)
     }

@@ -15,7 +15,7 @@ use super::carriers::{CarriersBusy, SeizedCarrier};
 use super::hops::Hops;
 use super::identity::Asserted;
 use super::recording::{RecordingEffect, RecordingNews};
-use crate::directory::{Carrier, Directory, DomainApp, DtmfMethod, Encryption, SipEndpoint};
+use crate::directory::{Carrier, Directory, DomainApp, DtmfMethod, Encryption, PhoneNumber, SipEndpoint};
 use crate::leg::{Credentials, InviteSpec, LegCommand, LegReport, MediaPolicy, Replaces};
 use crate::own::Own;
 use crate::room::queue::{QueueAsk, QueueNews};
@@ -56,6 +56,8 @@ pub enum Plan {
     App { app: Arc<DomainApp> },
     /// An endpoint whose own handler is a document.
     Handler { endpoint: Arc<SipEndpoint> },
+    /// A carrier brings a call to a number whose handler is a document.
+    Number { number: Arc<PhoneNumber>, carrier: Arc<Carrier> },
     /// It takes the place of a party to a dialog of ours (RFC 3891): for the call that dialog belongs to.
     Replace { replaces: Replaces, by: Caller },
 }

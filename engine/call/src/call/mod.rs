@@ -135,6 +135,7 @@ impl Call {
                     Plan::Connect { caller, route } => Driver::Connect { caller, route: Some(route) },
                     Plan::App { app } => Driver::Document { source: source_of(&app.handler) },
                     Plan::Handler { endpoint } => Driver::Document { source: source_of(&endpoint.handler) },
+                    Plan::Number { number, .. } => Driver::Document { source: source_of_number(&number.handler) },
                     // Replacing is for a call that is there; a call of its own has nothing to do.
                     Plan::Replace { .. } => Driver::Document { source: DocumentSource::Running },
                 };
@@ -571,7 +572,7 @@ impl Call {
 fn who_calls(plan: &Plan, leg: &InboundLeg) -> Caller {
     match plan {
         Plan::Connect { caller: Party::Endpoint(e), .. } | Plan::Handler { endpoint: e } => Caller::Endpoint(e.clone()),
-        Plan::Connect { caller: Party::Carrier(c), .. } => Caller::Carrier(c.clone()),
+        Plan::Connect { caller: Party::Carrier(c), .. } | Plan::Number { carrier: c, .. } => Caller::Carrier(c.clone()),
         Plan::Connect { caller: Party::Stranger, .. } | Plan::App { .. } => Caller::Stranger(leg.source.addr),
         Plan::Replace { by, .. } => by.clone(),
     }
@@ -581,5 +582,13 @@ fn source_of(handler: &crate::directory::Handler) -> DocumentSource {
     match handler {
         crate::directory::Handler::LamlWebhooks(hooks) => DocumentSource::Webhook(hooks.clone()),
         crate::directory::Handler::None | crate::directory::Handler::Unsupported(_) => DocumentSource::Running,
+    }
+}
+
+fn source_of_number(handler: &crate::directory::NumberHandler) -> DocumentSource {
+    use crate::directory::NumberHandler;
+    match handler {
+        NumberHandler::Laml(hooks) => DocumentSource::Webhook(hooks.clone()),
+        NumberHandler::None | NumberHandler::Endpoint(_) | NumberHandler::Unsupported(_) => DocumentSource::Running,
     }
 }

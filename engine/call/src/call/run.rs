@@ -194,6 +194,6 @@ impl Call {
     }
 
     fn dialect(&self) -> Dialect {
-        Dialect::default()
+        self.env.directory.project.dialect
     }
 }

@@ -4,7 +4,7 @@ use tandem_sip::message::{Message, Uri};
 
 use super::naming::host_port;
 use crate::call::InboundLeg;
-use crate::directory::Carrier;
+use crate::directory::{Carrier, PhoneNumber};
 use crate::routing::is_number;
 
 /// The address a carrier's INVITE is for, as [`crate::routing::route`] takes it; None when the Request-URI is malformed.
@@ -36,6 +36,14 @@ pub fn arrived(carrier: &Carrier, leg: &mut InboundLeg, called: &str) {
     }
     if let Some(Named { user, host, uri }) = callee(&leg.request_user, called) {
         (leg.request_user, leg.request_host, leg.to_uri) = (user, host, uri);
+    }
+}
+
+/// What a number's document is told of who calls whom: numbers, where they are numbers (laml.md 2.2).
+pub fn arrived_at(leg: &mut InboundLeg, number: &PhoneNumber) {
+    leg.to_uri = number.number.clone();
+    if is_number(&leg.from_user) {
+        leg.from_uri = leg.from_user.clone();
     }
 }
 

@@ -14,7 +14,7 @@ mod number;
 mod probe;
 mod registration;
 
-pub use arrival::{arrived, called_address};
+pub use arrival::{arrived, arrived_at, called_address};
 pub use choice::choose;
 pub use credentials::answerable;
 pub use dial_plan::DialPlan;

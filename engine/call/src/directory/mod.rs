@@ -2,9 +2,11 @@
 //! The store owns the records; everybody else reads a copy that is replaced whole. Not here: registrations.
 
 mod carrier;
+mod number;
 mod record;
 
 pub use carrier::{CallerIdentity, Carrier, RegistrationPolicy, StatusClass};
+pub use number::{NumberHandler, PhoneNumber};
 pub use record::{
     ContactLimits, DigestSecrets, DomainApp, DtmfMethod, Encryption, Handler, IpRange, OutboundPolicy, SipEndpoint,
     SipProfile, WebhookMethod, WebhookSet,
@@ -13,6 +15,7 @@ pub use record::{
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tandem_laml::Dialect;
 use tandem_model::Sid;
 
 /// A copy of all configuration at one moment.
@@ -25,6 +28,8 @@ pub struct Directory {
     pub domain_apps: Vec<Arc<DomainApp>>,
     /// In the order to try: lowest `priority` first.
     pub carriers: Vec<Arc<Carrier>>,
+    /// Numbers that run something when a carrier brings a call to them, by E.164.
+    pub numbers: BTreeMap<String, Arc<PhoneNumber>>,
 }
 
 /// Who owns this switch.
@@ -37,6 +42,7 @@ pub struct Project {
     pub domain: String,
     /// Digest realm; fixed at first start, because stored secrets depend on it.
     pub realm: String,
+    pub dialect: Dialect,
 }
 
 impl Directory {

@@ -1,12 +1,14 @@
 //! Calls to numbers: which carrier they take, what it is sent, and where they go when it fails.
 
-use tandem_call::call::CallInput;
+use std::sync::Arc;
+
+use tandem_call::call::{CallInput, Plan};
 use tandem_call::carrier::{DialPlan, NumberFormat, NumberPlan, PrefixRule};
-use tandem_call::directory::{Carrier, Encryption, StatusClass};
+use tandem_call::directory::{Carrier, Encryption, NumberHandler, PhoneNumber, StatusClass, WebhookSet};
 use tandem_codecs::CodecId;
 use tandem_model::Sid;
 
-use crate::world::{DOMAIN, World, api_call};
+use crate::world::{DOMAIN, World, api_call, directory};
 
 const PLAY: &str = "<Response><Play>https://app.test/a.wav</Play></Response>";
 
@@ -162,5 +164,23 @@ fn an_answer_that_comes_too_late_or_twice_rings_nobody() {
     for ticket in 0..4 {
         let seized = Ok(SeizedCarrier { carrier: Sid::from_bytes([b'a'; 16]), route: vec![] });
         assert_eq!(w.input(CallInput::CarrierSeized { ticket, seized }), "");
+    }
+}
+
+/// A carrier brings a call to a number with this handler.
+fn called(handler: NumberHandler) -> World {
+    let number = PhoneNumber { id: Sid::from_bytes([8; 16]), number: "+15550000001".into(), handler };
+    let plan = Plan::Number { number: Arc::new(number), carrier: Arc::new(carrier("a", 1)) };
+    World::inbound(directory(), plan, "sdp", false)
+}
+
+#[test]
+fn a_call_to_a_number_runs_its_document_and_one_without_is_not_picked_up() {
+    let hooks = WebhookSet { request_url: "https://app.test/number".into(), ..WebhookSet::default() };
+    let mut w = called(NumberHandler::Laml(hooks));
+    assert_eq!(w.take(), "fetch https://app.test/number");
+    for handler in [NumberHandler::None, NumberHandler::Laml(WebhookSet::default())] {
+        let mut w = called(handler);
+        assert_eq!(w.take(), "L1 480; finished");
     }
 }

@@ -98,8 +98,13 @@ pub fn directory() -> Directory {
         default_outbound_policy: OutboundPolicy::Passthrough,
         ..SipProfile::default()
     };
-    let project =
-        Project { id: "acc".into(), space: "acme".into(), domain: "example.test".into(), realm: "example.test".into() };
+    let project = Project {
+        id: "acc".into(),
+        space: "acme".into(),
+        domain: "example.test".into(),
+        realm: "example.test".into(),
+        ..Project::default()
+    };
     let endpoints = ["alice", "bob", "carol"].map(|name| {
         let endpoint = SipEndpoint {
             id: Sid::from_bytes([name.as_bytes()[0]; 16]),
@@ -123,7 +128,14 @@ pub fn directory() -> Directory {
         let carrier = Carrier::new(id, name, format!("sip:{name}.carrier.test"));
         Arc::new(Carrier { patterns: vec!["+1*".into()], priority: 1, weight: 0, ..carrier })
     });
-    Directory { project, profile, endpoints: endpoints.into(), domain_apps: vec![], carriers: carriers.into() }
+    Directory {
+        project,
+        profile,
+        endpoints: endpoints.into(),
+        domain_apps: vec![],
+        carriers: carriers.into(),
+        ..Directory::default()
+    }
 }
 
 fn with_carriers(carriers: Vec<Carrier>) -> Directory {

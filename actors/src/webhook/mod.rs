@@ -8,15 +8,19 @@
 
 mod client;
 mod config;
+mod cookie;
+mod dialect;
 mod exchange;
 mod failure;
 mod guard;
 mod in_flight;
 mod request;
 mod resolver;
+mod session;
 pub mod signature;
 mod status_queue;
 mod target;
+mod trace;
 #[cfg(test)]
 pub(crate) mod test_server;
 #[cfg(test)]
@@ -24,8 +28,11 @@ mod tests;
 
 pub use client::{ClientError, WebhookClient};
 pub use config::{Limits, WebhookConfig};
+pub use dialect::DialectSource;
 pub(crate) use exchange::{Download, Validators};
 pub use failure::code;
 pub use guard::{Guard, Refused, Rule};
 pub use request::{NotifyOutcome, WebhookRequest};
+pub use session::Session;
 pub use status_queue::{StatusDrop, StatusJob, StatusQueue, StatusQueueLimits, StatusQueueStats};
+pub use trace::LogSink;

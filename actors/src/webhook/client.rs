@@ -127,12 +127,8 @@ impl WebhookClient {
         let mut attempt = 1;
         loop {
             let mut trace = trace(attempt);
-            let outgoing = Outgoing {
-                method: request.method,
-                params: &request.params,
-                headers: token_headers(&token),
-                session,
-            };
+            let outgoing =
+                Outgoing { method: request.method, params: &request.params, headers: token_headers(&token), session };
             let work = inner.document(&target, outgoing, &mut trace);
             let result = within(deadline, &target, work).await;
             trace.end(result.as_ref().err());
@@ -163,8 +159,13 @@ impl WebhookClient {
         let mut tries = 0;
         loop {
             tries += 1;
-            let mut trace =
-                Trace::begin(inner.log.clone(), WebhookKind::Notification, request, token, before.saturating_add(tries));
+            let mut trace = Trace::begin(
+                inner.log.clone(),
+                WebhookKind::Notification,
+                request,
+                token,
+                before.saturating_add(tries),
+            );
             let target = Target::parse(&request.url, &manners);
             let result = match &target {
                 Ok(target) => inner.deliver(target, request, token, &mut trace).await,
@@ -205,8 +206,7 @@ impl WebhookClient {
         let mut trace = Trace::begin(None, WebhookKind::Instruction, &request, "", 1);
         let work = async {
             let _slot = inner.place(Class::Media, &target).await?;
-            let outgoing =
-                Outgoing { method: Method::Get, params: &[], headers: validators.headers(), session: None };
+            let outgoing = Outgoing { method: Method::Get, params: &[], headers: validators.headers(), session: None };
             let reply = inner.exchange(target.clone(), outgoing, &mut trace).await?;
             reply.download(bytes_max, &mut trace).await
         };
@@ -235,12 +235,7 @@ impl Inner {
         self.in_flight.acquire(class, &authority).await.map_err(crowded)
     }
 
-    async fn document(
-        &self,
-        target: &Target,
-        outgoing: Outgoing<'_>,
-        trace: &mut Trace,
-    ) -> Result<Document, Failure> {
+    async fn document(&self, target: &Target, outgoing: Outgoing<'_>, trace: &mut Trace) -> Result<Document, Failure> {
         let _slot = self.place(Class::Document, target).await?;
         trace.sending();
         let reply = self.exchange(target.clone(), outgoing, trace).await?.require_success(trace).await?;
@@ -302,7 +297,10 @@ impl HttpSettings {
                 .retry(reqwest::retry::never())
                 .pool_idle_timeout(IDLE_CONNECTION)
                 .pool_max_idle_per_host(IDLE_CONNECTIONS_PER_HOST)
-                .dns_resolver(Arc::new(GuardedResolver { guard: Arc::clone(&self.guard), names: Arc::clone(&self.names) }))
+                .dns_resolver(Arc::new(GuardedResolver {
+                    guard: Arc::clone(&self.guard),
+                    names: Arc::clone(&self.names),
+                }))
         };
         builder().tls_certs_merge(self.extra_roots.iter().cloned()).build().or_else(|error| {
             // A host without a certificate store can still serve plain HTTP; its HTTPS requests fail with 11220.

@@ -307,4 +307,15 @@ mod tests {
             assert_eq!(sent("http://h.example/", &[nonsense], "http://h.example/"), None, "{nonsense:?}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_a_server_writes_is_survived(header in "\\PC{0,200}", dated in "[0-9A-Za-z:;=,é -]{0,60}", path in "[a-z/]{0,8}") {
+            let url = Url::parse(&format!("http://h.example/{path}")).unwrap();
+            let mut jar = CookieJar::default();
+            jar.store(&url, &header, now());
+            jar.store(&url, &format!("a=b; Expires={dated}; Max-Age={dated}; Path={dated}; Domain={dated}"), now());
+            let _ = jar.header(&url, now());
+        }
+    }
 }

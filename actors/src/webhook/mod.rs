@@ -20,11 +20,11 @@ mod session;
 pub mod signature;
 mod status_queue;
 mod target;
-mod trace;
 #[cfg(test)]
 pub(crate) mod test_server;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 pub use client::{ClientError, WebhookClient};
 pub use config::{Limits, WebhookConfig};

@@ -201,7 +201,12 @@ mod tests {
         let all = RetryOn { client_errors: true, server_errors: true, connecting: true, reading: true };
         for (text, times, count, on) in [
             ("http://h/", usual, 1, connect),
-            ("http://h/#ct=2000&rt=3000&tt=4000", Times { connect: ms(2_000), read: ms(3_000), total: ms(4_000) }, 1, connect),
+            (
+                "http://h/#ct=2000&rt=3000&tt=4000",
+                Times { connect: ms(2_000), read: ms(3_000), total: ms(4_000) },
+                1,
+                connect,
+            ),
             ("http://h/#rc=5&rp=all", usual, 5, all),
             ("http://h/#rc=0", usual, 0, connect),
             ("http://h/#rc=6&rp=never", usual, 1, none),
@@ -239,7 +244,11 @@ mod tests {
             "http://",
             "http://a:b:c/",
         ] {
-            assert_eq!(Target::parse(text, &manners(Dialect::SignalWire)).unwrap_err().cause, Cause::InvalidUrl, "{text}");
+            assert_eq!(
+                Target::parse(text, &manners(Dialect::SignalWire)).unwrap_err().cause,
+                Cause::InvalidUrl,
+                "{text}"
+            );
         }
         assert!(parse("http://h/a").redirected("file:///etc/passwd").is_err());
     }

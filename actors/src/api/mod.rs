@@ -14,6 +14,7 @@ mod error;
 mod faults;
 mod fields;
 mod handler;
+mod notifications;
 mod ops;
 mod page;
 mod queues;
@@ -21,6 +22,7 @@ mod recordings;
 mod registrations;
 mod sip_profile;
 mod state;
+mod webhooks;
 
 #[cfg(test)]
 mod tests;
@@ -81,6 +83,7 @@ fn routes(config: &mut web::ServiceConfig, state: ApiState) {
         .configure(carriers::routes)
         .configure(registrations::routes)
         .configure(calls::relay_routes)
+        .configure(webhooks::routes)
         .configure(faults::routes)
         .configure(dashboard::routes);
     for prefix in auth::LAML_PREFIXES {
@@ -89,6 +92,7 @@ fn routes(config: &mut web::ServiceConfig, state: ApiState) {
                 .configure(accounts::routes)
                 .configure(calls::routes)
                 .configure(queues::routes)
+                .configure(notifications::routes)
                 .configure(recordings::routes),
         );
     }

@@ -101,7 +101,8 @@ impl Batch {
 impl Sqlite {
     /// In the order of acceptance.
     pub async fn status_jobs(&self) -> Result<Vec<StatusJobRow>, StoreError> {
-        let rows = sqlx::query("SELECT id, created, request FROM status_jobs ORDER BY id").fetch_all(&self.read).await?;
+        let rows =
+            sqlx::query("SELECT id, created, request FROM status_jobs ORDER BY id").fetch_all(&self.read).await?;
         rows.iter()
             .map(|row| {
                 let (id, created) = (row.try_get(0)?, WallTime(row.try_get(1)?));
@@ -142,12 +143,7 @@ impl Sqlite {
     }
 
     pub async fn notification(&self, seq: i64) -> Result<Option<NotificationRecord>, StoreError> {
-        sqlx::query(OF_ONE)
-            .bind(seq)
-            .fetch_optional(&self.read)
-            .await?
-            .map(|row| notification(&row))
-            .transpose()
+        sqlx::query(OF_ONE).bind(seq).fetch_optional(&self.read).await?.map(|row| notification(&row)).transpose()
     }
 }
 

@@ -16,3 +16,4 @@ mod rest_clients;
 mod transfers;
 mod transports;
 mod voicemail;
+mod webhooks;

@@ -12,7 +12,7 @@ use url::form_urlencoded;
 
 use super::client::Inner;
 use super::failure::{Cause, Failure, classify, fail};
-use super::resolver::timed_look_up;
+use super::resolver::{LookUp, with_look_up};
 use super::session::Session;
 use super::signature;
 use super::target::Target;
@@ -113,13 +113,20 @@ impl Inner {
         let authority = target.authority();
         // Where the connection is fresh, the server's time starts only after it stands.
         let patience = target.times.connect + target.times.read;
-        let (answer, look_up) = timed_look_up(timeout(patience, request.headers(headers).send())).await;
+        let (answer, look_up) = with_look_up(timeout(patience, request.headers(headers).send())).await;
         trace.looked_up(look_up);
-        let response = match answer {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(classify(&error, &authority)),
-            Err(_) => return Err(fail(Cause::Read, format!("no response from {authority} within {patience:?}"))),
+        let answer = match answer {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => Err(classify(&error, &authority)),
+            Err(_) => Err(fail(Cause::Read, format!("no response from {authority} within {patience:?}"))),
         };
+        let response = answer.map_err(|failure| match (failure.cause, look_up) {
+            // The time to connect was over before the name servers said anything.
+            (Cause::Connect | Cause::Read, LookUp::Unfinished) => {
+                fail(Cause::Dns, format!("{authority} does not resolve: DNS does not answer in time"))
+            }
+            _ => failure,
+        })?;
         trace.response(&response);
         if let Some(session) = outgoing.session {
             let cookies = response.headers().get_all(SET_COOKIE).iter();

@@ -16,8 +16,8 @@ use tokio::sync::OnceCell;
 
 use super::guard::Guard;
 
-/// For one try of one question; the second goes to the next server.
-const ONE_TRY: Duration = Duration::from_millis(1_200);
+/// For one try of one question; the second goes to the next server. Both fit into the usual time to connect.
+const ONE_TRY: Duration = Duration::from_millis(900);
 const TRIES: usize = 2;
 
 /// Resolves names without a thread for each, and hands on permitted addresses alone. The connection goes to exactly these, so a
@@ -41,17 +41,33 @@ pub(super) struct DnsFailure {
     pub reason: String,
 }
 
+/// What became of the look-up of one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LookUp {
+    /// The host is an address, or a connection stood already.
+    None,
+    Took(Duration),
+    /// It was under way when the request ended.
+    Unfinished,
+}
+
 tokio::task_local! {
-    /// How long the look-up of the request under way took, in microseconds from 1; 0: there was none.
+    /// That of the request under way: how long it took in microseconds, from 1.
     static LOOK_UP: Arc<AtomicU64>;
 }
 
-/// Runs `request` and tells how long its look-up took, if it needed one.
-pub(super) async fn timed_look_up<T>(request: impl Future<Output = T>) -> (T, Option<Duration>) {
+const UNFINISHED: u64 = u64::MAX;
+
+/// Runs `request` and tells of its look-up.
+pub(super) async fn with_look_up<T>(request: impl Future<Output = T>) -> (T, LookUp) {
     let took = Arc::new(AtomicU64::new(0));
     let out = LOOK_UP.scope(Arc::clone(&took), request).await;
-    let micros = took.load(Ordering::Relaxed);
-    (out, (micros > 0).then(|| Duration::from_micros(micros)))
+    let look_up = match took.load(Ordering::Relaxed) {
+        0 => LookUp::None,
+        UNFINISHED => LookUp::Unfinished,
+        micros => LookUp::Took(Duration::from_micros(micros)),
+    };
+    (out, look_up)
 }
 
 impl Names {
@@ -98,12 +114,15 @@ impl Resolve for GuardedResolver {
         let (guard, names) = (Arc::clone(&self.guard), Arc::clone(&self.names));
         // Asked for within the request's own task, though the connection may outlive it.
         let look_up = LOOK_UP.try_with(Arc::clone).ok();
+        if let Some(look_up) = &look_up {
+            look_up.store(UNFINISHED, Ordering::Relaxed);
+        }
         Box::pin(async move {
             let begun = Instant::now();
             let found = names.addresses(name.as_str()).await;
             if let Some(look_up) = look_up {
                 let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-                look_up.store(micros.max(1), Ordering::Relaxed);
+                look_up.store(micros.clamp(1, UNFINISHED - 1), Ordering::Relaxed);
             }
             permitted(&guard, name.as_str().to_owned(), found?)
         })

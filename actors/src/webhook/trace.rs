@@ -12,6 +12,7 @@ use url::Url;
 
 use super::failure::Failure;
 use super::request::WebhookRequest;
+use super::resolver::LookUp;
 use crate::store::{WebhookEntry, WebhookError, WebhookKind, WebhookTimings};
 use crate::world::wall_now;
 
@@ -71,8 +72,8 @@ impl Trace {
         self.entry.timings.queued_ms = millis(self.begun.elapsed());
     }
 
-    pub fn looked_up(&mut self, took: Option<Duration>) {
-        if let Some(took) = took {
+    pub fn looked_up(&mut self, look_up: LookUp) {
+        if let LookUp::Took(took) = look_up {
             self.entry.timings.dns_ms = Some(self.entry.timings.dns_ms.unwrap_or(0) + millis(took));
         }
     }

@@ -201,7 +201,7 @@ fn a_callback_delivered_at_once_is_not_kept() {
     let (_, rung) = call_to(&tandem, &mut bob, &app.url("/voice"), &[("StatusCallback", &status)]);
     bob.hung_up(&rung);
     eventually("it is delivered", Duration::from_secs(10), || {
-        (tandem.metric("tandem_status_callbacks_delivered", "") == 1.0).then_some(())
+        (tandem.metric("tandem_status_callbacks_delivered_total", "") == 1.0).then_some(())
     });
     assert_eq!(tandem.metric("tandem_status_callbacks_queued", ""), 0.0);
     eventually("nothing of it is on disk", Duration::from_secs(5), || {
@@ -215,7 +215,11 @@ fn the_log_of_a_call_shows_requests_responses_and_errors_by_rest_and_on_its_page
     let mut bob = phone(&tandem, "bob");
     let app = AppServer::start(|request| match request.path() {
         "/voice" => Reply::status(500).header("X-App", "<b>mine</b>").header("Set-Cookie", "secret=1"),
-        "/fallback" => Reply::laml("<Nonsense/><Hangup/>"),
+        "/fallback" => {
+            // An application takes its time, so that what was before can be told from what comes after.
+            std::thread::sleep(Duration::from_millis(20));
+            Reply::laml("<Nonsense/><Hangup/>")
+        }
         _ => Reply::status(404),
     });
     let (url, fallback, status) = (app.url_as("u:hidden", "/voice?a=1"), app.url("/fallback"), app.url("/status"));

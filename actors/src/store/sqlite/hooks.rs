@@ -11,13 +11,14 @@ use crate::store::{
     WebhookLogBounds,
 };
 
-/// A line of a call's log, and the last instruction request of that call that began before it.
+/// A line of a call's log, and the last instruction request of that call that was over by then.
 macro_rules! notifications_where {
     ($rest:literal) => {
         concat!(
             "SELECT e.seq, e.call_sid, e.at, e.level, e.code, e.message, e.line,
                     (SELECT w.entry FROM webhook_log w
-                     WHERE w.call_sid = e.call_sid AND w.at <= e.at AND w.entry ->> 'kind' = 'instruction'
+                     WHERE w.call_sid = e.call_sid AND w.at + (w.entry ->> '$.timings.total_ms') <= e.at
+                       AND w.entry ->> 'kind' = 'instruction'
                      ORDER BY w.seq DESC LIMIT 1)
              FROM call_events e WHERE ",
             $rest

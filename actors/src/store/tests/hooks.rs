@@ -42,7 +42,7 @@ async fn the_log_keeps_the_newest_of_each_call_and_in_all() {
             store.flush().await.unwrap();
         }
     }
-    assert_eq!(urls(store.webhooks(sid(1)).await.unwrap()), []);
+    assert!(store.webhooks(sid(1)).await.unwrap().is_empty());
     assert_eq!(urls(store.webhooks(sid(2)).await.unwrap()), [0, 1, 2, 3]);
     drop(store);
     let store = Store::open(&dir.url(), settings()).await.unwrap();

@@ -63,7 +63,7 @@ impl House {
                 "<Record maxLength=\"1\" playBeep=\"false\" recordingStatusCallback=\"http://{to}/recorded\" action=\"/done\"/>"
             )),
             "/dial" => Reply::laml(format!(
-                "<Dial action=\"http://{to}/dialled\"><Sip url=\"http://{to}/whisper\" statusCallback=\"http://{to}/sip\" \
+                "<Dial timeout=\"5\" action=\"http://{to}/dialled\"><Sip url=\"http://{to}/whisper\" statusCallback=\"http://{to}/sip\" \
                  statusCallbackEvent=\"initiated completed\">sip:nobody@{ip}:9</Sip></Dial>"
             )),
             _ => Reply::laml("<Hangup/>"),

@@ -89,7 +89,7 @@ async fn a_call_keeps_the_cookies_of_its_servers_and_shows_them_to_no_other() {
     let expected = [
         ("/login", None),
         ("/in", Some("session=1")),
-        ("/menu/a", Some("session=1")),
+        ("/menu/a", Some("menu=2; session=1")),
         ("/menu/b", Some("menu=2; session=1")),
         ("/away", Some("session=1")),
         ("/logout", Some("session=1")),

@@ -11,6 +11,8 @@ packages=(build-essential cmake pkg-config espeak-ng lame)
 if [[ $goal == test ]]; then
     # The real clients of the tests.
     packages+=(sip-tester baresip-core sox iproute2 procps python3 python3-venv)
+    # The published Node libraries run there.
+    packages+=(nodejs npm)
     # The scanner of the hostile tests.
     packages+=(sipvicious)
     # The proxy before the nodes, and more user agents.
@@ -65,6 +67,8 @@ if command -v dpkg-query >/dev/null; then
     for package in "${packages[@]}"; do
         # An older name of the same.
         [[ $package == linphone-cli ]] && installed linphone-nogtk && continue
+        # Other packages of Node bring its npm.
+        [[ $package == npm ]] && command -v npm >/dev/null && continue
         installed "$package" || missing+=("$package")
     done
     if ((${#missing[@]})); then
@@ -111,7 +115,20 @@ python_package() {
     touch "$home/.installed-$version"
 }
 
+# The Node packages of server/tests/clients/node, as its lock file has them.
+node_packages() {
+    local from=server/tests/clients/node home=target/node
+    if cmp --silent "$from/package-lock.json" "$home/package-lock.json" && [[ -f $home/.installed ]]; then return; fi
+    say "installing the Node packages of $from"
+    rm -rf "$home"
+    mkdir -p "$home"
+    cp "$from/package.json" "$from/package-lock.json" "$home"
+    (cd "$home" && npm ci --silent --no-audit --no-fund --ignore-scripts </dev/null >&2)
+    touch "$home/.installed"
+}
+
 if [[ $goal == test ]]; then
+    node_packages
     # The published client libraries.
     python_package twilio 9.13.0
     python_package signalwire 2.1.1

@@ -23,14 +23,19 @@ impl Clock {
     }
 
     pub fn wall(&self) -> WallTime {
-        let ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis());
-        WallTime::from_unix_millis(i64::try_from(ms).unwrap_or(i64::MAX))
+        wall_now()
     }
 
     /// How long until `at`; zero when it has passed.
     pub fn until(&self, at: Timestamp) -> Duration {
         at.since(self.now())
     }
+}
+
+/// Civil time, for records.
+pub(crate) fn wall_now() -> WallTime {
+    let ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis());
+    WallTime::from_unix_millis(i64::try_from(ms).unwrap_or(i64::MAX))
 }
 
 /// The thread's cryptographic generator: seeded by the operating system, and anew from time to time.

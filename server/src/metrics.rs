@@ -5,6 +5,7 @@ use tandem_actors::api::{Sample, SampleSource, SampleValue};
 use tandem_actors::carrier::{CarrierSnapshot, Trunks};
 use tandem_actors::media::{Lateness, MediaHandle, MediaSnapshot};
 use tandem_actors::recording::RecordingService;
+use tandem_actors::store::Store;
 use tandem_actors::supervision;
 use tandem_actors::transport::Transports;
 use tandem_actors::webhook::StatusQueue;
@@ -126,7 +127,7 @@ pub fn carriers(trunks: Trunks) -> SampleSource {
     })
 }
 
-pub fn queues(status: StatusQueue) -> SampleSource {
+pub fn queues(status: StatusQueue, store: Store) -> SampleSource {
     Box::new(move || {
         let s = status.stats();
         vec![
@@ -136,10 +137,14 @@ pub fn queues(status: StatusQueue) -> SampleSource {
                 supervision::panics(),
             ),
             counter("mailbox_messages_lost", "Messages full mailboxes refused", supervision::overflows()),
-            gauge("status_callbacks_queued", "Status callbacks waiting", s.queued as f64),
-            counter("status_callbacks_delivered", "Status callbacks delivered", s.delivered),
-            counter("status_callbacks_failed", "Status callbacks given up", s.failed),
-            counter("status_callbacks_dropped", "Status callbacks never tried", s.dropped),
+            gauge("status_callbacks_queued", "Notifications waiting or under way", s.queued as f64),
+            gauge("status_callbacks_asleep", "Of these, those whose server is down", s.asleep as f64),
+            gauge("status_callbacks_stored", "Of these, those on disk", s.stored as f64),
+            counter("status_callbacks_delivered", "Notifications delivered", s.delivered),
+            counter("status_callbacks_retried", "Tries of notifications beyond the first", s.retried),
+            counter("status_callbacks_failed", "Notifications given up", s.failed),
+            counter("status_callbacks_dropped", "Notifications never tried", s.dropped),
+            counter("webhook_log_lost", "Webhook log entries the disk was too slow for", store.webhooks_lost()),
         ]
     })
 }

@@ -25,9 +25,11 @@ use tandem_actors::signalling::{
     AuthPolicy, FrontDoor, Gate, RegistrarActor, RegistrarConfig, RegistrationControl, RegistrationView, Resolver,
     ShardConfig, Shards, SipShard,
 };
-use tandem_actors::store::{ProjectSettings, Store};
+use tandem_actors::store::{ProjectSettings, Store, WebhookLogBounds};
 use tandem_actors::transport::{ConnectionLimits, Timing, TransportSettings, Transports};
-use tandem_actors::webhook::{StatusQueue, StatusQueueLimits, WebhookClient, WebhookConfig};
+use tandem_actors::webhook::{
+    DialectSource, Limits, LogSink, StatusQueue, StatusQueueLimits, WebhookClient, WebhookConfig,
+};
 use tandem_actors::world::{Clock, SystemEntropy};
 use tandem_call::carrier::Naming;
 use tandem_call::leg::LegEnv;
@@ -76,11 +78,14 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
     let listening = format!("http://{}", config.http.listen);
     let bins = LamlBins::new(store.clone(), clock, &[public_url(&config), listening]);
     let webhooks = webhook_client(&config, &store, demo.as_ref().map(|d| d.listen.ip()), bins.clone())?;
-    let status = StatusQueue::start(webhooks.clone(), StatusQueueLimits::default());
+    let limits = status_limits(&config);
+    let status = StatusQueue::restored(webhooks.clone(), limits, store.clone())
+        .await
+        .map_err(|e| format!("[store] notifications of before the restart cannot be read: {e}"))?;
     let metrics = Metrics::new(vec![
         metrics::media(media_pool.handle()),
         metrics::transports(transports.clone()),
-        metrics::queues(status.clone()),
+        metrics::queues(status.clone(), store.clone()),
         metrics::recordings(recordings.clone()),
         metrics::carriers(trunks.clone()),
     ]);
@@ -408,16 +413,43 @@ fn webhook_client(
     demo: Option<IpAddr>,
     bins: LamlBins,
 ) -> Result<WebhookClient, String> {
-    let mut allow = config.webhook.allow.clone();
+    let webhook = &config.webhook;
+    let mut allow = webhook.allow.clone();
     allow.extend(demo.map(ipnet::IpNet::from));
+    let read =
+        |path: &std::path::PathBuf| std::fs::read(path).map_err(|e| format!("[webhook] ca: {}: {e}", path.display()));
+    let extra_roots_pem = webhook.ca.iter().map(read).collect::<Result<_, _>>()?;
+    store.keep_webhooks(WebhookLogBounds { entries_max: webhook.log_max, per_call_max: webhook.log_per_call_max });
+    let (log, directory) = (store.clone(), store.directory());
     let settings = WebhookConfig {
+        dialect: DialectSource::new(move || directory.borrow().project.dialect),
         allow,
         signing_key: store.project().signing_key.clone(),
+        extra_roots_pem,
         user_agent: USER_AGENT.to_owned(),
         own: Some(Arc::new(bins)),
+        dns_servers: webhook.dns_servers.clone(),
+        // What does not fit is counted by the store.
+        log: (webhook.log_max > 0).then(|| {
+            LogSink::new(move |entry| {
+                log.log_webhook(entry);
+            })
+        }),
+        limits: Limits { in_flight_per_host_max: webhook.requests_per_host, ..Limits::default() },
         ..WebhookConfig::default()
     };
     WebhookClient::new(settings).map_err(|e| format!("[webhook] {e}"))
+}
+
+fn status_limits(config: &Config) -> StatusQueueLimits {
+    let queued_max = config.webhook.status_queue_max;
+    StatusQueueLimits {
+        queued_max,
+        // One customer's server that is down leaves room for others'.
+        queued_per_host_max: (queued_max - queued_max / 4).max(1),
+        retry_for: Duration::from_secs(config.webhook.status_retry_hours * 3_600),
+        ..StatusQueueLimits::default()
+    }
 }
 
 /// The services a process cannot go on without: actix says nothing when one dies, so they are asked.

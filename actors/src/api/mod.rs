@@ -19,6 +19,7 @@ mod fields;
 mod handler;
 mod laml_bins;
 mod laml_page;
+mod notifications;
 mod ops;
 mod page;
 mod phone_numbers;
@@ -29,6 +30,7 @@ mod recordings;
 mod registrations;
 mod sip_profile;
 mod state;
+mod webhooks;
 mod writing;
 
 #[cfg(test)]
@@ -93,6 +95,7 @@ fn routes(config: &mut web::ServiceConfig, state: ApiState) {
         .configure(carriers::routes)
         .configure(registrations::routes)
         .configure(calls::relay_routes)
+        .configure(webhooks::routes)
         .configure(faults::routes)
         .configure(laml_bins::public_routes)
         .configure(dashboard::routes);
@@ -103,6 +106,7 @@ fn routes(config: &mut web::ServiceConfig, state: ApiState) {
                 .configure(accounts::routes)
                 .configure(calls::routes)
                 .configure(queues::routes)
+                .configure(notifications::routes)
                 .configure(recordings::call_routes)
                 .configure(recordings::routes)
                 .configure(applications::routes)

@@ -17,6 +17,7 @@ use crate::carrier::Channel;
 use crate::media::MediaThread;
 use crate::queues::Seat;
 use crate::supervision::{Alarm, DeathWatch, Mailbox, Overflow};
+use crate::webhook::Session;
 
 /// Where a call reports to.
 #[derive(Clone)]
@@ -49,6 +50,8 @@ pub struct CallActor {
     pub(super) fetches: BTreeMap<RunId, SpawnHandle>,
     /// The call's place in a queue.
     pub(super) seat: Option<Seat>,
+    /// What its webhooks share.
+    pub(super) session: Session,
     watch: DeathWatch<CallDied>,
     pub(super) span: tracing::Span,
 }
@@ -82,6 +85,7 @@ impl CallActor {
             alarm: Alarm::default(),
             fetches: BTreeMap::new(),
             seat: None,
+            session: Session::default(),
             watch,
             span: tracing::info_span!("call", call = number, sid = %sid),
         }

@@ -14,6 +14,7 @@ mod error;
 mod handler;
 mod laml_bin;
 mod pending;
+mod pending_hooks;
 mod phone_number;
 mod profile;
 mod project;
@@ -22,6 +23,7 @@ mod recording;
 mod secrets;
 mod serial;
 mod sqlite;
+mod webhook;
 mod writer;
 
 #[cfg(test)]
@@ -46,6 +48,10 @@ pub use profile::SipProfileRecord;
 pub use project::{ProjectChoices, ProjectSettings, ProjectState};
 pub use recording::{RecordingFilter, RecordingRecord, RecordingSource, RecordingStatus, RecordingTrack};
 pub use secrets::{digest_secrets, random_sid, random_token, secrets_equal};
+pub use webhook::{
+    NotificationFilter, NotificationRecord, StatusJobRow, WebhookEntry, WebhookError, WebhookKind, WebhookLogBounds,
+    WebhookTimings,
+};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -268,6 +274,73 @@ impl Store {
     /// Removes a recording's record. A late one of it is ignored. The file is not the store's.
     pub async fn delete_recording(&self, sid: Sid) -> Result<(), StoreError> {
         self.inner.writer.submit(Change::DeleteRecording(sid)).await
+    }
+
+    /// How much of the log of webhooks is kept. Until this is called, nothing of it.
+    pub fn keep_webhooks(&self, bounds: WebhookLogBounds) {
+        self.inner.pending.hooks.set_bounds(bounds);
+    }
+
+    /// Hands over an entry for the log of webhooks and returns at once; false when it is not kept.
+    pub fn log_webhook(&self, entry: WebhookEntry) -> bool {
+        let kept = self.inner.pending.hooks.put_entry(entry);
+        if kept {
+            self.inner.pending.arrived.notify_one();
+        }
+        kept
+    }
+
+    /// Entries of the log of webhooks that were refused since start because too many waited.
+    pub fn webhooks_lost(&self) -> u64 {
+        self.inner.pending.hooks.lost()
+    }
+
+    /// The log of a call's webhooks, oldest first.
+    pub async fn webhooks(&self, call: Sid) -> Result<Vec<WebhookEntry>, StoreError> {
+        self.hooks_written().await?;
+        self.inner.db.webhooks(call).await
+    }
+
+    /// Warnings and errors of calls with the requests they are about, newest first.
+    pub async fn notifications(&self, filter: &NotificationFilter) -> Result<Vec<NotificationRecord>, StoreError> {
+        self.hooks_written().await?;
+        self.inner.db.notifications(filter).await
+    }
+
+    pub async fn notification(&self, seq: i64) -> Result<Option<NotificationRecord>, StoreError> {
+        self.inner.db.notification(seq).await
+    }
+
+    /// Hands over a notification and returns at once. It is on disk with the next commit, unless it was removed before.
+    pub fn put_status_job(&self, row: StatusJobRow) {
+        self.inner.pending.hooks.put_job(row);
+        self.inner.pending.arrived.notify_one();
+    }
+
+    /// It was delivered, or given up.
+    pub fn remove_status_job(&self, id: i64) {
+        if self.inner.pending.hooks.remove_job(id) {
+            self.inner.pending.arrived.notify_one();
+        }
+    }
+
+    /// Notifications the last process did not deliver, in the order of their acceptance.
+    pub async fn status_jobs(&self) -> Result<Vec<StatusJobRow>, StoreError> {
+        let rows = self.inner.db.status_jobs().await?;
+        self.inner.pending.hooks.found(rows.len());
+        Ok(rows)
+    }
+
+    /// Notifications that are on disk now.
+    pub fn status_jobs_stored(&self) -> u64 {
+        self.inner.pending.hooks.stored()
+    }
+
+    async fn hooks_written(&self) -> Result<(), StoreError> {
+        if !self.inner.pending.hooks.is_empty() || self.calls_pending() > 0 {
+            self.flush().await?;
+        }
+        Ok(())
     }
 
     /// Removes a finished call and its log. A late record of it is ignored.

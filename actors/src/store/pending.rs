@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tandem_model::{Sid, WallTime};
 use tokio::sync::Notify;
 
+use super::pending_hooks::PendingHooks;
 use super::{BinUse, CallEvent, CallRecord, RecordingRecord};
 
 /// Calls whose records wait for the disk at most: several minutes of a full machine's traffic.
@@ -19,6 +20,7 @@ pub(super) const RECORDINGS_WAITING_MAX: usize = 100_000;
 pub(super) struct Pending {
     waiting: Mutex<Waiting>,
     pub arrived: Notify,
+    pub hooks: PendingHooks,
     lost: AtomicU64,
 }
 

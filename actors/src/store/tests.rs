@@ -1,3 +1,5 @@
+mod hooks;
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 

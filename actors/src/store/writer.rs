@@ -159,10 +159,12 @@ impl Task {
 
     async fn commit(&mut self, changes: &[Change], answers: Vec<Answer>) -> Result<Left, StoreError> {
         let taken = self.pending.take(BATCH_CALLS_MAX);
-        if taken.is_empty() && changes.is_empty() {
+        let hooks = self.pending.hooks.take(BATCH_CALLS_MAX);
+        if taken.is_empty() && hooks.is_empty() && changes.is_empty() {
             return Ok(Left::Nothing);
         }
-        let left = if taken.is_all(BATCH_CALLS_MAX) { Left::Nothing } else { Left::More };
+        let all = taken.is_all(BATCH_CALLS_MAX) && !hooks.fill(BATCH_CALLS_MAX);
+        let left = if all { Left::Nothing } else { Left::More };
         let mut staged =
             Staged { catalog: None, results: Vec::with_capacity(changes.len()), bindings: BTreeMap::new() };
         let outcome = async {
@@ -178,6 +180,7 @@ impl Task {
                 for (bin, used) in &taken.bins {
                     batch.count_bin(*bin, *used).await?;
                 }
+                batch.put_hooks(&hooks, self.pending.hooks.bounds()).await?;
                 for change in changes {
                     staged.apply(change, &mut batch, self).await?;
                 }
@@ -194,10 +197,14 @@ impl Task {
         }
         .await;
         match &outcome {
-            Ok(()) => self.pending.written(),
+            Ok(()) => {
+                self.pending.written();
+                self.pending.hooks.written(&hooks);
+            }
             Err(e) => {
                 tracing::error!(error = %e, calls = taken.calls.len(), changes = changes.len(), "a commit failed");
                 self.pending.give_back(taken.events);
+                self.pending.hooks.give_back(hooks);
             }
         }
         if let (Ok(()), Some(catalog)) = (&outcome, staged.catalog) {
@@ -301,6 +308,7 @@ impl<'c> Staged<'c> {
                 Some(status) if !status.is_final() => Err(StoreError::Unfinished),
                 Some(_) => {
                     task.pending.forget_call(*sid);
+                    task.pending.hooks.forget_call(*sid);
                     batch.delete_call(*sid).await
                 }
             };

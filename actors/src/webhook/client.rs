@@ -3,18 +3,23 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use tandem_laml::Dialect;
 use tandem_laml::instruction::{Document, FetchFailure, Method};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::config::{Limits, WebhookConfig};
+use super::dialect::{DialectSource, Manners};
 use super::exchange::{Download, Outgoing, Validators};
-use super::failure::{code, fail};
+use super::failure::{Cause, Failure, fail};
 use super::guard::Guard;
-use super::in_flight::{Class, InFlight};
+use super::in_flight::{Bounds, Class, InFlight, Slot};
 use super::own::OwnDocuments;
 use super::request::{NotifyOutcome, WebhookRequest};
-use super::resolver::GuardedResolver;
+use super::resolver::{GuardedResolver, Names};
+use super::session::Session;
 use super::target::Target;
+use super::trace::{LogSink, Trace};
+use crate::store::WebhookKind;
 
 /// Makes the switch's HTTP requests: guarded, signed, bounded. Clones share one pool of connections.
 #[derive(Clone)]
@@ -27,6 +32,8 @@ pub(super) struct Inner {
     pub(super) signing_key: String,
     pub(super) limits: Limits,
     pub(super) own: Option<Arc<dyn OwnDocuments>>,
+    dialect: DialectSource,
+    log: Option<LogSink>,
     in_flight: InFlight,
     settings: HttpSettings,
     /// The HTTP library fixes the connect timeout in a client, so there is one for each of [`CONNECT_STEPS`], made when
@@ -68,16 +75,24 @@ impl WebhookClient {
         let guard = Arc::new(Guard::new(config.allow));
         let settings = HttpSettings {
             guard: Arc::clone(&guard),
+            names: Arc::new(Names::new(config.dns_servers)),
             user_agent: config.user_agent,
             extra_roots: extra_roots(&config.extra_roots_pem)?,
         };
         let fallback = settings.build(config.limits.connect).map_err(|e| ClientError::Http(e.to_string()))?;
-        let in_flight = InFlight::new(config.limits.in_flight_per_host_max, config.limits.in_flight_max);
+        let in_flight = InFlight::new(Bounds {
+            per_host_max: config.limits.in_flight_per_host_max,
+            all_max: config.limits.in_flight_max,
+            waiting_per_host_max: config.limits.waiting_per_host_max,
+            waiting_max: config.limits.waiting_max,
+        });
         let inner = Inner {
             guard,
             signing_key: config.signing_key,
             limits: config.limits,
             own: config.own,
+            dialect: config.dialect,
+            log: config.log,
             in_flight,
             settings,
             by_connect: Default::default(),
@@ -86,62 +101,94 @@ impl WebhookClient {
         Ok(WebhookClient { inner: Arc::new(inner) })
     }
 
-    /// Asks for instructions: one try, redirects followed, the body bounded. Errors carry laml.md's codes
-    /// ([`code`](super::code)); the document's own rules (12300, 12100) are the script's to check.
+    /// The rules that hold now.
+    pub fn dialect(&self) -> Dialect {
+        self.inner.dialect.now()
+    }
+
+    /// As [`fetch_in`](Self::fetch_in), for a request that shares nothing with others.
     pub async fn fetch(&self, request: &WebhookRequest) -> Result<Document, FetchFailure> {
+        self.fetch_in(&Session::default(), request).await
+    }
+
+    /// Asks for instructions: redirects followed, the body bounded, all tries within the total time. Errors carry laml.md's codes
+    /// ([`code`](super::code)); the document's own rules (12300, 12100) are the script's to check.
+    pub async fn fetch_in(&self, session: &Session, request: &WebhookRequest) -> Result<Document, FetchFailure> {
         let inner = &*self.inner;
-        let target = Target::parse(&request.url, &inner.limits)?;
-        within(target.times.total, &target.authority(), async {
-            let _slot = inner.in_flight.acquire(Class::Document, &target.authority()).await;
-            let headers = token_headers(&new_token());
-            let outgoing = Outgoing { method: request.method, params: &request.params, headers };
-            let reply = inner.exchange(target.clone(), outgoing).await?;
-            reply.require_success()?;
-            let url = reply.target.document_url.to_string();
-            let content_type = reply.header(CONTENT_TYPE);
-            let body = reply.body(inner.limits.document_bytes_max).await?;
-            Ok(Document { url, content_type, body })
-        })
-        .await
-    }
-
-    /// Delivers a status callback: any 2xx will do, and `retry_pauses` says how often to try. Waits for a place among
-    /// the host's requests as long as it takes.
-    pub async fn notify(&self, request: &WebhookRequest) -> NotifyOutcome {
-        self.notify_with_token(request, &new_token()).await
-    }
-
-    /// As [`notify`](Self::notify), under a token that the caller keeps: the receiver knows by it what it has seen.
-    pub async fn notify_with_token(&self, request: &WebhookRequest, token: &str) -> NotifyOutcome {
-        let mut pauses = self.inner.limits.retry_pauses.iter();
-        let mut tries = 0;
+        let manners = inner.manners();
+        let token = new_token();
+        let trace = |attempt| Trace::begin(inner.log.clone(), WebhookKind::Instruction, request, &token, attempt);
+        let target = match Target::parse(&request.url, &manners) {
+            Ok(target) => target,
+            Err(failure) => {
+                trace(1).end(Some(&failure));
+                return Err(failure.into());
+            }
+        };
+        let deadline = Instant::now() + target.times.total;
+        let session = manners.keeps_cookies.then_some(session);
+        let mut attempt = 1;
         loop {
-            tries += 1;
-            let failure = match self.notify_once(request, token).await {
-                Ok(()) => return NotifyOutcome::Delivered { tries },
-                Err(failure) => failure,
-            };
-            let hopeless = failure.code == code::INVALID_URL;
-            match pauses.next().filter(|_| !hopeless) {
-                Some(pause) => sleep(*pause).await,
-                None => return NotifyOutcome::Failed { tries, failure },
+            let mut trace = trace(attempt);
+            let outgoing =
+                Outgoing { method: request.method, params: &request.params, headers: token_headers(&token), session };
+            let work = inner.document(&target, outgoing, &mut trace);
+            let result = within(deadline, &target, work).await;
+            trace.end(result.as_ref().err());
+            match result {
+                Err(failure)
+                    if attempt <= target.retry.count
+                        && target.retry.on.covers(failure.cause)
+                        && Instant::now() < deadline =>
+                {
+                    attempt += 1;
+                }
+                result => return result.map_err(FetchFailure::from),
             }
         }
     }
 
-    async fn notify_once(&self, request: &WebhookRequest, token: &str) -> Result<(), FetchFailure> {
+    /// Delivers a notification: any 2xx will do. Tried as often as the dialect says, with pauses. Waits for a place among the
+    /// host's requests as long as it takes.
+    pub async fn notify(&self, request: &WebhookRequest) -> NotifyOutcome {
+        self.notify_with_token(request, &new_token(), 0).await
+    }
+
+    /// As [`notify`](Self::notify), under a token that the caller keeps: the receiver knows by it what it has seen. `before` is
+    /// the number of tries that were made already; one that comes later is a single one.
+    pub async fn notify_with_token(&self, request: &WebhookRequest, token: &str, before: u32) -> NotifyOutcome {
         let inner = &*self.inner;
-        let target = Target::parse(&request.url, &inner.limits)?;
-        let _slot = inner.in_flight.acquire(Class::Callback, &target.authority()).await;
-        within(target.times.total, &target.authority(), async {
-            let headers = token_headers(token);
-            let outgoing = Outgoing { method: request.method, params: &request.params, headers };
-            let reply = inner.exchange(target.clone(), outgoing).await?;
-            reply.require_success()?;
-            let _ = timeout(Duration::from_secs(1), reply.body(CALLBACK_REPLY_BYTES)).await;
-            Ok(())
-        })
-        .await
+        let manners = inner.manners();
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let mut trace = Trace::begin(
+                inner.log.clone(),
+                WebhookKind::Notification,
+                request,
+                token,
+                before.saturating_add(tries),
+            );
+            let target = Target::parse(&request.url, &manners);
+            let result = match &target {
+                Ok(target) => inner.deliver(target, request, token, &mut trace).await,
+                Err(failure) => Err(failure.clone()),
+            };
+            trace.end(result.as_ref().err());
+            let Err(failure) = result else { return NotifyOutcome::Delivered { tries } };
+            let wanted = match (&target, manners.dialect) {
+                (Err(_), _) => false,
+                (Ok(_), Dialect::SignalWire) => !failure.cause.is_final(),
+                (Ok(target), Dialect::Twilio) => tries <= target.retry.count && target.retry.on.covers(failure.cause),
+            };
+            match inner.pause_after(tries, manners.dialect).filter(|_| wanted && before == 0) {
+                Some(pause) => sleep(pause).await,
+                None => {
+                    let outage = failure.cause.is_outage();
+                    return NotifyOutcome::Failed { tries, failure: failure.into(), outage };
+                }
+            }
+        }
     }
 
     /// GETs a file of up to `bytes_max`, within `total` unless the URL's fragment says otherwise. With `validators`,
@@ -154,17 +201,74 @@ impl WebhookClient {
         total: Duration,
     ) -> Result<Download, FetchFailure> {
         let inner = &*self.inner;
-        let target = Target::parse(url, &Limits { total, ..inner.limits.clone() })?;
-        within(target.times.total, &target.authority(), async {
-            let _slot = inner.in_flight.acquire(Class::Media, &target.authority()).await;
-            let outgoing = Outgoing { method: Method::Get, params: &[], headers: validators.headers() };
-            inner.exchange(target.clone(), outgoing).await?.download(bytes_max).await
-        })
-        .await
+        let mut manners = inner.manners();
+        manners.times.total = total;
+        let target = Target::parse(url, &manners).map_err(FetchFailure::from)?;
+        let request = WebhookRequest { url: url.to_owned(), method: Method::Get, params: Vec::new() };
+        // Files are no part of a call's log: many calls share one.
+        let mut trace = Trace::begin(None, WebhookKind::Instruction, &request, "", 1);
+        let work = async {
+            let _slot = inner.place(Class::Media, &target).await?;
+            let outgoing = Outgoing { method: Method::Get, params: &[], headers: validators.headers(), session: None };
+            let reply = inner.exchange(target.clone(), outgoing, &mut trace).await?;
+            reply.download(bytes_max, &mut trace).await
+        };
+        Ok(within(Instant::now() + target.times.total, &target, work).await?)
     }
 }
 
 impl Inner {
+    fn manners(&self) -> Manners {
+        Manners::of(self.dialect.now(), &self.limits)
+    }
+
+    /// Between two tries of a notification; None: no further one. Twilio's own count bounds it by itself.
+    fn pause_after(&self, tries: u32, dialect: Dialect) -> Option<Duration> {
+        let pauses = &self.limits.retry_pauses;
+        let pause = pauses.get(usize::try_from(tries).unwrap_or(usize::MAX) - 1);
+        match dialect {
+            Dialect::SignalWire => pause.copied(),
+            Dialect::Twilio => pause.or(pauses.last()).copied(),
+        }
+    }
+
+    async fn place(&self, class: Class, target: &Target) -> Result<Slot, Failure> {
+        let authority = target.authority();
+        let crowded = |_| fail(Cause::Crowded, format!("too many requests wait for {authority}"));
+        self.in_flight.acquire(class, &authority).await.map_err(crowded)
+    }
+
+    async fn document(&self, target: &Target, outgoing: Outgoing<'_>, trace: &mut Trace) -> Result<Document, Failure> {
+        let _slot = self.place(Class::Document, target).await?;
+        trace.sending();
+        let reply = self.exchange(target.clone(), outgoing, trace).await?.require_success(trace).await?;
+        let url = reply.target.document_url.to_string();
+        let content_type = reply.header(CONTENT_TYPE);
+        let body = reply.body(self.limits.document_bytes_max, trace).await?;
+        Ok(Document { url, content_type, body })
+    }
+
+    async fn deliver(
+        &self,
+        target: &Target,
+        request: &WebhookRequest,
+        token: &str,
+        trace: &mut Trace,
+    ) -> Result<(), Failure> {
+        let _slot = self.place(Class::Callback, target).await?;
+        trace.sending();
+        let deadline = Instant::now() + target.times.total;
+        let work = async {
+            let (params, headers) = (&request.params, token_headers(token));
+            let outgoing = Outgoing { method: request.method, params, headers, session: None };
+            let reply = self.exchange(target.clone(), outgoing, trace).await?.require_success(trace).await?;
+            // It was delivered, whatever becomes of the rest.
+            let _ = timeout(Duration::from_secs(1), reply.body(CALLBACK_REPLY_BYTES, trace)).await;
+            Ok(())
+        };
+        within(deadline, target, work).await
+    }
+
     /// The client whose connect timeout is `connect`, or the next step above it.
     pub(super) fn http(&self, connect: Duration) -> &reqwest::Client {
         let Some(step) = CONNECT_STEPS.iter().position(|step| *step >= connect) else { return &self.fallback };
@@ -179,6 +283,7 @@ impl Inner {
 
 struct HttpSettings {
     guard: Arc<Guard>,
+    names: Arc<Names>,
     user_agent: String,
     extra_roots: Vec<reqwest::Certificate>,
 }
@@ -195,7 +300,10 @@ impl HttpSettings {
                 .retry(reqwest::retry::never())
                 .pool_idle_timeout(IDLE_CONNECTION)
                 .pool_max_idle_per_host(IDLE_CONNECTIONS_PER_HOST)
-                .dns_resolver(Arc::new(GuardedResolver { guard: Arc::clone(&self.guard) }))
+                .dns_resolver(Arc::new(GuardedResolver {
+                    guard: Arc::clone(&self.guard),
+                    names: Arc::clone(&self.names),
+                }))
         };
         builder().tls_certs_merge(self.extra_roots.iter().cloned()).build().or_else(|error| {
             // A host without a certificate store can still serve plain HTTP; its HTTPS requests fail with 11220.
@@ -219,13 +327,12 @@ fn extra_roots(pems: &[Vec<u8>]) -> Result<Vec<reqwest::Certificate>, ClientErro
 }
 
 async fn within<T>(
-    total: Duration,
-    authority: &str,
-    work: impl Future<Output = Result<T, FetchFailure>>,
-) -> Result<T, FetchFailure> {
-    timeout(total, work)
-        .await
-        .unwrap_or_else(|_| Err(fail(code::NO_RESPONSE, format!("{authority} took longer than {total:?} in all"))))
+    deadline: Instant,
+    target: &Target,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let late = || fail(Cause::Read, format!("{} took longer than {:?} in all", target.authority(), target.times.total));
+    timeout_at(deadline, work).await.unwrap_or_else(|_| Err(late()))
 }
 
 /// Names one request across its tries.

@@ -1,26 +1,35 @@
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use reqwest::header::{
-    CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH,
-    LAST_MODIFIED, LOCATION,
+    CACHE_CONTROL, CONTENT_TYPE, COOKIE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+    LAST_MODIFIED, LOCATION, SET_COOKIE,
 };
 use reqwest::{Response, StatusCode};
-use tandem_laml::instruction::{FetchFailure, Method};
+use tandem_laml::instruction::Method;
+use tandem_model::limits::WEBHOOK_LOG_BODY_BYTES_MAX;
 use tokio::time::timeout;
 use url::form_urlencoded;
 
 use super::client::Inner;
-use super::failure::{classify, code, fail};
+use super::failure::{Cause, Failure, classify, fail};
 use super::own::OwnDocument;
+use super::resolver::{LookUp, with_look_up};
+use super::session::Session;
 use super::signature;
 use super::target::Target;
+use super::trace::Trace;
 
 /// One request with what it needs beside its target.
 pub(super) struct Outgoing<'a> {
     pub method: Method,
     pub params: &'a [(String, String)],
     pub headers: HeaderMap,
+    /// Whose cookies go with it, and where new ones go.
+    pub session: Option<&'a Session>,
 }
+
+/// A page that says what went wrong is waited for no longer than this: the fallback comes first.
+const ERROR_PAGE: Duration = Duration::from_millis(250);
 
 /// A response's head, and the target that gave it, after redirects.
 pub(super) struct Reply {
@@ -43,18 +52,24 @@ pub(crate) enum Download {
 
 impl Inner {
     /// Sends, following redirects: the next hops are GETs without the parameters (laml.md 2.7), each guarded anew.
-    pub(super) async fn exchange(&self, target: Target, outgoing: Outgoing<'_>) -> Result<Reply, FetchFailure> {
+    pub(super) async fn exchange(
+        &self,
+        target: Target,
+        outgoing: Outgoing<'_>,
+        trace: &mut Trace,
+    ) -> Result<Reply, Failure> {
         let params = unrepeated(outgoing.params);
-        let mut response = self.send(&target, outgoing.method, &params, &outgoing.headers).await?;
+        let mut response = self.send(&target, outgoing.method, &params, &outgoing, trace).await?;
         let mut target = target;
         let mut redirects = 0;
         while let Some(location) = location(&response) {
             if redirects == self.limits.redirects_max {
-                return Err(fail(code::REDIRECT, format!("more than {redirects} redirects")));
+                return Err(fail(Cause::Redirect, format!("more than {redirects} redirects")));
             }
             redirects += 1;
             target = target.redirected(&location)?;
-            response = self.send(&target, Method::Get, &[], &outgoing.headers).await?;
+            trace.redirected(&target.url);
+            response = self.send(&target, Method::Get, &[], &outgoing, trace).await?;
         }
         Ok(Reply { target, response })
     }
@@ -64,8 +79,9 @@ impl Inner {
         target: &Target,
         method: Method,
         params: &[(String, String)],
-        headers: &HeaderMap,
-    ) -> Result<Response, FetchFailure> {
+        outgoing: &Outgoing<'_>,
+        trace: &mut Trace,
+    ) -> Result<Response, Failure> {
         let guarded = target.literal_address().map_or(Ok(()), |address| self.guard.check(address));
         let mut target = target.clone();
         if method == Method::Get && !params.is_empty() {
@@ -73,9 +89,10 @@ impl Inner {
         }
         let own = self.own.as_ref().and_then(|own| own.answer(&target.url, method, params));
         if let Some(response) = own.and_then(OwnDocument::into_response) {
+            trace.response(&response);
             return Ok(response);
         }
-        guarded.map_err(|refused| fail(code::NO_RESPONSE, refused.to_string()))?;
+        guarded.map_err(|refused| fail(Cause::Forbidden, refused.to_string()))?;
         let client = self.http(target.times.connect);
         let mut request = match method {
             Method::Get => client.get(target.url.clone()),
@@ -94,22 +111,41 @@ impl Inner {
         if let Some((user, password)) = &target.credentials {
             request = request.basic_auth(user, Some(password));
         }
+        let mut headers = outgoing.headers.clone();
+        if let Some(cookies) = outgoing.session.and_then(|s| s.cookies(&target.url, SystemTime::now())) {
+            headers.insert(COOKIE, cookies);
+        }
         let authority = target.authority();
         // Where the connection is fresh, the server's time starts only after it stands.
         let patience = target.times.connect + target.times.read;
-        match timeout(patience, request.headers(headers.clone()).send()).await {
+        let (answer, look_up) = with_look_up(timeout(patience, request.headers(headers).send())).await;
+        trace.looked_up(look_up);
+        let answer = match answer {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => Err(classify(&error, &authority)),
-            Err(_) => Err(fail(code::NO_RESPONSE, format!("no response from {authority} within {patience:?}"))),
+            Err(_) => Err(fail(Cause::Read, format!("no response from {authority} within {patience:?}"))),
+        };
+        let response = answer.map_err(|failure| match (failure.cause, look_up) {
+            // The time to connect was over before the name servers said anything.
+            (Cause::Connect | Cause::Read, LookUp::Unfinished) => {
+                fail(Cause::Dns, format!("{authority} does not resolve: DNS does not answer in time"))
+            }
+            _ => failure,
+        })?;
+        trace.response(&response);
+        if let Some(session) = outgoing.session {
+            let cookies = response.headers().get_all(SET_COOKIE).iter();
+            session.store(&target.url, cookies.filter_map(|c| c.to_str().ok()), SystemTime::now());
         }
+        Ok(response)
     }
 }
 
 impl Reply {
     /// The body, given up as soon as it is larger than `bytes_max` or the server falls silent.
-    pub async fn body(mut self, bytes_max: usize) -> Result<Vec<u8>, FetchFailure> {
+    pub async fn body(mut self, bytes_max: usize, trace: &mut Trace) -> Result<Vec<u8>, Failure> {
         let authority = self.target.authority();
-        let too_big = || fail(code::TOO_BIG, format!("{authority} sent more than {bytes_max} bytes"));
+        let too_big = || fail(Cause::TooBig, format!("{authority} sent more than {bytes_max} bytes"));
         if self.response.content_length().is_some_and(|length| length > bytes_max as u64) {
             return Err(too_big());
         }
@@ -121,6 +157,7 @@ impl Reply {
                 Ok(Err(error)) => return Err(classify(&error, &authority)),
                 Err(_) => return Err(silent(&authority, self.target.times.read)),
             };
+            trace.body(&chunk);
             if body.len() + chunk.len() > bytes_max {
                 return Err(too_big());
             }
@@ -132,27 +169,37 @@ impl Reply {
         self.response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
     }
 
-    /// Anything but 2xx is a failure.
-    pub fn require_success(&self) -> Result<(), FetchFailure> {
+    /// Anything but 2xx is a failure, whose page is kept for the log.
+    pub async fn require_success(mut self, trace: &mut Trace) -> Result<Reply, Failure> {
         let status = self.response.status();
         if status.is_success() {
-            return Ok(());
+            return Ok(self);
         }
-        // laml.md 2.7 counts a 502 among the servers that did not respond.
-        let code = if status == StatusCode::BAD_GATEWAY { code::NO_RESPONSE } else { code::STATUS };
-        Err(fail(code, format!("{} answered {status}", self.target.authority())))
+        let failure = fail(Cause::Status(status.as_u16()), format!("{} answered {status}", self.target.authority()));
+        let mut page = 0;
+        let read = async {
+            while let Ok(Some(chunk)) = self.response.chunk().await {
+                trace.body(&chunk);
+                page += chunk.len();
+                if page >= WEBHOOK_LOG_BODY_BYTES_MAX {
+                    return;
+                }
+            }
+        };
+        let _ = timeout(ERROR_PAGE, read).await;
+        Err(failure)
     }
 
     /// What a cache needs of it.
-    pub async fn download(self, bytes_max: usize) -> Result<Download, FetchFailure> {
+    pub async fn download(self, bytes_max: usize, trace: &mut Trace) -> Result<Download, Failure> {
         let cache_control = self.header(CACHE_CONTROL);
         if self.response.status() == StatusCode::NOT_MODIFIED {
             return Ok(Download::NotModified { cache_control });
         }
-        self.require_success()?;
-        let content_type = self.header(CONTENT_TYPE);
-        let validators = Validators { etag: self.header(ETAG), last_modified: self.header(LAST_MODIFIED) };
-        let body = self.body(bytes_max).await?;
+        let reply = self.require_success(trace).await?;
+        let content_type = reply.header(CONTENT_TYPE);
+        let validators = Validators { etag: reply.header(ETAG), last_modified: reply.header(LAST_MODIFIED) };
+        let body = reply.body(bytes_max, trace).await?;
         Ok(Download::Body { content_type, validators, cache_control, body })
     }
 }
@@ -170,8 +217,8 @@ impl Validators {
     }
 }
 
-fn silent(authority: &str, read: Duration) -> FetchFailure {
-    fail(code::NO_RESPONSE, format!("{authority} fell silent for {read:?} within its response"))
+fn silent(authority: &str, read: Duration) -> Failure {
+    fail(Cause::Read, format!("{authority} fell silent for {read:?} within its response"))
 }
 
 fn location(response: &Response) -> Option<String> {

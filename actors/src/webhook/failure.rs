@@ -20,41 +20,117 @@ pub mod code {
     pub const TOO_BIG: u32 = 11750;
 }
 
-pub(super) fn fail(code: u32, message: String) -> FetchFailure {
-    FetchFailure { code, message }
+/// Why a request did not do what it was for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub cause: Cause,
+    pub message: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    InvalidUrl,
+    /// An address the guard refuses.
+    Forbidden,
+    /// Too many requests wait for this host.
+    Crowded,
+    Dns,
+    Connect,
+    /// Connected, and no response or no end of it in time.
+    Read,
+    /// The connection ended half-way.
+    Lost,
+    Status(u16),
+    Redirect,
+    Tls,
+    Protocol,
+    HttpVersion,
+    TooBig,
+}
+
+impl Cause {
+    pub fn code(self) -> u32 {
+        match self {
+            Cause::InvalidUrl => code::INVALID_URL,
+            Cause::Dns => code::DNS,
+            Cause::Redirect => code::REDIRECT,
+            Cause::Tls => code::TLS,
+            Cause::Protocol => code::PROTOCOL,
+            Cause::HttpVersion => code::HTTP_VERSION,
+            Cause::TooBig => code::TOO_BIG,
+            // laml.md 2.7 counts a 502 among the servers that did not respond.
+            Cause::Status(502) | Cause::Forbidden | Cause::Crowded | Cause::Connect | Cause::Read | Cause::Lost => {
+                code::NO_RESPONSE
+            }
+            Cause::Status(_) => code::STATUS,
+        }
+    }
+
+    /// No second try of the same request can do better.
+    pub fn is_final(self) -> bool {
+        matches!(self, Cause::InvalidUrl | Cause::Forbidden)
+    }
+
+    /// The far side is in trouble, and may be well again later.
+    pub fn is_outage(self) -> bool {
+        match self {
+            Cause::Crowded
+            | Cause::Dns
+            | Cause::Connect
+            | Cause::Read
+            | Cause::Lost
+            | Cause::Tls
+            | Cause::Protocol
+            | Cause::HttpVersion
+            | Cause::Status(408 | 425 | 429 | 500..) => true,
+            Cause::InvalidUrl | Cause::Forbidden | Cause::Status(_) | Cause::Redirect | Cause::TooBig => false,
+        }
+    }
+}
+
+impl From<Failure> for FetchFailure {
+    fn from(failure: Failure) -> Self {
+        FetchFailure { code: failure.cause.code(), message: failure.message }
+    }
+}
+
+pub(super) fn fail(cause: Cause, message: String) -> Failure {
+    Failure { cause, message }
 }
 
 /// Finds what went wrong below `error`, a request to `authority`.
-pub(super) fn classify(error: &reqwest::Error, authority: &str) -> FetchFailure {
+pub(super) fn classify(error: &reqwest::Error, authority: &str) -> Failure {
     let mut deepest = "the request failed".to_owned();
     // The outermost error's text holds the URL, which is neither for logs nor to be searched for words.
     for cause in causes(error).skip(1) {
         if let Some(refused) = cause.downcast_ref::<Refused>() {
-            return fail(code::NO_RESPONSE, refused.to_string());
+            return fail(Cause::Forbidden, refused.to_string());
         }
         if let Some(dns) = cause.downcast_ref::<DnsFailure>() {
-            return fail(code::DNS, dns.to_string());
+            return fail(Cause::Dns, dns.to_string());
         }
         if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
-            return fail(code::TLS, format!("TLS with {authority}: {tls}"));
+            return fail(Cause::Tls, format!("TLS with {authority}: {tls}"));
         }
         deepest = cause.to_string();
     }
     let says = |part: &str| causes(error).skip(1).any(|cause| cause.to_string().contains(part));
     if error.is_timeout() && error.is_connect() {
-        return fail(code::NO_RESPONSE, format!("no connection with {authority} in time"));
+        return fail(Cause::Connect, format!("no connection with {authority} in time"));
     }
     // The HTTP library gives these kinds as text alone; the tests hold the words.
-    let code = if says("HTTP version") {
-        code::HTTP_VERSION
+    let cause = if says("HTTP version") {
+        Cause::HttpVersion
     } else if MALFORMED.iter().any(|part| says(part)) {
-        code::PROTOCOL
+        Cause::Protocol
     } else if says("tls handshake") {
-        code::TLS
+        Cause::Tls
+    } else if error.is_connect() {
+        Cause::Connect
     } else {
-        code::NO_RESPONSE
+        Cause::Lost
     };
-    fail(code, format!("request to {authority}: {deepest}"))
+    fail(cause, format!("request to {authority}: {deepest}"))
 }
 
 const MALFORMED: [&str; 5] = ["parsed", "head is too large", "Invalid chunk", "chunk ", "Invalid trailer"];

@@ -8,6 +8,8 @@
 
 mod client;
 mod config;
+mod cookie;
+mod dialect;
 mod exchange;
 mod failure;
 mod guard;
@@ -15,6 +17,7 @@ mod in_flight;
 mod own;
 mod request;
 mod resolver;
+mod session;
 pub mod signature;
 mod status_queue;
 mod target;
@@ -22,12 +25,16 @@ mod target;
 pub(crate) mod test_server;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 pub use client::{ClientError, WebhookClient};
 pub use config::{Limits, WebhookConfig};
+pub use dialect::DialectSource;
 pub(crate) use exchange::{Download, Validators};
 pub use failure::code;
 pub use guard::{Guard, Refused, Rule};
 pub use own::{OwnDocument, OwnDocuments};
 pub use request::{NotifyOutcome, WebhookRequest};
+pub use session::Session;
 pub use status_queue::{StatusDrop, StatusJob, StatusQueue, StatusQueueLimits, StatusQueueStats};
+pub use trace::LogSink;

@@ -17,6 +17,7 @@ pub struct WebhookRequest {
 pub enum NotifyOutcome {
     /// A 2xx came back at the try of this number, from 1.
     Delivered { tries: u32 },
-    /// Every try failed, or no try can help; `failure` is the last one's.
-    Failed { tries: u32, failure: FetchFailure },
+    /// Every try failed, or no try can help; `failure` is the last one's. With `outage` the far side is in trouble and may take it
+    /// later.
+    Failed { tries: u32, failure: FetchFailure, outage: bool },
 }

@@ -2,11 +2,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
-use tandem_laml::instruction::FetchFailure;
+use tandem_laml::Dialect;
 use url::{Host, Position, Url};
 
-use super::config::Limits;
-use super::failure::{code, fail};
+use super::dialect::{Manners, Retry, RetryOn};
+use super::failure::{Cause, Failure, fail};
 
 /// A configured URL, taken apart.
 #[derive(Clone, Debug)]
@@ -19,6 +19,7 @@ pub(super) struct Target {
     explicit_default_port: Option<u16>,
     pub credentials: Option<(String, String)>,
     pub times: Times,
+    pub retry: Retry,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,36 +30,35 @@ pub(super) struct Times {
 }
 
 impl Target {
-    pub fn parse(text: &str, limits: &Limits) -> Result<Target, FetchFailure> {
-        let url = Url::parse(text.trim()).map_err(|e| fail(code::INVALID_URL, format!("the URL is not valid: {e}")))?;
-        let times = Times { connect: limits.connect, read: limits.read, total: limits.total };
-        let times = url.fragment().map_or(times, |fragment| times.overridden_by(fragment));
-        Target::of(url, text, times)
+    pub fn parse(text: &str, manners: &Manners) -> Result<Target, Failure> {
+        let url = Url::parse(text.trim()).map_err(|e| fail(Cause::InvalidUrl, format!("the URL is not valid: {e}")))?;
+        let manners = url.fragment().map_or(*manners, |fragment| manners.overridden_by(fragment));
+        Target::of(url, text, manners.times, manners.retry)
     }
 
     /// Where a redirect leads. The time limits are the first request's; credentials go on to the same origin alone.
-    pub fn redirected(&self, location: &str) -> Result<Target, FetchFailure> {
+    pub fn redirected(&self, location: &str) -> Result<Target, Failure> {
         let mut url = self
             .url
             .join(location)
-            .map_err(|e| fail(code::REDIRECT, format!("redirected to a URL that is not valid: {e}")))?;
+            .map_err(|e| fail(Cause::Redirect, format!("redirected to a URL that is not valid: {e}")))?;
         if url.origin() == self.url.origin() && credentials(&url).is_none() {
             // Both setters fail only for URLs without a host, which have no such origin.
             let _ = url.set_username(self.document_url.username());
             let _ = url.set_password(self.document_url.password());
         }
-        Target::of(url, location, self.times)
+        Target::of(url, location, self.times, self.retry)
     }
 
-    fn of(mut url: Url, text: &str, times: Times) -> Result<Target, FetchFailure> {
+    fn of(mut url: Url, text: &str, times: Times, retry: Retry) -> Result<Target, Failure> {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(fail(
-                code::INVALID_URL,
+                Cause::InvalidUrl,
                 format!("the URL's scheme is {}; only http and https are", url.scheme()),
             ));
         }
         if url.host().is_none() {
-            return Err(fail(code::INVALID_URL, "the URL has no host".to_owned()));
+            return Err(fail(Cause::InvalidUrl, "the URL has no host".to_owned()));
         }
         let explicit_default_port =
             url.port().is_none().then(|| url.port_or_known_default()).flatten().filter(|port| names_port(text, *port));
@@ -68,7 +68,7 @@ impl Target {
         // Both setters fail only for URLs without a host, which were refused above.
         let _ = url.set_username("");
         let _ = url.set_password(None);
-        Ok(Target { url, document_url, explicit_default_port, credentials, times })
+        Ok(Target { url, document_url, explicit_default_port, credentials, times, retry })
     }
 
     /// The URL as a validator sees it, with the port where one was configured.
@@ -94,20 +94,37 @@ impl Target {
     }
 }
 
-impl Times {
-    /// `ot` (or `ct`), `rt` and `tt` in milliseconds within their documented bounds (laml.md 2.7); what is unknown or
-    /// out of bounds changes nothing.
-    fn overridden_by(mut self, fragment: &str) -> Times {
-        for pair in fragment.split(['&', ',']) {
-            let Some((name, value)) = pair.split_once('=') else { continue };
-            let Ok(ms) = value.trim().parse::<u64>() else { continue };
-            let time = Duration::from_millis(ms);
-            match name.trim() {
-                "ot" | "ct" if (100..=10_000).contains(&ms) => self.connect = time,
-                "rt" if (100..=15_000).contains(&ms) => self.read = time,
-                "tt" if (100..=15_000).contains(&ms) => self.total = time,
+impl Manners {
+    /// `ot` (Twilio: `ct`), `rt` and `tt` in milliseconds within their documented bounds, and Twilio's `rc` and `rp`
+    /// (laml.md 2.7); what is unknown or out of bounds changes nothing.
+    fn overridden_by(mut self, fragment: &str) -> Manners {
+        let mut last = "";
+        let mut retry_on = String::new();
+        for item in fragment.split(['&', ',']) {
+            let Some((name, value)) = item.split_once('=') else {
+                // The list of `rp` has commas of its own.
+                if last == "rp" {
+                    retry_on = format!("{retry_on},{item}");
+                }
+                continue;
+            };
+            last = name.trim();
+            if last == "rp" {
+                retry_on = value.to_owned();
+                continue;
+            }
+            let Ok(number) = value.trim().parse::<u32>() else { continue };
+            let time = Duration::from_millis(number.into());
+            match last {
+                "ot" | "ct" if (100..=10_000).contains(&number) => self.times.connect = time,
+                "rt" if (100..=15_000).contains(&number) => self.times.read = time,
+                "tt" if (100..=15_000).contains(&number) => self.times.total = time,
+                "rc" if self.dialect == Dialect::Twilio && number <= 5 => self.retry.count = number,
                 _ => {}
             }
+        }
+        if self.dialect == Dialect::Twilio && !retry_on.is_empty() {
+            self.retry.on = RetryOn::read(&retry_on);
         }
         self
     }
@@ -132,8 +149,14 @@ fn names_port(text: &str, port: u16) -> bool {
 mod tests {
     use super::*;
 
+    use crate::webhook::Limits;
+
+    fn manners(dialect: Dialect) -> Manners {
+        Manners::of(dialect, &Limits::default())
+    }
+
     fn parse(text: &str) -> Target {
-        Target::parse(text, &Limits::default()).unwrap()
+        Target::parse(text, &manners(Dialect::SignalWire)).unwrap()
     }
 
     #[test]
@@ -167,6 +190,38 @@ mod tests {
     }
 
     #[test]
+    fn the_twilio_dialect_has_longer_times_and_tries_again_as_the_fragment_says() {
+        let ms = Duration::from_millis;
+        let of = |text: &str| {
+            let target = Target::parse(text, &manners(Dialect::Twilio)).unwrap();
+            (target.times, target.retry)
+        };
+        let (connect, none) = (RetryOn { connecting: true, ..RetryOn::default() }, RetryOn::default());
+        let usual = Times { connect: ms(5_000), read: ms(15_000), total: ms(15_000) };
+        let all = RetryOn { client_errors: true, server_errors: true, connecting: true, reading: true };
+        for (text, times, count, on) in [
+            ("http://h/", usual, 1, connect),
+            (
+                "http://h/#ct=2000&rt=3000&tt=4000",
+                Times { connect: ms(2_000), read: ms(3_000), total: ms(4_000) },
+                1,
+                connect,
+            ),
+            ("http://h/#rc=5&rp=all", usual, 5, all),
+            ("http://h/#rc=0", usual, 0, connect),
+            ("http://h/#rc=6&rp=never", usual, 1, none),
+            ("http://h/#rp=5xx,rt&rc=2", usual, 2, RetryOn { server_errors: true, reading: true, ..none }),
+            ("http://h/#rc=2&rp=4xx", usual, 2, RetryOn { client_errors: true, ..none }),
+            ("http://h/#e=dublin&sni=n", usual, 1, connect),
+        ] {
+            assert_eq!(of(text), (times, Retry { count, on }), "{text}");
+        }
+        // SignalWire's documents know no retries.
+        let target = Target::parse("http://h/#rc=5&rp=all", &manners(Dialect::SignalWire)).unwrap();
+        assert_eq!(target.retry, Retry { count: 0, on: none });
+    }
+
+    #[test]
     fn every_notation_of_an_address_is_recognised_as_one() {
         for text in
             ["http://2130706433/", "http://0x7f.1/", "http://0177.0.0.1/", "http://127.1/", "http://127.0.0.1./"]
@@ -189,7 +244,11 @@ mod tests {
             "http://",
             "http://a:b:c/",
         ] {
-            assert_eq!(Target::parse(text, &Limits::default()).unwrap_err().code, code::INVALID_URL, "{text}");
+            assert_eq!(
+                Target::parse(text, &manners(Dialect::SignalWire)).unwrap_err().cause,
+                Cause::InvalidUrl,
+                "{text}"
+            );
         }
         assert!(parse("http://h/a").redirected("file:///etc/passwd").is_err());
     }

@@ -105,6 +105,20 @@ pub const LAML_DOCUMENT_BYTES_MAX: usize = 64 * 1024;
 pub const LAML_NODES_MAX: u32 = 2_000;
 /// Redirects, actions and falls between documents within one call before it is taken for a loop.
 pub const LAML_DOCUMENTS_PER_CALL_MAX: u32 = 1_000;
+/// Webhook requests in flight to one host and in all, for instructions, notifications and media each: what half a second's answers of
+/// the fullest machine's calls take.
+pub const WEBHOOKS_PER_HOST_MAX: usize = 256;
+pub const WEBHOOKS_IN_FLIGHT_MAX: usize = 2_048;
+/// Requests that wait for a place: more than a host can serve before they give up by themselves.
+pub const WEBHOOKS_WAITING_PER_HOST_MAX: usize = 4_096;
+pub const WEBHOOKS_WAITING_MAX: usize = 16_384;
+/// What a call's webhook log keeps of a response's body and headers, and of what was sent.
+pub const WEBHOOK_LOG_BODY_BYTES_MAX: usize = 2_048;
+pub const WEBHOOK_LOG_TEXT_BYTES_MAX: usize = 512;
+pub const WEBHOOK_LOG_HEADERS_MAX: usize = 24;
+pub const WEBHOOK_LOG_PARAMS_MAX: usize = 100;
+/// Entries of that log on their way to disk.
+pub const WEBHOOK_LOG_WAITING_MAX: usize = 16_384;
 /// Nouns in one Dial.
 pub const DIAL_TARGETS_MAX: usize = 10;
 

@@ -143,6 +143,16 @@ pub struct Recording {
 pub struct Webhook {
     /// Private networks webhooks may reach all the same.
     pub allow: Vec<IpNet>,
+    /// Authorities trusted beside the system's.
+    pub ca: Option<PathBuf>,
+    /// The system's when empty.
+    pub dns_servers: Vec<SocketAddr>,
+    pub requests_per_host: usize,
+    pub status_retry_hours: u64,
+    pub status_queue_max: usize,
+    /// Entries of the log; 0: none.
+    pub log_max: usize,
+    pub log_per_call_max: usize,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -229,7 +239,16 @@ impl Default for Config {
             },
             store: Store { url: "sqlite:tandem.db".into() },
             recording: Recording { folder: "recordings".into(), recordings_max: 1_000 },
-            webhook: Webhook { allow: Vec::new() },
+            webhook: Webhook {
+                allow: Vec::new(),
+                ca: None,
+                dns_servers: Vec::new(),
+                requests_per_host: 256,
+                status_retry_hours: 24,
+                status_queue_max: 50_000,
+                log_max: 100_000,
+                log_per_call_max: 200,
+            },
             limits: Limits {
                 calls_max: 4_000,
                 call_threads: 0,

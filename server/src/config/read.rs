@@ -8,7 +8,7 @@ use tandem_actors::signalling::{Algorithm, ContactOverflow, RegistrationPolicy, 
 use tandem_call::leg::{CodecUse, ComfortNoiseUse, Extensions, Reliable};
 use toml::de::{DeTable, DeValue};
 
-use super::{CertificateFiles, ClientCertificates, Config, KEYS, Key, Kind, LogFormat, Media, Problem, Sip};
+use super::{CertificateFiles, ClientCertificates, Config, KEYS, Key, Kind, LogFormat, Media, Problem, Sip, Webhook};
 
 /// File, then environment, then meaning; all problems together.
 pub(super) fn read(
@@ -160,7 +160,7 @@ impl Reader<'_> {
         self.set("store.url", &mut c.store.url, store_url);
         self.set("recording.folder", &mut c.recording.folder, folder);
         self.integer("recording.recordings_max", &mut c.recording.recordings_max);
-        self.set_all("webhook.allow", &mut c.webhook.allow);
+        self.webhook(&mut c.webhook);
         self.integer("limits.calls_max", &mut c.limits.calls_max);
         self.integer("limits.call_threads", &mut c.limits.call_threads);
         self.integer("limits.calls_per_second", &mut c.limits.calls_per_second);
@@ -176,6 +176,17 @@ impl Reader<'_> {
             self.report(place, "sip", "needs at least one address in udp, tcp, tls, ws or wss".into());
         }
         c
+    }
+
+    fn webhook(&mut self, webhook: &mut Webhook) {
+        self.set_all("webhook.allow", &mut webhook.allow);
+        webhook.ca = self.non_empty("webhook.ca").map(PathBuf::from);
+        self.set_all("webhook.dns_servers", &mut webhook.dns_servers);
+        self.integer("webhook.requests_per_host", &mut webhook.requests_per_host);
+        self.integer("webhook.status_retry_hours", &mut webhook.status_retry_hours);
+        self.integer("webhook.status_queue_max", &mut webhook.status_queue_max);
+        self.integer("webhook.log_max", &mut webhook.log_max);
+        self.integer("webhook.log_per_call_max", &mut webhook.log_per_call_max);
     }
 
     fn digest(&mut self, sip: &mut Sip) {

@@ -2,6 +2,7 @@
 
 Usage: calls.py twilio|signalwire STEP < arguments as JSON > result as JSON
 Steps: create, finish (fetch, list, complete), validate (callback signatures), refused, queues (made, changed, members sent elsewhere, deleted).
+Steps: create, finish (fetch, list, complete), validate (callback signatures), refused, notifications (of a call and of all).
 """
 
 import json
@@ -50,6 +51,26 @@ def validate(library, a):
     return [bool(validator.validate(r["url"], r["params"], r["signature"])) for r in a["requests"]]
 
 
+def notifications(library, a):
+    """The warnings and errors of a call: its own list, errors alone, all there are, in pages of one, and the oldest itself."""
+    c = client(library, a)
+    api = c.api if library == "twilio" else c._api
+    of_call = c.calls(a["sid"]).notifications.list()
+    everything = api.v2010.account.notifications
+    oldest = everything(of_call[-1].sid).fetch()
+    return {
+        "of_call": [{"error_code": n.error_code, "log": n.log, "text": n.message_text} for n in of_call],
+        "errors": [n.error_code for n in c.calls(a["sid"]).notifications.list(log=0)],
+        "all": len(everything.list()),
+        "paged": len(everything.list(page_size=1)),
+        "fetched": {
+            "request_url": oldest.request_url,
+            "request_method": oldest.request_method,
+            "request_variables": oldest.request_variables,
+        },
+    }
+
+
 def refused(library, a):
     """What a program sees of an error: its code and HTTP status."""
     from twilio.base.exceptions import TwilioRestException as Refusal
@@ -87,4 +108,5 @@ def queues(library, a):
 
 if __name__ == "__main__":
     step = {"create": create, "finish": finish, "validate": validate, "refused": refused, "queues": queues}[sys.argv[2]]
+    step = {"create": create, "finish": finish, "validate": validate, "refused": refused, "notifications": notifications}[sys.argv[2]]
     json.dump(step(sys.argv[1], json.load(sys.stdin)), sys.stdout)

@@ -32,7 +32,7 @@ fn a_sipp_caller_hears_a_file_enters_digits_and_is_put_through_to_a_registered_p
         "/dialled" => Reply::laml("<Hangup/>"),
         _ => Reply::status(404),
     });
-    tandem.domain_app("ivr", &app, "/answer", json!({}));
+    let ivr = tandem.domain_app("ivr", &app, "/answer", json!({}));
 
     // The phone: registered by one run of SIPp, answered by the next at the same address.
     let phone_ip = own_ip();
@@ -102,6 +102,7 @@ fn a_sipp_caller_hears_a_file_enters_digits_and_is_put_through_to_a_registered_p
     assert!(first.param("From").contains("caller@caller.example"), "{first:?}");
     assert!(first.param("To").contains("acme-ivr.dapp.test.example"), "{first:?}");
     assert_eq!(first.param("SipDomain"), "acme-ivr.dapp.test.example");
+    assert_eq!(json!(first.param("SipDomainSid")), ivr["id"]);
     assert!(!first.param("SipCallId").is_empty());
 
     eventually("the tune has been heard", Duration::from_secs(10), || {

@@ -17,3 +17,4 @@ mod rest_clients;
 mod transfers;
 mod transports;
 mod voicemail;
+mod webhooks;

@@ -28,6 +28,9 @@ mod row_10_enumeration;
 mod row_11_digest_leak;
 mod row_12_forged_in_dialog;
 mod row_17_reflection;
+mod row_18_ssrf;
+mod row_19_xml;
+mod row_23_webhook_trust;
 
 mod overload;
 mod sessions;

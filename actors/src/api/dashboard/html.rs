@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::api::{CallView, CarrierState, CarrierStates, ContactView};
 use crate::store::Catalog;
 
-const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;color:#1b1f24}\
+pub(super) const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;color:#1b1f24}\
 h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse;width:100%}\
 th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #d8dee4;vertical-align:top}\
 th{font-weight:600;color:#57606a}.on{color:#116329}.off{color:#82071e}.problem{background:#ffebe9;padding:.5rem .8rem}\
@@ -13,8 +13,8 @@ nav a{margin-right:1rem}textarea{width:100%;font:13px/1.4 ui-monospace,monospace
 form{display:inline}input,select{padding:.3rem;margin-right:.5rem}code,td{overflow-wrap:anywhere}.short{white-space:nowrap}\
 .none{color:#57606a}.scroll{overflow-x:auto}";
 
-const TABLE: &str = "<div class=\"scroll\"><table>";
-const TABLE_END: &str = "</table></div>";
+pub(super) const TABLE: &str = "<div class=\"scroll\"><table>";
+pub(super) const TABLE_END: &str = "</table></div>";
 
 /// The page. Every text that comes from outside goes through [`Text`].
 pub(super) fn page(
@@ -214,7 +214,9 @@ fn recent_calls(out: &mut String, calls: &[CallView]) -> std::fmt::Result {
     for call in calls {
         write!(
             out,
-            "<tr><td class=\"short\">{}<td>{}<td>{}<td class=\"short\">{}<td class=\"short\">{}<td>{}<td>{} {}</tr>",
+            "<tr><td class=\"short\"><a href=\"/dashboard/calls/{}\">{}</a><td>{}<td>{}<td class=\"short\">{}\
+             <td class=\"short\">{}<td>{}<td>{} {}</tr>",
+            call.sid,
             call.created.rfc3339().trim_end_matches('Z').replace('T', " "),
             Text(&call.from),
             Text(&call.to),
@@ -228,12 +230,12 @@ fn recent_calls(out: &mut String, calls: &[CallView]) -> std::fmt::Result {
     write!(out, "{TABLE_END}")
 }
 
-fn none(out: &mut String, text: &str) -> std::fmt::Result {
+pub(super) fn none(out: &mut String, text: &str) -> std::fmt::Result {
     write!(out, "<p class=\"none\">{}</p>", Text(text))
 }
 
 /// Text as HTML shows it, in content and in quoted attributes.
-struct Text<'a>(&'a str);
+pub(super) struct Text<'a>(pub(super) &'a str);
 
 impl std::fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -1,5 +1,6 @@
 //! Pages for people: endpoints and where they are, carriers, recent calls; applications, bins, numbers, recordings. Plain HTML and forms.
 
+mod call;
 mod html;
 mod resources;
 
@@ -7,7 +8,7 @@ use actix_web::http::header::{
     CONTENT_SECURITY_POLICY, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, ORIGIN, REFERRER_POLICY,
     X_FRAME_OPTIONS,
 };
-use actix_web::{Error, HttpRequest, HttpResponse, web};
+use actix_web::{Error, HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use serde_json::{Map, Value};
 
 use super::ApiState;
@@ -15,6 +16,8 @@ use super::body::Form;
 use super::calls::recent;
 use super::endpoints::{create_from, parse_id};
 use super::error::RelayError;
+use super::webhooks::of_call;
+use crate::store::StoreError;
 
 const RECENT_CALLS: u32 = 25;
 const ENDPOINTS_SHOWN: usize = 500;
@@ -22,6 +25,7 @@ const ENDPOINTS_SHOWN: usize = 500;
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
         .route("/", web::get().to(page))
+        .route("/dashboard/calls/{sid}", web::get().to(call_page))
         .route("/dashboard/endpoints", web::post().to(create_endpoint))
         .route("/dashboard/endpoints/{id}/delete", web::post().to(delete_endpoint))
         .configure(resources::routes);
@@ -29,6 +33,25 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
 
 async fn page(state: web::Data<ApiState>) -> HttpResponse {
     render(&state, &[]).await
+}
+
+async fn call_page(state: web::Data<ApiState>, sid: web::Path<String>) -> HttpResponse {
+    let shown = async {
+        let sid = sid.parse().map_err(|()| StoreError::NotFound)?;
+        let webhooks = of_call(&state, sid).await?;
+        let view = match state.calls.live(sid) {
+            Some(view) => view,
+            None => state.store.call(sid).await?.ok_or(StoreError::NotFound)?,
+        };
+        Ok::<_, StoreError>(call::page(&view, &state.store.call_events(sid).await?, &webhooks))
+    };
+    match shown.await {
+        Ok(body) => html_page(HttpResponse::Ok(), body),
+        Err(StoreError::NotFound) => {
+            HttpResponse::NotFound().content_type("text/plain; charset=utf-8").body("Not found\n")
+        }
+        Err(_) => store_silent(),
+    }
 }
 
 async fn create_endpoint(
@@ -94,9 +117,7 @@ fn back() -> HttpResponse {
 
 async fn render(state: &ApiState, problems: &[String]) -> HttpResponse {
     let Ok(calls) = recent(state, RECENT_CALLS).await else {
-        return HttpResponse::InternalServerError()
-            .content_type("text/plain; charset=utf-8")
-            .body("The store does not answer\n");
+        return store_silent();
     };
     let catalog = state.store.catalog();
     let contacts = |username: &str| state.registrations.contacts(&username.to_ascii_lowercase());
@@ -104,9 +125,17 @@ async fn render(state: &ApiState, problems: &[String]) -> HttpResponse {
     secured(body, problems)
 }
 
-/// A page, which nothing but itself may put to use.
+/// A page, with what was wrong with the form it answers.
 fn secured(body: String, problems: &[String]) -> HttpResponse {
-    let mut response = if problems.is_empty() { HttpResponse::Ok() } else { HttpResponse::UnprocessableEntity() };
+    html_page(if problems.is_empty() { HttpResponse::Ok() } else { HttpResponse::UnprocessableEntity() }, body)
+}
+
+fn store_silent() -> HttpResponse {
+    HttpResponse::InternalServerError().content_type("text/plain; charset=utf-8").body("The store does not answer\n")
+}
+
+/// A page, which nothing but itself may put to use.
+fn html_page(mut response: HttpResponseBuilder, body: String) -> HttpResponse {
     response
         .insert_header((
             CONTENT_SECURITY_POLICY,

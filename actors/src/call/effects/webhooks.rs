@@ -16,9 +16,10 @@ impl CallActor {
     ) {
         let (client, metrics, clock) =
             (self.services.webhooks.clone(), self.services.metrics.clone(), self.services.clock);
+        let session = self.session.clone();
         let started = clock.now();
         let request = WebhookRequest { url, method, params };
-        let fetch = async move { client.fetch(&request).await };
+        let fetch = async move { client.fetch_in(&session, &request).await };
         let handle = ctx.spawn(fetch.into_actor(self).map(move |result, actor, ctx| {
             actor.fetches.remove(&run);
             let took = actor.services.clock.now().since(started);
@@ -38,7 +39,7 @@ impl CallActor {
     }
 
     pub(super) fn notify(&mut self, url: String, method: Method, params: Vec<(String, String)>) {
-        let job = StatusJob { call: self.number.to_string(), request: WebhookRequest { url, method, params } };
+        let job = StatusJob::new(self.number.to_string(), WebhookRequest { url, method, params });
         // A refusal has been counted and logged where it happened.
         let _ = self.services.status.push(job);
     }

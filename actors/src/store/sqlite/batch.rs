@@ -247,7 +247,8 @@ impl Batch {
         let empty =
             "UPDATE calls SET deleted = 1, is_final = 1, to_addr = '', from_addr = '', record = '' WHERE sid = ?1";
         self.delete(empty, &sid).await?;
-        self.delete("DELETE FROM call_events WHERE call_sid = ?1", &sid).await
+        self.delete("DELETE FROM call_events WHERE call_sid = ?1", &sid).await?;
+        self.delete("DELETE FROM webhook_log WHERE call_sid = ?1", &sid).await
     }
 
     pub(super) async fn delete(&mut self, sql: &'static str, key: &str) -> Result<(), StoreError> {

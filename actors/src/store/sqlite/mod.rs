@@ -2,6 +2,7 @@
 
 mod batch;
 mod calls;
+mod hooks;
 mod project;
 mod queues;
 mod recordings;
@@ -23,6 +24,7 @@ use super::{BindingRow, StoreError};
 const MIGRATIONS: &[&str] = &[
     include_str!("0001_first.sql"),
     include_str!("0002_flows.sql"),
+    include_str!("0003_hooks.sql"),
     include_str!("0004_resources.sql"),
     include_str!("0006_queues.sql"),
 ];

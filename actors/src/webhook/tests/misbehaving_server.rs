@@ -144,7 +144,7 @@ async fn a_slow_host_at_its_bound_holds_up_no_other() {
     let fast = TestServer::start(|_, _| Reply::xml("<Response/>")).await;
     let client = local_client(|config| {
         config.limits.in_flight_per_host_max = 2;
-        config.limits.in_flight_max = 3;
+        config.limits.in_flight_max = 8;
     });
     let stuck: Vec<_> = (0..10)
         .map(|_| {

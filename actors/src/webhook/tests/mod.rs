@@ -1,9 +1,12 @@
+mod durable;
 mod guarded;
+mod log;
 mod misbehaving_server;
 mod notify;
 mod requests;
 mod status_queue;
 mod tls;
+mod twilio;
 
 use tandem_laml::instruction::Method;
 

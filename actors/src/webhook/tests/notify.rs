@@ -38,7 +38,7 @@ async fn a_failure_is_tried_again_under_the_same_token() {
 async fn after_three_tries_it_is_given_up_with_the_last_reason() {
     let server = TestServer::start(|_, _| Reply::status("503 Busy")).await;
     let outcome = local_client(|_| ()).notify(&post(server.url("/"), &[])).await;
-    let NotifyOutcome::Failed { tries: 3, failure } = outcome else { panic!("{outcome:?}") };
+    let NotifyOutcome::Failed { tries: 3, failure, outage: true } = outcome else { panic!("{outcome:?}") };
     assert_eq!(failure.code, 11217);
     assert_eq!(server.requests().len(), 3);
 }

@@ -5,7 +5,7 @@ use super::super::{StatusDrop, StatusJob, StatusQueue, StatusQueueLimits};
 use super::post;
 
 fn job(call: &str, url: String, number: usize) -> StatusJob {
-    StatusJob { call: call.to_owned(), request: post(url, &[("SequenceNumber", &number.to_string()), ("Call", call)]) }
+    StatusJob::new(call, post(url, &[("SequenceNumber", &number.to_string()), ("Call", call)]))
 }
 
 #[tokio::test]
@@ -53,7 +53,7 @@ async fn one_calls_slow_server_holds_up_no_other_call() {
 async fn above_its_bounds_the_newest_is_dropped_and_counted() {
     let slow = TestServer::start(|_, _| Reply::Hang(Vec::new())).await;
     let fast = TestServer::start(|_, _| Reply::status("200 OK")).await;
-    let limits = StatusQueueLimits { queued_max: 6, queued_per_host_max: 4 };
+    let limits = StatusQueueLimits { queued_max: 6, queued_per_host_max: 4, ..StatusQueueLimits::default() };
     let queue = StatusQueue::start(local_client(|_| ()), limits);
     for number in 0..5 {
         queue.push(job("a", slow.url("/"), number)).unwrap();

@@ -6,6 +6,7 @@ use tandem_media::control::LegStats;
 use tandem_model::{CallSid, LegId, Timestamp, WallTime};
 use tandem_sip::dialog::DialogId;
 
+use super::callback;
 use super::contract::{Direction, LegRow, LegStatus};
 use crate::leg::{Answer, EndedBy, LegEnd};
 use crate::routing::Caller;
@@ -169,13 +170,7 @@ impl CallLeg {
             p.push(("HangupDirection".into(), direction.into()));
         }
         if let Some(stats) = &self.stats {
-            if let Some(mos) = stats.mos_in {
-                p.push(("AudioInMos".into(), format!("{mos:.2}")));
-            }
-            p.push(("AudioInMediaPacketCount".into(), stats.packets_received.to_string()));
-            p.push(("AudioInSkipPacketCount".into(), stats.packets_lost.to_string()));
-            p.push(("AudioInFlushPacketCount".into(), stats.packets_dropped.to_string()));
-            p.push(("AudioOutMediaPacketCount".into(), stats.packets_sent.to_string()));
+            callback::add_media(&mut p, stats);
         }
         let callback = self.callback.as_mut()?;
         p.push(("SequenceNumber".into(), callback.sequence.to_string()));

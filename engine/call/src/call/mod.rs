@@ -8,6 +8,7 @@
 //! ```
 
 mod bind;
+mod callback;
 mod carriers;
 pub mod contract;
 mod dial;
@@ -463,8 +464,10 @@ impl Call {
         self.record(id);
         let (now, wall) = self.clock;
         let account = self.env.directory.project.id.clone();
+        let dialect = self.dialect();
         let Some(leg) = self.legs.get_mut(&id) else { return };
-        if let Some(StatusNotice { url, method, params }) = leg.status_notice(&account, now, wall) {
+        if let Some(StatusNotice { url, method, mut params }) = leg.status_notice(&account, now, wall) {
+            callback::add_of_dialect(&mut params, dialect);
             self.emit(CallEffect::Notify { url, method, params });
         }
     }

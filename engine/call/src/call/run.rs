@@ -193,7 +193,7 @@ impl Call {
         }
     }
 
-    fn dialect(&self) -> Dialect {
+    pub(super) fn dialect(&self) -> Dialect {
         self.env.directory.project.dialect
     }
 }

@@ -1,9 +1,14 @@
 //! The web server of a customer: hands out LaML and audio, and remembers every request.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject;
 
 use super::address::{free_port, own_ip};
 use super::{eventually, http, signature};
@@ -49,6 +54,7 @@ impl Seen {
 pub struct Reply {
     status: u16,
     kind: &'static str,
+    headers: String,
     body: Vec<u8>,
 }
 
@@ -56,19 +62,27 @@ impl Reply {
     /// A LaML document: the verbs inside `<Response>`.
     pub fn laml(verbs: impl AsRef<str>) -> Reply {
         let text = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response>{}</Response>", verbs.as_ref());
-        Reply { status: 200, kind: "application/xml", body: text.into_bytes() }
+        Reply { status: 200, kind: "application/xml", headers: String::new(), body: text.into_bytes() }
     }
 
     pub fn wav(bytes: Vec<u8>) -> Reply {
-        Reply { status: 200, kind: "audio/wav", body: bytes }
+        Reply { status: 200, kind: "audio/wav", headers: String::new(), body: bytes }
     }
 
     pub fn empty() -> Reply {
-        Reply { status: 204, kind: "text/plain", body: Vec::new() }
+        Reply { status: 204, kind: "text/plain", headers: String::new(), body: Vec::new() }
     }
 
     pub fn status(status: u16) -> Reply {
-        Reply { status, kind: "text/plain", body: Vec::new() }
+        Reply { status, kind: "text/plain", headers: String::new(), body: Vec::new() }
+    }
+}
+
+impl Reply {
+    /// With another header field.
+    pub fn header(mut self, name: &str, value: &str) -> Reply {
+        self.headers.push_str(&format!("{name}: {value}\r\n"));
+        self
     }
 }
 
@@ -76,29 +90,70 @@ type Handler = dyn Fn(&Seen) -> Reply + Send + Sync;
 
 pub struct AppServer {
     pub address: SocketAddr,
+    scheme: &'static str,
     seen: Arc<Mutex<Vec<Seen>>>,
+    connections: Arc<AtomicUsize>,
 }
 
 impl AppServer {
     /// Serves until the test process ends.
     pub fn start(handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> AppServer {
         let ip = own_ip();
-        let listener = TcpListener::bind((ip, free_port(ip))).expect("the application's port");
-        let address = listener.local_addr().expect("its address");
+        AppServer::at(SocketAddr::new(ip, free_port(ip)), handler)
+    }
+
+    /// Where somebody expects it.
+    pub fn at(address: SocketAddr, handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> AppServer {
+        AppServer::serve(address, None, handler)
+    }
+
+    /// Over TLS, with a certificate for its address by an authority of its own, whose certificate is the second.
+    pub fn start_tls(handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> (AppServer, String) {
+        let ip = own_ip();
+        let (tls, ca) = tls_config(ip);
+        (AppServer::serve(SocketAddr::new(ip, free_port(ip)), Some(Arc::new(tls)), handler), ca)
+    }
+
+    fn serve(
+        address: SocketAddr,
+        tls: Option<Arc<rustls::ServerConfig>>,
+        handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+    ) -> AppServer {
+        let listener = TcpListener::bind(address).expect("the application's port");
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let seen = Arc::new(Mutex::new(Vec::new()));
         let handler: Arc<Handler> = Arc::new(handler);
-        let log = seen.clone();
+        let (log, connections) = (seen.clone(), Arc::<AtomicUsize>::default());
+        let accepted = connections.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (log, handler) = (log.clone(), handler.clone());
-                std::thread::spawn(move || serve(stream, address, &log, &*handler));
+                accepted.fetch_add(1, Ordering::SeqCst);
+                let (log, handler, tls) = (log.clone(), handler.clone(), tls.clone());
+                std::thread::spawn(move || {
+                    let _ = stream.set_read_timeout(Some(Duration::from_secs(60)));
+                    let base = format!("{scheme}://{address}");
+                    match tls.and_then(|tls| rustls::ServerConnection::new(tls).ok()) {
+                        Some(tls) => answer(rustls::StreamOwned::new(tls, stream), &base, &log, &*handler),
+                        None => answer(stream, &base, &log, &*handler),
+                    }
+                });
             }
         });
-        AppServer { address, seen }
+        AppServer { address, scheme, seen, connections }
     }
 
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}://{}{path}", self.scheme, self.address)
+    }
+
+    /// As [`AppServer::url`], with credentials in it.
+    pub fn url_as(&self, userinfo: &str, path: &str) -> String {
+        format!("{}://{userinfo}@{}{path}", self.scheme, self.address)
+    }
+
+    /// Connections it has had.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 
     /// All requests so far, in their order.
@@ -114,27 +169,28 @@ impl AppServer {
     }
 }
 
-fn serve(stream: TcpStream, address: SocketAddr, log: &Mutex<Vec<Seen>>, handler: &Handler) {
-    let _ = stream.set_read_timeout(Some(Duration::from_secs(60)));
-    let Ok(mut writer) = stream.try_clone() else { return };
+fn answer<S: Read + Write>(stream: S, base: &str, log: &Mutex<Vec<Seen>>, handler: &Handler) {
     let mut reader = BufReader::new(stream);
-    while let Some(seen) = read_request(&mut reader, address) {
+    while let Some(seen) = read_request(&mut reader, base) {
         log.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(seen.clone());
         let reply = handler(&seen);
         let head = format!(
-            "HTTP/1.1 {} Reply\r\nContent-Type: {}\r\nContent-Length: {}\r\nETag: \"{}\"\r\n\r\n",
+            "HTTP/1.1 {} Reply\r\nContent-Type: {}\r\nContent-Length: {}\r\nETag: \"{}\"\r\n{}\r\n",
             reply.status,
             reply.kind,
             reply.body.len(),
-            reply.body.len()
+            reply.body.len(),
+            reply.headers
         );
+        let writer = reader.get_mut();
         if writer.write_all(head.as_bytes()).and_then(|()| writer.write_all(&reply.body)).is_err() {
             return;
         }
+        let _ = writer.flush();
     }
 }
 
-fn read_request(reader: &mut BufReader<TcpStream>, address: SocketAddr) -> Option<Seen> {
+fn read_request<S: Read>(reader: &mut BufReader<S>, base: &str) -> Option<Seen> {
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|n| *n > 0)?;
     let mut words = line.split_whitespace();
@@ -153,5 +209,26 @@ fn read_request(reader: &mut BufReader<TcpStream>, address: SocketAddr) -> Optio
     let body = String::from_utf8_lossy(&body).into_owned();
     let query = target.split_once('?').map_or("", |(_, q)| q);
     let params = http::parse_form(if method == "POST" { &body } else { query });
-    Some(Seen { method, url: format!("http://{address}{target}"), target, headers, params })
+    Some(Seen { method, url: format!("{base}{target}"), target, headers, params })
+}
+
+/// A server's side for `ip`, and the PEM of the authority that vouches for it.
+fn tls_config(ip: IpAddr) -> (rustls::ServerConfig, String) {
+    let key = KeyPair::generate().expect("a key");
+    let mut params = CertificateParams::new(Vec::new()).expect("no names");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca = params.self_signed(&key).expect("a certificate").pem();
+    let issuer = Issuer::new(params, key);
+    let key = KeyPair::generate().expect("a key");
+    let certificate = CertificateParams::new(vec![ip.to_string()])
+        .and_then(|params| params.signed_by(&key, &issuer))
+        .expect("a certificate");
+    let private = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).expect("the key again");
+    let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("protocol versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], private)
+        .expect("a server's configuration");
+    (config, ca)
 }

@@ -6,8 +6,10 @@
 pub mod address;
 pub mod app_server;
 pub mod audio;
+pub mod bad_server;
 pub mod baresip;
 pub mod digest;
+pub mod dns;
 pub mod http;
 pub mod link;
 pub mod media;

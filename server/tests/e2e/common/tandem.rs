@@ -31,6 +31,10 @@ pub struct Options {
     pub sip: String,
     /// More lines of section media.
     pub media: String,
+    /// What webhooks may reach; all of 127.0.0.0/8 when None.
+    pub webhook_allow: Option<String>,
+    /// More lines of section webhook.
+    pub webhook: String,
     /// Makes the switch for injected faults available.
     pub faults: bool,
     /// With the demo's endpoints and applications.
@@ -74,11 +78,13 @@ impl Tandem {
              [media]\naddress = \"{ip}\"\nports = [20000, 20999]\n{}\
              [http]\nlisten = \"{http}\"\n\
              [store]\nurl = \"sqlite:{}\"\n\
-             [webhook]\nallow = [\"127.0.0.0/8\"]\n\
+             [webhook]\nallow = [\"{}\"]\n{}\n\
              {}\n",
             options.sip,
             options.media,
             dir.join("tandem.db").display(),
+            options.webhook_allow.as_deref().unwrap_or("127.0.0.0/8"),
+            options.webhook,
             options.config
         );
         std::fs::write(dir.join("tandem.toml"), config).expect("to write the configuration");

@@ -11,7 +11,7 @@ use tandem_model::LegId;
 
 use super::contract::{CallEffect, RunId};
 use super::run::{Purpose, RunDocument, RunEnd};
-use super::{Call, Direction, LegStatus};
+use super::{Call, Direction, LegStatus, callback};
 use crate::directory::WebhookSet;
 use crate::leg::LegCommand;
 
@@ -136,6 +136,9 @@ impl Call {
         {
             p.push(("SipUser".into(), i.request_user.clone()));
             p.push(("SipDomain".into(), i.request_host.clone()));
+            if let Some(sid) = callback::domain_sid(&self.env.directory, i) {
+                p.push(("SipDomainSid".into(), sid.to_string()));
+            }
             p.push(("SipCallId".into(), i.call_id.clone()));
             p.push(("SipSourceIp".into(), i.source.addr.ip().to_canonical().to_string()));
             if let Some(user) = &i.username {
@@ -148,6 +151,7 @@ impl Call {
                 }
             }
         }
+        callback::add_of_dialect(&mut p, self.dialect());
         p.extend(run.params.iter().cloned());
         debug_assert!(leg.status != LegStatus::Queued, "a script runs on a leg that exists");
         p

@@ -12,7 +12,6 @@ use crate::common::{AppServer, Message, Phone, Reply, Tandem, digest, eventually
 
 /// One step of `server/tests/clients/calls.py` in the environment of `library`.
 pub(crate) fn client(library: &str, step: &str, arguments: &Value) -> Value {
-pub fn client(library: &str, step: &str, arguments: &Value) -> Value {
     let python = root().join("target/venv").join(library).join("bin/python");
     let mut child = Command::new(&python)
         .arg(root().join("server/tests/clients/calls.py"))
@@ -31,7 +30,6 @@ pub fn client(library: &str, step: &str, arguments: &Value) -> Value {
 }
 
 pub(crate) fn arguments(tandem: &Tandem, more: Value) -> Value {
-pub fn arguments(tandem: &Tandem, more: Value) -> Value {
     let mut all = json!({"project": tandem.project, "token": TOKEN, "base": format!("http://{}", tandem.http)});
     all.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
     all

@@ -1,8 +1,8 @@
 """Drives the REST API with a published client library, as a customer's program does.
 
 Usage: calls.py twilio|signalwire STEP < arguments as JSON > result as JSON
-Steps: create, finish (fetch, list, complete), validate (callback signatures), refused, queues (made, changed, members sent elsewhere, deleted).
-Steps: create, finish (fetch, list, complete), validate (callback signatures), refused, notifications (of a call and of all).
+Steps: create, finish (fetch, list, complete), validate (callback signatures), refused, queues (made, changed, members sent elsewhere, deleted),
+notifications (of a call and of all).
 """
 
 import json
@@ -107,6 +107,6 @@ def queues(library, a):
 
 
 if __name__ == "__main__":
-    step = {"create": create, "finish": finish, "validate": validate, "refused": refused, "queues": queues}[sys.argv[2]]
-    step = {"create": create, "finish": finish, "validate": validate, "refused": refused, "notifications": notifications}[sys.argv[2]]
+    steps = [create, finish, validate, refused, queues, notifications]
+    step = {each.__name__: each for each in steps}[sys.argv[2]]
     json.dump(step(sys.argv[1], json.load(sys.stdin)), sys.stdout)

@@ -72,7 +72,9 @@ impl QueueControl for QueueDesk {
 /// Something that lasts no longer than the process.
 #[derive(Message)]
 #[rtype(result = "Answer<T>")]
-struct Look<T: Send + 'static>(Box<dyn FnOnce(&mut Queues, Timestamp, WallTime) -> Result<T, DeskError> + Send>);
+struct Look<T: Send + 'static>(Work<T>);
+
+type Work<T> = Box<dyn FnOnce(&mut Queues, Timestamp, WallTime) -> Result<T, DeskError> + Send>;
 
 impl<T: Send + 'static> Handler<Look<T>> for QueuesActor {
     type Result = Answer<T>;

@@ -9,7 +9,7 @@ use tandem_laml::reference_tables;
 
 const BEGIN: &str = "<!-- written by engine/laml/tests/reference.rs -->\n";
 const END: &str = "<!-- end -->\n";
-/// Files named for one attribute.
+/// Files named for one attribute, of however many.
 const NAMED_MAX: usize = 3;
 
 fn root() -> PathBuf {
@@ -22,6 +22,7 @@ fn tests() -> Vec<(String, String)> {
     for folder in ["engine/laml/src", "engine/call/tests", "actors/src", "server/tests"] {
         collect(&root().join(folder), &mut files);
     }
+    // Those of whole processes last.
     files.sort();
     let is_test = |path: &String| path.contains("tests");
     files.into_iter().filter(|(path, _)| is_test(path)).collect()
@@ -61,8 +62,7 @@ fn the_reference_page_says_what_the_code_does() {
             .collect();
         match named.len() {
             0 => "no test gives it".to_owned(),
-            n if n > NAMED_MAX => format!("`{}` and {} more", named[..NAMED_MAX].join("`, `"), n - NAMED_MAX),
-            _ => format!("`{}`", named.join("`, `")),
+            n => format!("`{}`", named[..n.min(NAMED_MAX)].join("`, `")),
         }
     };
     let tables = reference_tables(&tried);

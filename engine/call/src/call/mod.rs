@@ -75,6 +75,8 @@ pub struct Call {
     /// The document dials a queue.
     serving: Option<Box<queue::Serving>>,
     queue_tickets: u64,
+    /// The media of this call is on its way there, for a bridge.
+    moving_beside: Option<LegId>,
     transfer: Option<Transfer>,
     replacement: Option<Replacement>,
     plays: u64,
@@ -161,6 +163,7 @@ impl Call {
             queued: None,
             serving: None,
             queue_tickets: 0,
+            moving_beside: None,
             transfer: None,
             replacement: None,
             plays: 0,

@@ -254,6 +254,25 @@ fn media_that_cannot_move_ends_the_wait_before_they_talk() {
     );
 }
 
+/// An answer to a move towards an agent who has left says nothing of the way to the next.
+#[test]
+fn a_move_under_way_is_waited_for_before_the_next() {
+    let next = |ticket| {
+        let agent = AgentParty { ticket: QueueTicket { leg: LegId::first_of(11), nth: 1 }, call_sid: OTHER };
+        QueueNews::Called { ticket, agent, url: None, queue: QUEUE, waited: Duration::from_secs(1) }
+    };
+    let moved = || CallInput::MediaMoved { result: Ok(()) };
+    let there = LegId::first_of(11);
+    let mut w = waiting(ENQUEUE);
+    w.hold_moves = true;
+    assert_eq!(w.queue(called(None, 1)), format!("stop-play L1 1; move beside {THERE}"));
+    assert_eq!(w.queue(|ticket| QueueNews::Back { ticket }), "play L1 2");
+    assert_eq!(w.queue(next), "stop-play L1 2");
+    assert_eq!(w.input(moved()), format!("move beside {there}"));
+    assert_eq!(w.input(moved()), format!("bridge L1 {there}; connected {there}"));
+    assert_eq!(w.input(moved()), "", "nobody asked for it");
+}
+
 #[test]
 fn rest_takes_a_caller_out_of_the_queue_and_the_action_is_told() {
     let elsewhere =

@@ -77,6 +77,8 @@ pub struct World {
     queue_ticket: Option<QueueTicket>,
     /// Media stays where it is.
     pub cannot_move: bool,
+    /// Moves are under way until the test says so.
+    pub hold_moves: bool,
 }
 
 /// Parameters that stand in the log.
@@ -395,6 +397,7 @@ impl World {
             refusal: vec![],
             queue_ticket: None,
             cannot_move: false,
+            hold_moves: false,
         }
     }
 
@@ -641,8 +644,10 @@ impl World {
             CallEffect::Media(command) => self.command(command),
             CallEffect::MoveMedia { beside } => {
                 self.log.push(format!("move beside {beside}"));
-                let result = if self.cannot_move { Err(MoveFailed::Overloaded) } else { Ok(()) };
-                self.call.handle(self.now, self.wall(), CallInput::MediaMoved { result });
+                if !self.hold_moves {
+                    let result = if self.cannot_move { Err(MoveFailed::Overloaded) } else { Ok(()) };
+                    self.call.handle(self.now, self.wall(), CallInput::MediaMoved { result });
+                }
             }
             CallEffect::Queue(ask) => self.queue_ask(ask),
             CallEffect::Fetch { run, url, params, .. } => {

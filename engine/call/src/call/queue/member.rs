@@ -290,19 +290,23 @@ impl Call {
         }
     }
 
-    /// Two legs are bridged on one media thread.
+    /// Two legs are bridged on one media thread. A move towards an agent who has left meanwhile is waited for first.
     fn move_to_agent(&mut self, agent: AgentParty, waited: Duration) {
-        if let Some(q) = &mut self.queued {
-            q.stage = Stage::Moving { agent, waited };
-            self.emit(CallEffect::MoveMedia { beside: agent.ticket.leg });
+        let beside = agent.ticket.leg;
+        let Some(q) = &mut self.queued else { return };
+        q.stage = Stage::Moving { agent, waited };
+        if self.moving_beside.is_none() {
+            self.moving_beside = Some(beside);
+            self.emit(CallEffect::MoveMedia { beside });
         }
     }
 
     pub(super) fn member_moved(&mut self, result: Result<(), MoveFailed>) {
-        let a = self.primary;
+        let (a, Some(moved)) = (self.primary, self.moving_beside.take()) else { return };
         let Some(q) = &mut self.queued else { return };
         let Stage::Moving { agent, waited } = q.stage else { return };
         match result {
+            _ if moved != agent.ticket.leg => self.move_to_agent(agent, waited),
             Ok(()) => {
                 q.stage = Stage::Talking { waited };
                 let ticket = q.ticket;

@@ -157,6 +157,10 @@ fn a_dial_of_a_queue_stands_alone() {
         r#"<Queue reservationSid="WR1" postWorkActivitySid="WA1">support</Queue>"#,
         "> warn 10001 line 1\n> warn 10001 line 1\n> answer\n> dial 20+14400s | queue \"support\"",
     );
+    check(
+        "<Response><Dial referUrl=\"r\"><Queue>q</Queue></Dial></Response>",
+        "> warn 10001 line 1\n> answer\n> dial 30+14400s refer POST https://app.example/calls/r | queue \"q\"",
+    );
     for mixed in ["<Queue>q</Queue><Number>1</Number>", "<Queue>q</Queue><Queue>r</Queue>", "1<Queue>q</Queue>"] {
         check(
             &format!("<Response><Dial>{mixed}</Dial><Hangup/></Response>"),

@@ -78,6 +78,10 @@ fn parse(node: &Node, around: &Surroundings<'_>, fx: &mut Effects) -> Option<Dia
         refer: refer(&attributes, fx),
         to: to(node, around, fx),
     };
+    if matches!(dial.to, DialTo::Queue(_)) && dial.refer.is_some() {
+        let message = "Dial: referUrl has no effect with <Queue>: who was put through from a queue is not passed on";
+        fx.warn(code::ATTRIBUTE_UNSUPPORTED, attributes.line(), message);
+    }
     let is_empty = matches!(&dial.to, DialTo::Targets(targets) if targets.is_empty());
     let dial = (!is_empty).then(|| Box::new(dial));
     Some(DialVerb { dial, action, hangup_on_star, state: State::NotStarted })

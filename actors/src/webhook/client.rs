@@ -24,7 +24,7 @@ use crate::store::WebhookKind;
 /// Makes the switch's HTTP requests: guarded, signed, bounded. Clones share one pool of connections.
 #[derive(Clone)]
 pub struct WebhookClient {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
 pub(super) struct Inner {
@@ -218,7 +218,7 @@ impl WebhookClient {
 }
 
 impl Inner {
-    fn manners(&self) -> Manners {
+    pub(super) fn manners(&self) -> Manners {
         Manners::of(self.dialect.now(), &self.limits)
     }
 
@@ -232,7 +232,7 @@ impl Inner {
         }
     }
 
-    async fn place(&self, class: Class, target: &Target) -> Result<Slot, Failure> {
+    pub(super) async fn place(&self, class: Class, target: &Target) -> Result<Slot, Failure> {
         let authority = target.authority();
         let crowded = |_| fail(Cause::Crowded, format!("too many requests wait for {authority}"));
         self.in_flight.acquire(class, &authority).await.map_err(crowded)

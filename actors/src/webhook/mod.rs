@@ -26,6 +26,7 @@ pub(crate) mod test_server;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod upload;
 
 pub use client::{ClientError, WebhookClient};
 pub use config::{Limits, WebhookConfig};

@@ -37,7 +37,7 @@ pub(crate) fn resolve(base: Option<&str>, reference: &str) -> Result<String, Bad
 
 /// `url` as another server may see it: without user and password, and without the fragment, which is the webhook
 /// layer's alone.
-pub(crate) fn without_secrets(url: &str) -> String {
+pub fn without_secrets(url: &str) -> String {
     match Url::parse(url) {
         Ok(mut parsed) if !parsed.username().is_empty() || parsed.password().is_some() => {
             parsed.set_fragment(None);

@@ -32,6 +32,7 @@ mod role;
 mod script;
 mod verbs;
 
+pub use address::without_secrets;
 pub use nouns::sip_address;
 pub use reference::reference_tables;
 pub use role::{Dialect, Role};

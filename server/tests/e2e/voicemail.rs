@@ -181,3 +181,34 @@ fn a_dialled_conversation_is_recorded_on_two_channels() {
     assert!(left >= 0.85 && right >= 0.85, "the caller left {left:.2}, the callee right {right:.2}");
     caller.hung_up(&call);
 }
+
+#[test]
+fn a_recording_may_be_sent_away_instead_of_being_kept() {
+    let tandem = Tandem::start();
+    let app = AppServer::start(|request| match request.path() {
+        "/answer" => Reply::laml(
+            "<Record playBeep=\"false\" action=\"/message\" finishOnKey=\"#\" storageUrl=\"/store?box=7\" storageUrlMethod=\"PUT\"/>",
+        ),
+        "/message" => Reply::laml("<Hangup/>"),
+        _ => Reply::empty(),
+    });
+    tandem.domain_app("sent", &app, "/answer", json!({}));
+    let mut caller = Phone::new(&tandem, "caller", "");
+    let mut call = caller.invite(&tandem.app_uri("sent"));
+    caller.connected(&mut call);
+    call.media.play(&audio::sweep(1.0, 700.0, 2_500.0));
+    std::thread::sleep(Duration::from_millis(1_500));
+    call.media.dial("#");
+    let action = app.wait("/message", |_| true);
+    assert_eq!(action.param("RecordingUrl"), app.url("/store?box=7"));
+    let stored = app.wait("/store", |_| true);
+    stored.assert_signed(SIGNING_KEY);
+    assert_eq!((stored.method.as_str(), stored.header("Content-Type")), ("PUT", Some("audio/x-wav")));
+    let bytes: usize = stored.header("Content-Length").and_then(|l| l.parse().ok()).expect("a length");
+    assert!(bytes > 8_000, "half a second at least: {bytes}");
+    let sid = action.param("RecordingSid").to_owned();
+    eventually("the file is gone from here", Duration::from_secs(5), || {
+        (tandem.laml("GET", &format!("/Recordings/{sid}.wav"), &[]).status == 404).then_some(())
+    });
+    caller.hung_up(&call);
+}

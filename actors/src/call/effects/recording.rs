@@ -1,9 +1,10 @@
 use actix::prelude::*;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tandem_call::call::{CallInput, RecordingEffect, RecordingNews, RecordingOrder, RecordingOutcome, RecordingSource};
-use tandem_laml::instruction::RecordingTrack as Track;
+use tandem_laml::instruction::{RecordingTrack as Track, Upload};
 use tandem_media::control::Command;
 use tandem_media::record::Pause;
 use tandem_media::tap::TapId;
@@ -15,6 +16,9 @@ use crate::store::{self, RecordingRecord, RecordingStatus, RecordingTrack};
 
 /// Recordings of one leg that may run at once: their taps have the numbers from 1 on.
 const TAPS: u64 = 99;
+
+/// An hour of two channels at 16 kHz over a slow line.
+const UPLOAD_TIME_MAX: Duration = Duration::from_secs(600);
 
 /// A recording that runs.
 pub(in super::super) struct Taped {
@@ -70,7 +74,13 @@ impl CallActor {
         self.taped.insert(sid, Taped { leg, tap, control: handle.control(), record });
         self.hear_of_recording(sid, RecordingNews::Begun, ctx);
         let report = handle.report().into_actor(self);
-        ctx.spawn(report.map(move |report, actor, ctx| actor.recording_ended(&report, ctx)));
+        let storage = order.storage;
+        ctx.spawn(report.map(move |report, actor, ctx| {
+            actor.recording_ended(&report, ctx);
+            if let (Some(storage), Outcome::Complete(file)) = (storage, report.outcome) {
+                actor.send_away(report.sid, storage, file);
+            }
+        }));
     }
 
     fn stop_recording(&mut self, sid: Sid) {
@@ -103,6 +113,24 @@ impl CallActor {
         // Seconds as the record has them, so that what is told and what REST shows are one.
         let outcome = RecordingOutcome { exists, duration: Duration::from_secs(whole_secs(report.duration)) };
         self.hear_of_recording(report.sid, RecordingNews::Ended(outcome), ctx);
+    }
+
+    /// The finished file goes to a customer's server instead of being kept. It outlives its call; what cannot be delivered stays.
+    fn send_away(&self, sid: Sid, (url, how): (String, Upload), file: PathBuf) {
+        let (webhooks, recordings) = (self.services.webhooks.clone(), self.services.recordings.clone());
+        actix::spawn(async move {
+            match webhooks.upload(&url, how, &file, UPLOAD_TIME_MAX).await {
+                Ok(()) => {
+                    if let Err(error) = recordings.delete(sid).await {
+                        tracing::warn!(recording = %sid, %error, "a recording that was sent away is still here");
+                    }
+                }
+                Err(failure) => {
+                    let (code, message) = (failure.code, failure.message);
+                    tracing::warn!(recording = %sid, code, message, "recording not delivered, it is kept here");
+                }
+            }
+        });
     }
 
     /// Pauses or resumes a recording, and gives its record as it stands then; None when it is none of this call's.

@@ -205,7 +205,7 @@ impl Call {
         let Some(at) = self.recordings.iter().position(|r| r.sid == sid) else { return };
         let r = self.recordings.swap_remove(at);
         if let Some((run, id)) = r.asked_by {
-            let recording = outcome.exists.then(|| self.recording_ref(sid));
+            let recording = outcome.exists.then(|| self.recording_ref(sid, r.what.storage.as_ref()));
             let ended = RecordingEnded { id, recording, duration: outcome.duration };
             self.run_input(run, Input::RecordingEnded(ended));
         }
@@ -254,7 +254,11 @@ impl Call {
         }
     }
 
-    pub(super) fn recording_ref(&self, sid: Sid) -> RecordingRef {
+    /// Where a recording is found: where it is sent to, or here.
+    pub(super) fn recording_ref(&self, sid: Sid, storage: Option<&(String, Upload)>) -> RecordingRef {
+        if let Some((url, _)) = storage {
+            return RecordingRef { sid: sid.to_string(), url: tandem_laml::without_secrets(url) };
+        }
         let (base, account) = (&self.env.public_url, &self.env.directory.project.id);
         let url = format!("{base}/api/laml/2010-04-01/Accounts/{account}/Recordings/{sid}");
         RecordingRef { sid: sid.to_string(), url }
@@ -280,7 +284,7 @@ impl Call {
             ("CallSid".to_owned(), leg.sid.to_string()),
             ("ApiVersion".to_owned(), "2010-04-01".to_owned()),
             ("RecordingSid".to_owned(), sid.to_string()),
-            ("RecordingUrl".to_owned(), self.recording_ref(sid).url),
+            ("RecordingUrl".to_owned(), self.recording_ref(sid, r.what.storage.as_ref()).url),
             ("RecordingStatus".to_owned(), status.to_owned()),
             ("RecordingChannels".to_owned(), channels.to_string()),
             ("RecordingSource".to_owned(), r.source.as_str().to_owned()),

@@ -238,7 +238,10 @@ impl Call {
             let (call_id, response_code, headers) = ended.or_else(answered)?;
             Some(DialSip { call_id: call_id.clone(), response_code, headers: headers.clone() })
         });
-        let recording = d.recording.map(|sid| self.recording_ref(sid));
+        let recording = d.recording.map(|sid| {
+            let storage = d.dial.record.as_ref().and_then(|record| record.what.storage.as_ref());
+            self.recording_ref(sid, storage)
+        });
         DialOutcome {
             status,
             call_sid: leg.map(|l| l.sid.to_string()),

@@ -166,7 +166,10 @@ impl Call {
             status,
             call_sid: s.member.map(|(member, ..)| member.call_sid.to_string()),
             duration: talked,
-            recording: s.recording.map(|sid| self.recording_ref(sid)),
+            recording: s.recording.map(|sid| {
+                let storage = s.dial.record.as_ref().and_then(|record| record.what.storage.as_ref());
+                self.recording_ref(sid, storage)
+            }),
             bridged: talked.is_some(),
             queue: s.member.map(|(_, sid, waited)| DialQueue { sid: sid.to_string(), waited }),
             sip: None,

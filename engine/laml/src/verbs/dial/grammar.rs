@@ -120,6 +120,9 @@ fn caller_name(attributes: &Attributes<'_>, fx: &mut Effects) -> Option<String> 
 
 /// Whom it connects to: nouns that ring, or one that does not.
 fn to(node: &Node, around: &Surroundings<'_>, fx: &mut Effects) -> DialTo {
+    if let Some(room) = node.elements().find(|noun| noun.name == nouns::conference::NAME) {
+        return conference(node, room, around, fx);
+    }
     let Some(noun) = node.elements().find(|n| n.name == nouns::queue::NAME) else {
         return DialTo::Targets(targets(node, around, fx));
     };
@@ -129,6 +132,28 @@ fn to(node: &Node, around: &Surroundings<'_>, fx: &mut Effects) -> DialTo {
         return DialTo::Targets(Vec::new());
     }
     nouns::queue::parse(noun, around, fx).map_or(DialTo::Targets(Vec::new()), |queue| DialTo::Queue(Box::new(queue)))
+}
+
+/// A room stands alone: beside another noun, or twice, nothing is joined (13000).
+fn conference(node: &Node, room: &Node, around: &Surroundings<'_>, fx: &mut Effects) -> DialTo {
+    if node.elements().count() > 1 {
+        let message = "Dial: <Conference> stands beside another noun or twice, nothing is joined";
+        fx.warn(code::CONFERENCE_MIXED, Some(room.line), message);
+        return DialTo::Targets(Vec::new());
+    }
+    if !node.text().is_empty() {
+        fx.warn(code::NESTING, Some(node.line), "Dial: text beside a noun is ignored");
+    }
+    let of_targets =
+        |name: &&str| node.attribute(name).is_some_and(|value| !matches!(value.trim(), "do-not-record" | "false"));
+    for name in ["record", "referUrl", "sequential"].iter().filter(|name| of_targets(name)) {
+        let message = format!("Dial: {name} is for who is dialled, not for a conference, it is ignored");
+        fx.warn(code::ATTRIBUTE_UNSUPPORTED, Some(node.line), message);
+    }
+    match nouns::conference::read(room, around, fx) {
+        Some(conference) => DialTo::Conference(Box::new(conference)),
+        None => DialTo::Targets(Vec::new()),
+    }
 }
 
 fn record(attributes: &Attributes<'_>, fx: &mut Effects) -> Option<DialRecording> {

@@ -223,8 +223,8 @@ impl Call {
             CallInput::Recording { sid, news } => self.recording_news(sid, news),
             CallInput::Conference { leg, event } => self.conference_event(leg, event),
             CallInput::Queue(news) => self.queue_news(news),
-            // Each who asked for a move knows it; a call is in a queue or in a conference.
-            CallInput::MediaMoved { result } if self.conference.is_some() => self.conference_media_moved(result),
+            // Each who asked for a move knows it.
+            CallInput::MediaMoved { result } if self.moving_beside.is_none() => self.conference_media_moved(result),
             CallInput::MediaMoved { result } => self.queue_media_moved(result),
             CallInput::Update(update) => self.update(update),
             CallInput::Replace { replaced, inbound, by } => self.replace(replaced, &inbound, by),

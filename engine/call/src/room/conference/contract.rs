@@ -33,6 +33,19 @@ pub enum ConferenceCommand {
     },
 }
 
+impl ConferenceCommand {
+    /// The leg it is of.
+    pub fn leg(&self) -> LegId {
+        match self {
+            ConferenceCommand::Join(joining) => joining.leg,
+            ConferenceCommand::Moved { leg, .. }
+            | ConferenceCommand::Leave { leg }
+            | ConferenceCommand::WaitFailed { leg }
+            | ConferenceCommand::Announced { leg, .. } => *leg,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Joining {
     pub leg: LegId,

@@ -21,7 +21,7 @@ use tandem_actors::media::{self, JitterConfig, MediaConfig, SocketOptions};
 use tandem_actors::prompt::{EspeakConfig, EspeakEngine, PromptLimits, PromptLoader};
 use tandem_actors::queues::{QueueDesk, QueuesActor};
 use tandem_actors::recording::{RecordingConfig, RecordingService};
-use tandem_actors::rooms::{RoomServices, RoomsActor};
+use tandem_actors::rooms::{RoomDesk, RoomServices, RoomsActor};
 use tandem_actors::signalling::{
     AuthPolicy, FrontDoor, Gate, RegistrarActor, RegistrarConfig, RegistrationControl, RegistrationView, Resolver,
     ShardConfig, Shards, SipShard,
@@ -195,6 +195,7 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
     let state = ApiState {
         store: store.clone(),
         calls: Arc::new(control),
+        conferences: Arc::new(RoomDesk::new(rooms)),
         registrations: Arc::new(RegistrationControl::new(view, registrar.clone())),
         carriers: Arc::new(trunks),
         queues: Arc::new(QueueDesk::new(queues)),

@@ -107,6 +107,7 @@ fn routes(config: &mut web::ServiceConfig, state: ApiState) {
             web::scope(&format!("{prefix}/Accounts"))
                 .configure(accounts::routes)
                 .configure(calls::routes)
+                .configure(conferences::routes)
                 .configure(queues::routes)
                 .configure(notifications::routes)
                 .configure(recordings::call_routes)

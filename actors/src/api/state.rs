@@ -3,7 +3,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tandem_model::WallTime;
 
-use super::{CallControl, CarrierStates, ChangeRate, ConferenceControl, Faults, Logins, Metrics, QueueControl, Registrations};
+use super::{
+    CallControl, CarrierStates, ChangeRate, ConferenceControl, Faults, Logins, Metrics, QueueControl, Registrations,
+};
 use crate::bins::LamlBins;
 use crate::recording::RecordingService;
 use crate::store::Store;

@@ -19,7 +19,7 @@ impl RoomsActor {
                 self.command(sid, command);
             }
             RoomEffect::Notify { url, method, params } => {
-                let job = StatusJob { call: sid.to_string(), request: WebhookRequest { url, method, params } };
+                let job = StatusJob::new(sid.to_string(), WebhookRequest { url, method, params });
                 // A refusal has been counted and logged where it happened.
                 let _ = self.services.status.push(job);
             }

@@ -101,7 +101,7 @@ impl Call {
         let Some(c) = &mut self.conference else { return };
         if c.wait == Some(id) {
             c.wait = None;
-            if end == RunEnd::HungUp {
+            if end == RunEnd::NoDocument {
                 self.to_room(ConferenceCommand::WaitFailed { leg });
             }
         } else if c.announcement == Some(id) {
@@ -147,6 +147,7 @@ impl Call {
         let duration = Some(self.clock.0.since(c.since)).filter(|_| c.wanted.is_none());
         self.main_input(Input::DialEnded(DialOutcome {
             status: DialStatus::Answered,
+            queue: None,
             call_sid: None,
             duration,
             recording: None,

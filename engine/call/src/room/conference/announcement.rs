@@ -130,7 +130,7 @@ impl Room {
                 }
                 Instruction::Prompt { id, what, repeat } => self.start_prompt(id, what, repeat),
                 Instruction::StopPrompt { id } => self.stop_prompt(id),
-                Instruction::Finished | Instruction::Hangup | Instruction::Reject { .. } => {
+                Instruction::Finished | Instruction::NoDocument => {
                     return self.end_announcement(true);
                 }
                 Instruction::Warn { code, message, .. } => {

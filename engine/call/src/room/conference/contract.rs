@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tandem_laml::Dialect;
 use tandem_laml::instruction::{Conference, Method, Prompt, WaitMusic};
 use tandem_media::control::{Clip, Command, MixId, MoveFailed};
+use tandem_media::tone::{enter_beep, exit_beep, wait_music};
 use tandem_model::{CallSid, LegId, Sid, WallTime};
 
 use crate::call::ApiDocument;
@@ -103,8 +104,21 @@ pub struct RoomSpec {
 /// What all conferences play; made once.
 #[derive(Clone, Debug)]
 pub struct Sounds {
-    pub beep: Arc<Clip>,
+    pub enter: Arc<Clip>,
+    pub exit: Arc<Clip>,
     pub music: Arc<Clip>,
+}
+
+impl Sounds {
+    pub fn new() -> Self {
+        Sounds { enter: Arc::new(enter_beep()), exit: Arc::new(exit_beep()), music: wait_music() }
+    }
+}
+
+impl Default for Sounds {
+    fn default() -> Self {
+        Sounds::new()
+    }
 }
 
 /// What a conference wants done.

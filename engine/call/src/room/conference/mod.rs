@@ -13,16 +13,16 @@ mod callbacks;
 mod changes;
 pub mod contract;
 mod member;
-mod music;
 mod recording;
 #[cfg(test)]
 mod tests;
 mod waiting;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use tandem_laml::instruction::{Conference, ConferenceCallback, ConferenceRecordingCallback};
-use tandem_media::control::{Command, PlayId, Repeat};
+use tandem_media::control::{Clip, Command, PlayId, Repeat};
 use tandem_model::{CallSid, LegId, Sid, Timestamp, WallTime};
 
 pub use contract::{
@@ -229,7 +229,7 @@ impl Room {
             RoomStatus::Completed => return,
         }
         if self.status == RoomStatus::InProgress && self.members[at].beep.on_enter() {
-            self.beep();
+            self.beep(self.spec.sounds.enter.clone());
         }
     }
 
@@ -284,7 +284,7 @@ impl Room {
             return self.finish(by, Some(was.sid));
         }
         if self.status == RoomStatus::InProgress && was.beep.on_exit() && !self.members.is_empty() {
-            self.beep();
+            self.beep(self.spec.sounds.exit.clone());
         }
         self.end_if_empty(empty, Some(was.sid));
     }
@@ -355,9 +355,10 @@ impl Room {
         }
     }
 
-    fn beep(&mut self) {
+    /// All hear that somebody came or left.
+    fn beep(&mut self, clip: Arc<Clip>) {
         let play = self.next_play();
-        let (mix, clip) = (self.spec.mix, self.spec.sounds.beep.clone());
+        let mix = self.spec.mix;
         self.media(Command::PlayMix { mix, play, clip, repeat: Repeat::Times(1) });
     }
 

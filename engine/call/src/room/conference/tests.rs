@@ -59,7 +59,7 @@ const ALL: &str = "start end join leave mute hold speaker modify announcement";
 impl Rig {
     fn new(dialect: Dialect) -> Self {
         let clip = || Arc::new(Clip { rate: SampleRate::HZ_8000, samples: vec![0; 800] });
-        let sounds = Sounds { beep: clip(), music: clip() };
+        let sounds = Sounds { enter: clip(), exit: clip(), music: clip() };
         let spec =
             RoomSpec { sid: sid(1_000), name: "standup".into(), account: "acc".into(), dialect, mix: MixId(5), sounds };
         let now = Timestamp::from_secs(10);

@@ -65,7 +65,7 @@ fn parse(node: &Node, around: &Surroundings<'_>, fx: &mut Effects) -> Option<Dia
     let method = attributes.method("method", fx);
     let action = attributes.url("action", fx).map(|url| (url, method));
     let hangup_on_star = attributes.flag("hangupOnStar", fx);
-    let dial = Dial {
+    let mut dial = Dial {
         answer_on_bridge: attributes.flag("answerOnBridge", fx),
         caller_id: caller_id(&attributes, fx),
         caller_name: caller_name(&attributes, fx),
@@ -81,6 +81,10 @@ fn parse(node: &Node, around: &Surroundings<'_>, fx: &mut Effects) -> Option<Dia
     if matches!(dial.to, DialTo::Queue(_)) && dial.refer.is_some() {
         let message = "Dial: referUrl has no effect with <Queue>: who was put through from a queue is not passed on";
         fx.warn(code::ATTRIBUTE_UNSUPPORTED, attributes.line(), message);
+    }
+    if matches!(dial.to, DialTo::Conference(_)) {
+        // Warned about: these are for who is dialled.
+        (dial.record, dial.refer, dial.sequential) = (None, None, false);
     }
     let is_empty = matches!(&dial.to, DialTo::Targets(targets) if targets.is_empty());
     let dial = (!is_empty).then(|| Box::new(dial));

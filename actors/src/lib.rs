@@ -11,6 +11,7 @@ pub mod media;
 pub mod prompt;
 pub mod queues;
 pub mod recording;
+pub mod rooms;
 pub mod signalling;
 pub mod store;
 pub mod supervision;

@@ -21,6 +21,7 @@ use tandem_actors::media::{self, JitterConfig, MediaConfig, SocketOptions};
 use tandem_actors::prompt::{EspeakConfig, EspeakEngine, PromptLimits, PromptLoader};
 use tandem_actors::queues::{QueueDesk, QueuesActor};
 use tandem_actors::recording::{RecordingConfig, RecordingService};
+use tandem_actors::rooms::{RoomDesk, RoomServices, RoomsActor};
 use tandem_actors::signalling::{
     AuthPolicy, FrontDoor, Gate, RegistrarActor, RegistrarConfig, RegistrationControl, RegistrationView, Resolver,
     ShardConfig, Shards, SipShard,
@@ -63,7 +64,7 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
     let arbiters: Vec<Arbiter> = (0..config.limits.call_threads).map(|_| Arbiter::new()).collect();
     let floors = floors(&arbiters);
     let router = MediaRouter::new(floors.iter().map(|f| f.inbox.clone()).collect());
-    let media_pool = start_media(&config, router)?;
+    let media_pool = start_media(&config, router.clone())?;
 
     let (door, gate) = (Arc::new(FrontDoor::default()), Arc::new(Gate::default()));
     let transports =
@@ -111,6 +112,23 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
 
     let own_address = env.sent_by.first().map(|(_, host)| host.clone()).unwrap_or_default();
     let live = LiveCalls::default();
+    let prompts = PromptLoader::new(webhooks.clone(), PromptLimits::default());
+    let speech = Arc::new(speech);
+    orphaned_conferences(&store, clock).await?;
+    let rooms = RoomsActor::new(RoomServices {
+        clock,
+        directory: store.directory(),
+        media: media_pool.handle(),
+        webhooks: webhooks.clone(),
+        status: status.clone(),
+        prompts: prompts.clone(),
+        speech: speech.clone(),
+        recordings: recordings.clone(),
+        store: store.clone(),
+        public_url: public_url(&config),
+    })
+    .start();
+    router.tell_speakers(rooms.clone().recipient());
     let switchboard = {
         let services = Services {
             clock,
@@ -128,10 +146,11 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
             queues: queues.clone(),
             resolver: resolver.clone(),
             trunks: trunks.clone(),
-            prompts: PromptLoader::new(webhooks.clone(), PromptLimits::default()),
+            prompts,
+            rooms: rooms.clone().recipient(),
             webhooks,
             status: status.clone(),
-            speech: Arc::new(speech),
+            speech,
             store: store.clone(),
             metrics: metrics.clone(),
         };
@@ -168,7 +187,7 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
     })
     .start();
     door.watch(carriers.clone().recipient());
-    watch_services(&switchboard, &registrar, &carriers, &shards, fatal);
+    watch_services(&switchboard, &registrar, &carriers, &rooms, &shards, fatal);
 
     let control = SwitchboardControl::new(switchboard.clone(), live, gate);
     let faults =
@@ -176,6 +195,7 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
     let state = ApiState {
         store: store.clone(),
         calls: Arc::new(control),
+        conferences: Arc::new(RoomDesk::new(rooms)),
         registrations: Arc::new(RegistrationControl::new(view, registrar.clone())),
         carriers: Arc::new(trunks),
         queues: Arc::new(QueueDesk::new(queues)),
@@ -252,6 +272,16 @@ async fn orphans(store: &Store) -> Result<(), String> {
     let cut = store.close_orphans().await.map_err(|e| format!("[store] open calls cannot be closed: {e}"))?;
     if !cut.is_empty() {
         tracing::warn!(calls = cut.len(), "calls cut by the last restart were closed");
+    }
+    Ok(())
+}
+
+/// The same for conferences.
+async fn orphaned_conferences(store: &Store, clock: Clock) -> Result<(), String> {
+    let cut = store.close_orphaned_conferences(clock.wall()).await;
+    let cut = cut.map_err(|e| format!("[store] open conferences cannot be closed: {e}"))?;
+    if cut > 0 {
+        tracing::warn!(conferences = cut, "conferences cut by the last restart were closed");
     }
     Ok(())
 }
@@ -457,11 +487,12 @@ fn watch_services(
     switchboard: &Addr<Switchboard>,
     registrar: &Addr<RegistrarActor>,
     carriers: &Addr<CarrierActor>,
+    rooms: &Addr<RoomsActor>,
     shards: &Shards,
     fatal: fatal::Fatal,
 ) {
     let (switchboard, registrar) = (switchboard.clone(), registrar.clone());
-    let (carriers, shards) = (carriers.clone(), shards.clone());
+    let (carriers, rooms, shards) = (carriers.clone(), rooms.clone(), shards.clone());
     actix::spawn(async move {
         let mut every = tokio::time::interval(Duration::from_millis(500));
         loop {
@@ -471,6 +502,9 @@ fn watch_services(
             }
             if !carriers.connected() {
                 fatal.service_died("carriers");
+            }
+            if !rooms.connected() {
+                fatal.service_died("rooms");
             }
             if !switchboard.connected() {
                 fatal.service_died("switchboard");

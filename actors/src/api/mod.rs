@@ -9,6 +9,7 @@ mod body;
 mod calls;
 mod carriers;
 mod changes;
+mod conferences;
 mod control;
 mod dashboard;
 mod domain_applications;
@@ -38,6 +39,7 @@ mod tests;
 
 pub use auth::Logins;
 pub use carriers::{CarrierRegistration, CarrierState, CarrierStates};
+pub use conferences::{ConferenceControl, ConferenceView};
 pub use control::{
     CallControl, CallControlError, CallDocument, CallView, ContactView, CreateCall, EndCall, RecordingCallback,
     RecordingChange, RecordingEvents, RecordingName, Registrations, StartRecording, UpdateCall,
@@ -105,6 +107,7 @@ fn routes(config: &mut web::ServiceConfig, state: ApiState) {
             web::scope(&format!("{prefix}/Accounts"))
                 .configure(accounts::routes)
                 .configure(calls::routes)
+                .configure(conferences::routes)
                 .configure(queues::routes)
                 .configure(notifications::routes)
                 .configure(recordings::call_routes)

@@ -3,7 +3,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tandem_model::WallTime;
 
-use super::{CallControl, CarrierStates, ChangeRate, Faults, Logins, Metrics, QueueControl, Registrations};
+use super::{
+    CallControl, CarrierStates, ChangeRate, ConferenceControl, Faults, Logins, Metrics, QueueControl, Registrations,
+};
 use crate::bins::LamlBins;
 use crate::recording::RecordingService;
 use crate::store::Store;
@@ -13,6 +15,7 @@ use crate::store::Store;
 pub struct ApiState {
     pub store: Store,
     pub calls: Arc<dyn CallControl>,
+    pub conferences: Arc<dyn ConferenceControl>,
     pub registrations: Arc<dyn Registrations>,
     pub carriers: Arc<dyn CarrierStates>,
     pub queues: Arc<dyn QueueControl>,

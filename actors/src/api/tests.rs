@@ -2,6 +2,7 @@
 
 mod auth;
 mod calls;
+mod conferences;
 mod pages;
 mod queues;
 mod recordings;
@@ -43,6 +44,7 @@ pub(super) const TOKEN: &str = "PTtest";
 pub(super) struct Api {
     pub state: ApiState,
     pub calls: Arc<FakeCalls>,
+    pub conferences: Arc<conferences::FakeConferences>,
     pub queues: Arc<queues::FakeQueues>,
     _dir: TempDir,
 }
@@ -71,11 +73,13 @@ impl Api {
         };
         let store = Store::open(&dir.url(), settings).await.unwrap();
         let calls = Arc::new(FakeCalls::default());
+        let conferences = Arc::new(conferences::FakeConferences::default());
         let queues = Arc::new(queues::FakeQueues::default());
         let bins = LamlBins::new(store.clone(), Clock::new(), &[URL.into()]);
         let state = ApiState {
             store,
             calls: calls.clone(),
+            conferences: conferences.clone(),
             registrations: Arc::new(FakeRegistrations),
             carriers: Arc::new(FakeCarriers),
             queues: queues.clone(),
@@ -90,7 +94,7 @@ impl Api {
             bins,
             options: ApiOptions { public_url: URL.into(), ..ApiOptions::default() },
         };
-        Api { state, calls, queues, _dir: dir }
+        Api { state, calls, conferences, queues, _dir: dir }
     }
 
     pub async fn send(&self, request: TestRequest) -> Reply {

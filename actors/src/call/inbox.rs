@@ -1,6 +1,7 @@
 //! The way of media events up to legs: from a media thread, by the arbiter of the leg's call, to its actor.
 
 use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
 
 use actix::prelude::*;
 use tandem_call::leg::LegInput;
@@ -9,6 +10,7 @@ use tandem_model::{LegId, limits};
 
 use super::services::call_number;
 use crate::media::EventSink;
+use crate::rooms::Spoke;
 use crate::signalling::ToLeg;
 use crate::supervision::{Mailbox, Overflow};
 
@@ -59,16 +61,26 @@ impl Handler<MediaEvents> for MediaInbox {
 #[derive(Clone)]
 pub struct MediaRouter {
     inboxes: Vec<Addr<MediaInbox>>,
+    rooms: Arc<OnceLock<Recipient<Spoke>>>,
 }
 
 impl MediaRouter {
     pub fn new(inboxes: Vec<Addr<MediaInbox>>) -> Self {
-        MediaRouter { inboxes }
+        MediaRouter { inboxes, rooms: Arc::default() }
+    }
+
+    /// Who speaks in a mix is told to whoever runs the conferences, from now on.
+    pub fn tell_speakers(&self, rooms: Recipient<Spoke>) {
+        // Once: a second is not heard.
+        let _ = self.rooms.set(rooms);
     }
 }
 
 impl EventSink for MediaRouter {
     fn deliver(&self, event: Event) -> bool {
+        if let Event::Speaking { leg, speaking, .. } = event {
+            return self.rooms.get().is_none_or(|rooms| rooms.offer(Spoke { leg, speaking }, Overflow::Count));
+        }
         let at = call_number(event.leg()) as usize % self.inboxes.len();
         self.inboxes[at].offer(MediaEvents::Event(event), Overflow::Count)
     }

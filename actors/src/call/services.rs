@@ -14,6 +14,7 @@ use crate::media::MediaHandle;
 use crate::prompt::{PromptLoader, SpeechEngine};
 use crate::queues::QueuesActor;
 use crate::recording::RecordingService;
+use crate::rooms::FromCall;
 use crate::signalling::{RegistrarActor, Resolver, Shards};
 use crate::store::Store;
 use crate::webhook::{StatusQueue, WebhookClient};
@@ -44,6 +45,7 @@ pub struct Services {
     pub webhooks: WebhookClient,
     pub status: StatusQueue,
     pub prompts: PromptLoader,
+    pub rooms: Recipient<FromCall>,
     pub speech: Arc<dyn SpeechEngine>,
     pub store: Store,
     pub metrics: Metrics,

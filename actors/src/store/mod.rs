@@ -8,6 +8,7 @@ mod call;
 mod carrier;
 mod carrier_policy;
 mod catalog;
+mod conference;
 mod domain_app;
 mod endpoint;
 mod error;
@@ -38,6 +39,7 @@ pub use call::{
 pub use carrier::CarrierRecord;
 pub use carrier_policy::{CarrierPolicy, NumberRule};
 pub use catalog::{Catalog, Table};
+pub use conference::{ConferenceFilter, ConferenceRecord, ConferenceStatus};
 pub use domain_app::DomainAppRecord;
 pub use endpoint::EndpointRecord;
 pub use error::StoreError;
@@ -341,6 +343,36 @@ impl Store {
             self.flush().await?;
         }
         Ok(())
+    }
+
+    /// Hands over how a conference stands now and returns at once. False when it is lost: the store does not keep up.
+    pub fn put_conference(&self, record: ConferenceRecord) -> bool {
+        self.inner.writer.post(Change::PutConference(Box::new(record)))
+    }
+
+    pub async fn conference(&self, sid: Sid) -> Result<Option<ConferenceRecord>, StoreError> {
+        self.flush().await?;
+        self.inner.db.conference(sid).await
+    }
+
+    /// As [`Store::calls`]: newest first, what waits included.
+    pub async fn conferences(
+        &self,
+        filter: &ConferenceFilter,
+        page: CallPage,
+    ) -> Result<Vec<ConferenceRecord>, StoreError> {
+        self.flush().await?;
+        self.inner.db.conferences(filter, page).await
+    }
+
+    /// At start: ends the conferences a killed process left open.
+    pub async fn close_orphaned_conferences(&self, now: WallTime) -> Result<usize, StoreError> {
+        let orphans = self.inner.db.unfinished_conferences().await?;
+        for orphan in &orphans {
+            self.put_conference(orphan.clone().cut_by_restart(now));
+        }
+        self.flush().await?;
+        Ok(orphans.len())
     }
 
     /// Removes a finished call and its log. A late record of it is ignored.

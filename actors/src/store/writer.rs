@@ -20,8 +20,8 @@ use super::pending::Pending;
 use super::secrets::Sealer;
 use super::sqlite::{Batch, BindingName, Sqlite};
 use super::{
-    ApplicationRecord, BindingChange, BindingRow, CarrierRecord, Catalog, DomainAppRecord, EndpointRecord,
-    LamlBinRecord, PhoneNumberRecord, ProjectChoices, SipProfileRecord, StoreError,
+    ApplicationRecord, BindingChange, BindingRow, CarrierRecord, Catalog, ConferenceRecord, DomainAppRecord,
+    EndpointRecord, LamlBinRecord, PhoneNumberRecord, ProjectChoices, SipProfileRecord, StoreError,
 };
 
 /// Changes one commit takes at most.
@@ -57,6 +57,7 @@ pub(super) enum Change {
     Bindings(Vec<BindingChange>),
     DeleteCall(Sid),
     DeleteRecording(Sid),
+    PutConference(Box<ConferenceRecord>),
     Flush,
 }
 
@@ -68,6 +69,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
+    /// Queues a change whose end nobody waits for, in its order. False when it is lost.
+    pub fn post(&self, change: Change) -> bool {
+        let (answer, _) = oneshot::channel();
+        self.queue.try_send((change, answer)).is_ok()
+    }
+
     /// Resolves once the change is on disk, or known not to be. A full queue refuses at once.
     pub async fn submit(&self, change: Change) -> Result<(), StoreError> {
         let (answer, answered) = oneshot::channel();
@@ -324,6 +331,7 @@ impl<'c> Staged<'c> {
         match change {
             Change::PutQueue(queue) => return batch.put_queue(queue).await,
             Change::DeleteQueue(sid) => return batch.delete_queue(*sid).await,
+            Change::PutConference(record) => return batch.put_conference(record).await,
             _ => {}
         }
         let catalog = self.catalog.get_or_insert_with(|| Catalog::clone(&task.catalog_out.borrow()));
@@ -428,7 +436,8 @@ impl<'c> Staged<'c> {
                 batch.delete_carrier(*id).await?;
                 catalog.carriers.remove(*id);
             }
-            Change::PutQueue(_)
+            Change::PutConference(_)
+            | Change::PutQueue(_)
             | Change::DeleteQueue(_)
             | Change::Bindings(_)
             | Change::DeleteCall(_)

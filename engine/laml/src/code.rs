@@ -5,6 +5,10 @@ pub(crate) const TOO_MANY_DOCUMENTS: u32 = 11_215;
 pub(crate) const DOCUMENT_TOO_BIG: u32 = 11_750;
 pub(crate) const DOCUMENT_PARSE: u32 = 12_100;
 pub(crate) const CONTENT_TYPE: u32 = 12_300;
+/// `<Conference>` beside other nouns, or twice.
+pub(crate) const CONFERENCE_MIXED: u32 = 13_000;
+/// An attribute of `<Conference>`.
+pub(crate) const CONFERENCE: u32 = 16_002;
 /// An element where it may not be, or too many of them.
 pub(crate) const NESTING: u32 = 13_215;
 pub(crate) const METHOD: u32 = 13_221;

@@ -15,6 +15,7 @@ pub fn reference_tables(tests: &dyn Fn(&str, &str) -> String) -> String {
         section(&mut out, &format!("Dial / {}", spec.name), spec.name, spec.attributes, tests);
     }
     section(&mut out, "Dial / Queue", nouns::queue::NAME, &nouns::queue::ATTRIBUTES, tests);
+    section(&mut out, "Dial / Conference", nouns::conference::NAME, &nouns::conference::ATTRIBUTES, tests);
     let _ = writeln!(out, "### Warned about and passed over\n");
     let _ = writeln!(out, "Verbs: {}.\n", list(VERBS_NOT_YET));
     let _ = writeln!(out, "Nouns of Dial: {}.", list(NOUNS_NOT_YET));

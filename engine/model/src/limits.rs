@@ -138,6 +138,10 @@ pub const API_CHANGES_WINDOW: Duration = Duration::from_secs(10);
 /// Mailbox sizes (messages). A leg sees a handful of SIP messages and digits in its life.
 pub const LEG_MAILBOX: usize = 64;
 pub const CALL_MAILBOX: usize = 256;
+/// To the actor of all conferences: a few messages a second of each call in one.
+pub const ROOMS_MAILBOX: usize = 8_192;
+/// Conferences at a time: half as many as legs that a large machine mixes.
+pub const CONFERENCES_MAX: usize = 10_000;
 pub const SHARD_MAILBOX: usize = 8_192;
 pub const REGISTRAR_MAILBOX: usize = 4_096;
 /// One message for each failed call to a carrier: more are lost, and say the same.

@@ -3,6 +3,7 @@
 mod carrier;
 mod click_to_call;
 mod common;
+mod conference;
 mod demo;
 mod domain_app;
 mod endpoints;

@@ -21,7 +21,7 @@ const NOT_ENABLED: &[(&str, &str)] = &[
 const TIMEOUT_SECS_DEFAULT: u64 = 60;
 
 /// Checks a request for a call, in the order of the documented errors.
-pub(super) fn parse(form: &Form, catalog: &Catalog) -> Result<CreateCall, LamlError> {
+pub(in crate::api) fn parse(form: &Form, catalog: &Catalog) -> Result<CreateCall, LamlError> {
     let to = form.get("To").map(str::trim).filter(|to| !to.is_empty());
     let to = to.ok_or_else(|| LamlError::bad(21201, "No 'To' number is specified"))?;
     let to = destination(to, catalog)?;

@@ -6,7 +6,7 @@ mod list;
 mod show;
 mod update;
 
-pub(super) use create::method;
+pub(super) use create::{method, parse as parse_create};
 
 use actix_web::{Error, HttpRequest, HttpResponse, web};
 use serde_json::json;

@@ -32,6 +32,11 @@ impl CallActor {
     pub(super) fn move_media(&mut self, beside: LegId, ctx: &mut Context<Self>) {
         let to = self.services.media.thread_of(beside.call_number());
         let call: Recipient<ToCall> = ctx.address().recipient();
+        tracing::debug!(
+            from = self.services.media.thread_of(self.number).index(),
+            to = to.index(),
+            "the call's media moves"
+        );
         let legs: Vec<(LegId, Recipient<ToLeg>)> =
             self.legs.iter().map(|(&id, leg)| (id, leg.clone().recipient())).collect();
         self.services.media.move_call(self.number, &to, move |result| {

@@ -1,6 +1,7 @@
 //! What a call wants done, by the actor that does it: one file per family.
 
 mod carriers;
+mod conference;
 mod legs;
 mod prompts;
 mod queue;
@@ -33,6 +34,7 @@ impl CallActor {
             CallEffect::LoadPrompt { run, id, what } => self.load_prompt(run, id, what, ctx),
             CallEffect::Queue(ask) => self.ask_queues(ask, ctx),
             CallEffect::Notify { url, method, params } => self.notify(url, method, params),
+            CallEffect::Conference(command) => self.conference(command, ctx),
             CallEffect::Recording(effect) => self.record(effect, ctx),
             CallEffect::Lookup { ticket, aor } => {
                 let ask = self.services.registrar.send(Lookup { aor }).into_actor(self);

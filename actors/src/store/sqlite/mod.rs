@@ -2,6 +2,7 @@
 
 mod batch;
 mod calls;
+mod conferences;
 mod hooks;
 mod project;
 mod queues;
@@ -26,6 +27,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0002_flows.sql"),
     include_str!("0003_hooks.sql"),
     include_str!("0004_resources.sql"),
+    include_str!("0005_rooms.sql"),
     include_str!("0006_queues.sql"),
 ];
 

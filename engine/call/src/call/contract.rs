@@ -18,6 +18,7 @@ use super::recording::{RecordingEffect, RecordingNews};
 use crate::directory::{Carrier, Directory, DomainApp, DtmfMethod, Encryption, PhoneNumber, SipEndpoint};
 use crate::leg::{Credentials, InviteSpec, LegCommand, LegReport, MediaPolicy, Replaces};
 use crate::own::Own;
+use crate::room::conference::{ConferenceCommand, ConferenceEvent};
 use crate::room::queue::{QueueAsk, QueueNews};
 use crate::routing::{Caller, Route};
 
@@ -172,6 +173,11 @@ pub enum CallInput {
         ticket: u64,
         seized: Result<SeizedCarrier, CarriersBusy>,
     },
+    /// What a conference says to the leg it has, or had.
+    Conference {
+        leg: LegId,
+        event: ConferenceEvent,
+    },
     /// What became of a recording of this call.
     Recording {
         sid: Sid,
@@ -254,6 +260,8 @@ pub enum CallEffect {
         what: Prompt,
     },
     Recording(RecordingEffect),
+    /// To the conference of a leg.
+    Conference(ConferenceCommand),
     Lookup {
         ticket: u64,
         aor: String,

@@ -10,6 +10,7 @@
 mod bind;
 mod callback;
 mod carriers;
+mod conference;
 pub mod contract;
 mod dial;
 mod hops;
@@ -39,6 +40,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use tandem_model::{CallSid, Entropy, LegId, Sid, Timestamp, WallTime};
 
+use conference::InConference;
 use dial::{Dialling, somebody};
 use legs::{CallLeg, StatusNotice, StatusTarget, final_status};
 
@@ -75,6 +77,7 @@ pub struct Call {
     /// The document dials a queue.
     serving: Option<Box<queue::Serving>>,
     queue_tickets: u64,
+    conference: Option<InConference>,
     /// The media of this call is on its way there, for a bridge.
     moving_beside: Option<LegId>,
     transfer: Option<Transfer>,
@@ -163,6 +166,7 @@ impl Call {
             queued: None,
             serving: None,
             queue_tickets: 0,
+            conference: None,
             moving_beside: None,
             transfer: None,
             replacement: None,
@@ -217,9 +221,11 @@ impl Call {
             CallInput::Contacts { ticket, contacts } => self.contacts_found(ticket, &contacts),
             CallInput::CarrierSeized { ticket, seized } => self.carrier_seized(ticket, seized),
             CallInput::Recording { sid, news } => self.recording_news(sid, news),
-            // Each who asks for a move waits for it by what it does next; a call that asked for none is told of none.
-            CallInput::MediaMoved { result } => self.queue_media_moved(result),
+            CallInput::Conference { leg, event } => self.conference_event(leg, event),
             CallInput::Queue(news) => self.queue_news(news),
+            // Each who asked for a move knows it.
+            CallInput::MediaMoved { result } if self.moving_beside.is_none() => self.conference_media_moved(result),
+            CallInput::MediaMoved { result } => self.queue_media_moved(result),
             CallInput::Update(update) => self.update(update),
             CallInput::Replace { replaced, inbound, by } => self.replace(replaced, &inbound, by),
             CallInput::EndLeg { sid } => {
@@ -251,6 +257,7 @@ impl Call {
             self.runs_deadline(),
             self.dial.as_ref().and_then(Dialling::deadline),
             self.queue_deadline(),
+            self.conference.as_ref().map(InConference::deadline),
             self.transfer.as_ref().map(Transfer::deadline),
         ]
         .into_iter()
@@ -270,6 +277,7 @@ impl Call {
         }
         self.expire_dial(now);
         self.expire_queue(now);
+        self.expire_conference(now);
         self.expire_transfer(now);
         self.expire_runs(now);
         self.expire_recordings(now);

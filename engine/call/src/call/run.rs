@@ -33,6 +33,10 @@ pub(super) enum Purpose {
     Whisper,
     /// The caller hears it while it waits in a queue, or before it is put through from there.
     Queue,
+    /// What a member of a conference hears while it waits or is on hold.
+    ConferenceWait,
+    /// What REST says to one member.
+    Announce,
 }
 
 impl Purpose {
@@ -41,6 +45,8 @@ impl Purpose {
             Purpose::Main => Role::Main,
             Purpose::Whisper => Role::Whisper,
             Purpose::Queue => Role::QueueWait,
+            Purpose::ConferenceWait => Role::ConferenceWait,
+            Purpose::Announce => Role::Announce,
         }
     }
 }
@@ -190,6 +196,7 @@ impl Call {
             Purpose::Main => {}
             Purpose::Whisper => self.whispered(run.leg, end),
             Purpose::Queue => self.queue_document_over(run.id, end),
+            Purpose::ConferenceWait | Purpose::Announce => self.conference_run_over(id, run.leg, end),
         }
     }
 

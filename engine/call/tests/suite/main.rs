@@ -3,6 +3,7 @@
 //! `peer` is the far end of one leg, `world` a call with its legs and a media engine that always does as it is told.
 
 mod call_api;
+mod call_conference;
 mod call_connect;
 mod call_dial;
 mod call_dial_more;

@@ -19,6 +19,7 @@ use tandem_call::directory::{
 use tandem_call::leg::{
     IncomingInvite, InviteSpec, Leg, LegCommand, LegEffect, LegInput, LegReport, MediaPolicy, Refused, Replaces,
 };
+use tandem_call::room::conference::ConferenceCommand;
 use tandem_call::room::queue::{QueueAsk, QueueNews, QueueTicket};
 use tandem_call::routing;
 use tandem_laml::instruction::{Document, FetchFailure, Method, StatusCallback, StatusEvents};
@@ -642,6 +643,7 @@ impl World {
                     .insert(leg, Side { leg: party, peer: Peer::new(leg), ended: 0, closed: 0, stopped: false });
             }
             CallEffect::Media(command) => self.command(command),
+            CallEffect::Conference(command) => self.log.push(room_line(&command)),
             CallEffect::MoveMedia { beside } => {
                 self.log.push(format!("move beside {beside}"));
                 if !self.hold_moves {
@@ -816,6 +818,17 @@ impl World {
                 format!("{} {} {code} {}s", r.direction.as_str(), r.status.as_str(), r.duration_secs)
             })
             .collect()
+    }
+}
+
+/// What a call says to its conference.
+fn room_line(command: &ConferenceCommand) -> String {
+    match command {
+        ConferenceCommand::Join(joining) => format!("room {} joins {}", joining.leg, joining.conference.name),
+        ConferenceCommand::Moved { leg, result } => format!("room {leg} moved {result:?}"),
+        ConferenceCommand::Leave { leg } => format!("room {leg} leaves"),
+        ConferenceCommand::WaitFailed { leg } => format!("room {leg} has no wait document"),
+        ConferenceCommand::Announced { leg, completed } => format!("room {leg} announced {completed}"),
     }
 }
 

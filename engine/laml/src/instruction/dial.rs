@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tandem_model::Country;
 
-use super::{Method, QueueTarget, Recording, RecordingRef};
+use super::{Conference, Method, QueueTarget, Recording, RecordingRef};
 
 /// A `<Dial>` with its nouns.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +31,8 @@ pub enum DialTo {
     Targets(Vec<Target>),
     /// Whoever is next in a call queue.
     Queue(Box<QueueTarget>),
+    /// A room of that name; it ends with [`DialStatus::Answered`].
+    Conference(Box<Conference>),
 }
 
 impl Dial {
@@ -38,6 +40,7 @@ impl Dial {
         match &self.to {
             DialTo::Targets(targets) => targets,
             DialTo::Queue(_) => &[],
+            DialTo::Conference(_) => &[],
         }
     }
 }
@@ -129,6 +132,8 @@ pub struct DialSip {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DialStatus {
     Completed,
+    /// It was in a conference.
+    Answered,
     Busy,
     NoAnswer,
     Failed,

@@ -1,11 +1,13 @@
 //! The contract between a script and the call that runs it: what happened goes in as [`Input`], what to do comes
 //! out as [`Instruction`]. No SIP and no media here: a call binds instructions to effects.
 
+mod conference;
 mod dial;
 mod queue;
 mod recording;
 mod refer;
 
+pub use conference::{Beep, Conference, ConferenceCallback, ConferenceEvents, ConferenceRecordingCallback, WaitMusic};
 pub use dial::{
     Dial, DialOutcome, DialQueue, DialRecording, DialSip, DialStatus, DialTo, StatusCallback, StatusEvents, Target,
     TargetAddress,

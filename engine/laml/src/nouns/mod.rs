@@ -2,6 +2,7 @@
 
 mod callback;
 pub(crate) mod client;
+pub(crate) mod conference;
 pub(crate) mod digits;
 pub(crate) mod number;
 pub(crate) mod queue;
@@ -21,7 +22,7 @@ use crate::verbs::Surroundings;
 pub(crate) static NOUNS: &[&Spec] = &[&number::SPEC, &sip::SPEC, &client::SPEC, &verto::SPEC];
 
 /// Nouns of LaML that this server does not dial yet: warned about (13750) and passed over.
-pub(crate) static NOUNS_NOT_YET: &[&str] = &["Conference", "Sim", "WhatsApp", "Application"];
+pub(crate) static NOUNS_NOT_YET: &[&str] = &["Sim", "WhatsApp", "Application"];
 
 pub(crate) struct Spec {
     pub name: &'static str,

@@ -108,6 +108,7 @@ impl Call {
         }
         self.begin_recordings(self.primary);
         self.refer_when_answered(self.primary);
+        self.conference_leg_answered();
         self.api_answered();
         if let Some(run) = self.main_run().map(|run| run.id) {
             self.play_when_answered(run);

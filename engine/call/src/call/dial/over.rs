@@ -118,6 +118,9 @@ impl Call {
 
     /// The script or the API ends the run; its outcome still follows.
     pub(in super::super) fn cancel_dial(&mut self) {
+        if self.conference.is_some() {
+            return self.conference_cancel();
+        }
         self.queue_cancel();
         let Some(d) = &mut self.dial else { return };
         d.cancelled.get_or_insert(DialStatus::Canceled);
@@ -132,6 +135,9 @@ impl Call {
 
     /// The caller has hung up: its document may still tell an action how the dial went.
     pub(in super::super) fn dial_caller_left(&mut self) {
+        if self.conference.is_some() {
+            return self.conference_cancel();
+        }
         let Some(d) = self.dial.take() else { return };
         let bridged = match d.phase {
             Phase::Bridged { since, .. } => Some(self.clock.0.since(since)),

@@ -60,6 +60,10 @@ impl Call {
     pub(in super::super) fn start_dial(&mut self, dial: Dial) {
         // A cancelled run whose legs have not all ended is over for its script before the next begins.
         self.dial_over();
+        if let DialTo::Conference(conference) = &dial.to {
+            let conference = (**conference).clone();
+            return self.start_conference(&dial, conference);
+        }
         if dial.answer_on_bridge {
             self.command(self.primary, LegCommand::Ring);
         }

@@ -118,7 +118,7 @@ fn a_dial_with_nothing_to_ring_fails_at_once() {
         ("<Number>+</Number>", 13223),
         ("<Number>1234567890123456789012345</Number>", 13223),
         ("<Sip>a@b</Sip><Number>1</Number>", 13215),
-        ("<Conference>room</Conference>", 13750),
+        ("<Application>x</Application>", 13750),
         ("<Say>x</Say>", 13215),
     ] {
         let document = format!(r#"<Response><Dial action="after">{dial}</Dial></Response>"#);

@@ -1,5 +1,6 @@
 //! Scripts as text: lines beginning with `<` are inputs, those with `>` the instructions that follow.
 
+mod conference;
 mod dial;
 mod fetch;
 mod gather;
@@ -183,6 +184,7 @@ fn outcome(status: &str) -> DialOutcome {
             }),
             ..bare(DialStatus::Busy)
         },
+        "answered" => DialOutcome { duration: Some(Duration::from_secs(7)), ..bare(DialStatus::Answered) },
         "busy" => bare(DialStatus::Busy),
         "no-answer" => bare(DialStatus::NoAnswer),
         "canceled" => bare(DialStatus::Canceled),
@@ -300,6 +302,9 @@ fn write_dial(dial: &Dial) -> String {
         out.push_str(&format!(" | queue {:?}", queue.name));
         out.extend(queue.url.iter().map(|(url, method)| format!(" tell {} {url}", method_name(*method))));
     }
+    if let DialTo::Conference(room) = &dial.to {
+        out.push_str(&format!(" | {}", write_conference(room)));
+    }
     for target in dial.targets() {
         match &target.to {
             TargetAddress::Number(number) => out.push_str(&format!(" | {number}")),
@@ -327,6 +332,44 @@ fn write_dial(dial: &Dial) -> String {
             out.push_str(&format!(" callback {} {} {events}", method_name(callback.method), callback.url));
         }
     }
+    out
+}
+
+/// Only what is not the default.
+fn write_conference(room: &Conference) -> String {
+    let mut out = format!("room {:?}", room.name);
+    for (word, on) in [
+        ("muted", room.muted),
+        ("no-start", !room.start_on_enter),
+        ("ends", room.end_on_exit),
+        ("record", room.record),
+        ("untrimmed", !room.trim),
+    ] {
+        if on {
+            out.push_str(&format!(" {word}"));
+        }
+    }
+    if room.beep != Beep::Both {
+        out.push_str(&format!(" beep={:?}", room.beep));
+    }
+    if room.max_participants != 250 {
+        out.push_str(&format!(" max={}", room.max_participants));
+    }
+    match &room.wait {
+        WaitMusic::BuiltIn => {}
+        WaitMusic::Silence => out.push_str(" silence"),
+        WaitMusic::Document(url, method) => out.push_str(&format!(" wait {} {url}", method_name(*method))),
+    }
+    out.extend(room.coach.iter().map(|sid| format!(" coach={sid}")));
+    out.extend(room.label.iter().map(|label| format!(" label={label:?}")));
+    if let Some(callback) = &room.status_callback {
+        out.push_str(&format!(" callback {} {} {:?}", method_name(callback.method), callback.url, callback.events));
+    }
+    if let Some(callback) = &room.recording_callback {
+        let events = [callback.in_progress, callback.completed, callback.failed].map(u8::from);
+        out.push_str(&format!(" recording {} {} {events:?}", method_name(callback.method), callback.url));
+    }
+    out.extend(room.event_callback.iter().map(|url| format!(" end {url}")));
     out
 }
 

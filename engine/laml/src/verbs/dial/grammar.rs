@@ -65,7 +65,7 @@ fn parse(node: &Node, around: &Surroundings<'_>, fx: &mut Effects) -> Option<Dia
     let method = attributes.method("method", fx);
     let action = attributes.url("action", fx).map(|url| (url, method));
     let hangup_on_star = attributes.flag("hangupOnStar", fx);
-    let dial = Dial {
+    let mut dial = Dial {
         answer_on_bridge: attributes.flag("answerOnBridge", fx),
         caller_id: caller_id(&attributes, fx),
         caller_name: caller_name(&attributes, fx),
@@ -81,6 +81,10 @@ fn parse(node: &Node, around: &Surroundings<'_>, fx: &mut Effects) -> Option<Dia
     if matches!(dial.to, DialTo::Queue(_)) && dial.refer.is_some() {
         let message = "Dial: referUrl has no effect with <Queue>: who was put through from a queue is not passed on";
         fx.warn(code::ATTRIBUTE_UNSUPPORTED, attributes.line(), message);
+    }
+    if matches!(dial.to, DialTo::Conference(_)) {
+        // Warned about: these are for who is dialled.
+        (dial.record, dial.refer, dial.sequential) = (None, None, false);
     }
     let is_empty = matches!(&dial.to, DialTo::Targets(targets) if targets.is_empty());
     let dial = (!is_empty).then(|| Box::new(dial));
@@ -120,6 +124,9 @@ fn caller_name(attributes: &Attributes<'_>, fx: &mut Effects) -> Option<String> 
 
 /// Whom it connects to: nouns that ring, or one that does not.
 fn to(node: &Node, around: &Surroundings<'_>, fx: &mut Effects) -> DialTo {
+    if let Some(room) = node.elements().find(|noun| noun.name == nouns::conference::NAME) {
+        return conference(node, room, around, fx);
+    }
     let Some(noun) = node.elements().find(|n| n.name == nouns::queue::NAME) else {
         return DialTo::Targets(targets(node, around, fx));
     };
@@ -129,6 +136,28 @@ fn to(node: &Node, around: &Surroundings<'_>, fx: &mut Effects) -> DialTo {
         return DialTo::Targets(Vec::new());
     }
     nouns::queue::parse(noun, around, fx).map_or(DialTo::Targets(Vec::new()), |queue| DialTo::Queue(Box::new(queue)))
+}
+
+/// A room stands alone: beside another noun, or twice, nothing is joined (13000).
+fn conference(node: &Node, room: &Node, around: &Surroundings<'_>, fx: &mut Effects) -> DialTo {
+    if node.elements().count() > 1 {
+        let message = "Dial: <Conference> stands beside another noun or twice, nothing is joined";
+        fx.warn(code::CONFERENCE_MIXED, Some(room.line), message);
+        return DialTo::Targets(Vec::new());
+    }
+    if !node.text().is_empty() {
+        fx.warn(code::NESTING, Some(node.line), "Dial: text beside a noun is ignored");
+    }
+    let of_targets =
+        |name: &&str| node.attribute(name).is_some_and(|value| !matches!(value.trim(), "do-not-record" | "false"));
+    for name in ["record", "referUrl", "sequential"].iter().filter(|name| of_targets(name)) {
+        let message = format!("Dial: {name} is for who is dialled, not for a conference, it is ignored");
+        fx.warn(code::ATTRIBUTE_UNSUPPORTED, Some(node.line), message);
+    }
+    match nouns::conference::read(room, around, fx) {
+        Some(conference) => DialTo::Conference(Box::new(conference)),
+        None => DialTo::Targets(Vec::new()),
+    }
 }
 
 fn record(attributes: &Attributes<'_>, fx: &mut Effects) -> Option<DialRecording> {

@@ -96,6 +96,7 @@ impl DialVerb {
 fn params(outcome: &DialOutcome) -> Vec<(String, String)> {
     let status = match outcome.status {
         DialStatus::Completed => "completed",
+        DialStatus::Answered => "answered",
         DialStatus::Busy => "busy",
         DialStatus::NoAnswer => "no-answer",
         DialStatus::Failed => "failed",

@@ -232,7 +232,8 @@ async fn a_participant_is_called_with_the_twilio_dialect_alone() {
     let body = "To=sip%3Aa%40example.com&From=bob&Muted=true&Label=chair&EarlyMedia=true&ConferenceStatusCallback=http%3A%2F%2Fapp%2Fe\
                 &ConferenceStatusCallbackEvent=start+end";
     assert_eq!(api.form(&below, body).await.status, 404);
-    let choices = ProjectChoices { dialect: Dialect::Twilio, ..api.state.store.catalog().project.choices() };
+    let choices =
+        ProjectChoices { dialect: Dialect::Twilio, media_protected: api.state.store.catalog().media_protected };
     api.state.store.put_choices(choices).await.unwrap();
     let reply = api.form(&below, body).await;
     assert_eq!(reply.status, 201, "{}", reply.text);

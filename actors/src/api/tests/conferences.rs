@@ -15,7 +15,7 @@ use crate::store::{
 
 /// Conferences that are made up: what is asked of them is written down.
 #[derive(Default)]
-pub(super) struct FakeConferences {
+pub(in crate::api) struct FakeConferences {
     pub members: Mutex<Vec<MemberView>>,
     pub asked: Mutex<Vec<String>>,
     pub changes: Mutex<Vec<MemberChange>>,

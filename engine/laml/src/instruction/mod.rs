@@ -100,6 +100,7 @@ pub enum Prompt {
     /// The tone before a recording.
     Beep,
     Speech {
+        /// XML content: escaped text, with the SSML that Say's grammar lets through (`verbs/say/ssml.rs`).
         text: String,
         voice: String,
         language: String,

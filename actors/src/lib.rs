@@ -7,6 +7,7 @@ pub mod call;
 pub mod carrier;
 mod datagrams;
 pub mod media;
+pub mod operator_http;
 pub mod prompt;
 pub mod queues;
 pub mod recording;

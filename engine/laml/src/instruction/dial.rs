@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tandem_model::Country;
 
-use super::{Method, QueueTarget, Recording, RecordingRef};
+use super::{MachineDetection, Method, QueueTarget, Recording, RecordingRef};
 
 /// A `<Dial>` with its nouns.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +58,8 @@ pub struct Target {
     pub url: Option<(String, Method)>,
     /// DTMF to send once the target has answered.
     pub send_digits: Option<String>,
+    /// Find out who answered.
+    pub amd: Option<Box<MachineDetection>>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

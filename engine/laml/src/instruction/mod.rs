@@ -5,6 +5,7 @@ mod dial;
 mod queue;
 mod recording;
 mod refer;
+mod speech;
 
 pub use dial::{
     Dial, DialOutcome, DialQueue, DialRecording, DialSip, DialStatus, DialTo, StatusCallback, StatusEvents, Target,
@@ -16,6 +17,7 @@ pub use recording::{
     RecordingTrack, Transcribe, Upload,
 };
 pub use refer::{Refer, ReferOutcome, ReferStatus};
+pub use speech::{Heard, ListenCommand, ListenFailure, ListenId, Listening, MachineDetection, Utterance};
 
 /// HTTP method of a webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -54,6 +56,8 @@ pub enum Instruction {
     StopPrompt {
         id: PromptId,
     },
+    /// Listen to what the caller says.
+    Listen(ListenCommand),
     /// Ring the targets. [`Input::DialEnded`] follows exactly once, after the bridge is over.
     Dial(Box<Dial>),
     /// Give up dialling or end the bridged leg; `DialEnded` still follows. Nothing when no dial runs.
@@ -131,6 +135,8 @@ pub enum Input {
         result: Result<(), PromptFailure>,
     },
     Digit(char),
+    /// Answers [`Instruction::Listen`].
+    Heard(Heard),
     DialEnded(DialOutcome),
     RecordingEnded(RecordingEnded),
     Queue(QueueEvent),

@@ -129,7 +129,11 @@ fn ssml_is_checked_and_handed_on() {
         check_prompt(&format!("<Say>{inner}</Say>"), warnings, &format!("say woman en-US {text:?}"));
     };
     say(r#"Wait<break time="2s"/>now"#, &[], r#"Wait<break time="2000"/>now"#);
-    say(r#"a<break time="11s"/>b<break time="soon"/>"#, &[13215, 13215], r#"a<break time="10000"/>b<break strength="medium"/>"#);
+    say(
+        r#"a<break time="11s"/>b<break time="soon"/>"#,
+        &[13215, 13215],
+        r#"a<break time="10000"/>b<break strength="medium"/>"#,
+    );
     say(r#"a<break strength="x-strong"/>b"#, &[], r#"a<break strength="x-strong"/>b"#);
     say("<p>One</p><s>Two!</s>Three", &[], "<p>One</p><s>Two!</s>Three");
     say(r#"the <sub alias="World Wide Web">WWW</sub>"#, &[], "the World Wide Web");

@@ -35,8 +35,23 @@ const RATES: &[&str] = &["x-slow", "slow", "medium", "fast", "x-fast", "default"
 const VOLUMES: &[&str] = &["silent", "x-soft", "soft", "medium", "loud", "x-loud", "default"];
 const PITCHES: &[&str] = &["x-low", "low", "medium", "high", "x-high", "default"];
 const KINDS: &[&str] = &[
-    "characters", "spell-out", "verbatim", "cardinal", "number", "ordinal", "digits", "fraction", "unit", "date", "time",
-    "address", "telephone", "currency", "expletive", "bleep", "interjection",
+    "characters",
+    "spell-out",
+    "verbatim",
+    "cardinal",
+    "number",
+    "ordinal",
+    "digits",
+    "fraction",
+    "unit",
+    "date",
+    "time",
+    "address",
+    "telephone",
+    "currency",
+    "expletive",
+    "bleep",
+    "interjection",
 ];
 
 struct Writer<'a> {

@@ -7,6 +7,7 @@
 //!   Api ───────────────► rings out ─► answered ─► script ─► …
 //! ```
 
+mod amd;
 mod bind;
 mod carriers;
 pub mod contract;
@@ -23,6 +24,8 @@ mod replace;
 mod run;
 mod transfer;
 
+pub use amd::{AmdEffect, AmdNews, ApiAmd, AsyncAmd};
+pub use bind::{ListenEffect, PartialSpeech, SpeechNews};
 pub use carriers::{CarriersBusy, SeizedCarrier};
 pub use contract::{
     ApiCall, ApiDocument, CallEffect, CallEnv, CallInput, CallUpdate, Direction, InboundLeg, LegRow, LegStatus, Origin,
@@ -65,6 +68,8 @@ pub struct Call {
     referring: Option<Referring>,
     /// Those that are not over.
     recordings: Vec<Recorded>,
+    /// Legs that are listened to for who answered.
+    detections: Vec<amd::Detection>,
     /// The call is over but for its recordings, which are given up then.
     settle_until: Option<Timestamp>,
     driver: Driver,
@@ -153,6 +158,7 @@ impl Call {
             runs_started: 0,
             referring: None,
             recordings: Vec::new(),
+            detections: Vec::new(),
             settle_until: None,
             driver,
             dial: None,
@@ -215,6 +221,8 @@ impl Call {
             // Each who asks for a move waits for it by what it does next; a call that asked for none is told of none.
             CallInput::MediaMoved { result } => self.queue_media_moved(result),
             CallInput::Queue(news) => self.queue_news(news),
+            CallInput::Heard { run, id, news } => self.heard(run, id, news),
+            CallInput::Amd { leg, news } => self.amd_news(leg, news),
             CallInput::Update(update) => self.update(update),
             CallInput::Replace { replaced, inbound, by } => self.replace(replaced, &inbound, by),
             CallInput::EndLeg { sid } => {
@@ -341,6 +349,7 @@ impl Call {
             answered_at: None,
             ended_at: None,
             answer: None,
+            answered_by: None,
             end: None,
             codec: None,
             encrypted: false,
@@ -419,6 +428,7 @@ impl Call {
         leg.status = final_status(leg, &end);
         leg.end = Some(end.clone());
         self.record(id);
+        self.amd_leg_ended(id);
         self.recordings_leg_ended(id);
         self.refer_leg_ended(id);
         self.runs_leg_ended(id);

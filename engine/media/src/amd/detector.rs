@@ -31,9 +31,14 @@ pub struct Detector {
 enum State {
     Waiting,
     /// Ticks at which it began and at which it was last heard.
-    Greeting { began: u32, last: u32 },
+    Greeting {
+        began: u32,
+        last: u32,
+    },
     /// A machine's.
-    Message { last: u32 },
+    Message {
+        last: u32,
+    },
     Over(AnsweredBy),
 }
 

@@ -171,6 +171,9 @@ fn ticks_that_never_came_are_silence_and_an_early_end_says_what_is_known() {
 fn a_call_resource_knows_only_human_and_machine() {
     use AnsweredBy::*;
     let all = [Human, MachineStart, MachineEndBeep, MachineEndSilence, MachineEndOther, Fax, Unknown];
-    assert_eq!(all.map(AnsweredBy::as_str)[1..5].join(" "), "machine_start machine_end_beep machine_end_silence machine_end_other");
+    assert_eq!(
+        all.map(AnsweredBy::as_str)[1..5].join(" "),
+        "machine_start machine_end_beep machine_end_silence machine_end_other"
+    );
     assert_eq!(all.map(|by| by.short().unwrap_or("-")).join(" "), "human machine machine machine machine machine -");
 }

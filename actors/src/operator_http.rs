@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use url::Url;
+pub use url::Url;
 
 /// A client of one such service. Clones share its connections.
 #[derive(Clone)]

@@ -21,6 +21,7 @@ mod recordings;
 mod registrations;
 mod sip_profile;
 mod state;
+mod transcriptions;
 
 #[cfg(test)]
 mod tests;
@@ -89,6 +90,7 @@ fn routes(config: &mut web::ServiceConfig, state: ApiState) {
                 .configure(accounts::routes)
                 .configure(calls::routes)
                 .configure(queues::routes)
+                .configure(transcriptions::routes)
                 .configure(recordings::routes),
         );
     }

@@ -10,12 +10,14 @@ use tokio::sync::watch;
 use super::inbox::MediaInbox;
 use crate::api::Metrics;
 use crate::carrier::Trunks;
+use crate::listen::{self, Recogniser};
 use crate::media::MediaHandle;
 use crate::prompt::{PromptLoader, SpeechEngine};
 use crate::queues::QueuesActor;
 use crate::recording::RecordingService;
 use crate::signalling::{RegistrarActor, Resolver, Shards};
 use crate::store::Store;
+use crate::transcription::Transcriber;
 use crate::webhook::{StatusQueue, WebhookClient};
 use crate::world::Clock;
 
@@ -45,6 +47,10 @@ pub struct Services {
     pub status: StatusQueue,
     pub prompts: PromptLoader,
     pub speech: Arc<dyn SpeechEngine>,
+    /// What callers say becomes words by this; None: it does not.
+    pub recogniser: Option<Arc<dyn Recogniser>>,
+    pub listen_limits: listen::Limits,
+    pub transcriber: Transcriber,
     pub store: Store,
     pub metrics: Metrics,
 }

@@ -21,6 +21,7 @@ use super::secrets::Sealer;
 use super::sqlite::{Batch, BindingName, Sqlite};
 use super::{
     BindingChange, BindingRow, CarrierRecord, Catalog, DomainAppRecord, EndpointRecord, SipProfileRecord, StoreError,
+    TranscriptionRecord,
 };
 
 /// Changes one commit takes at most.
@@ -49,6 +50,8 @@ pub(super) enum Change {
     Bindings(Vec<BindingChange>),
     DeleteCall(Sid),
     DeleteRecording(Sid),
+    PutTranscription(Box<TranscriptionRecord>, bool),
+    DeleteTranscription(Sid),
     Flush,
 }
 
@@ -294,6 +297,14 @@ impl<'c> Staged<'c> {
                 }
             };
         }
+        if let Change::PutTranscription(record, is_new) = change {
+            // Deleted meanwhile: nobody wants to know.
+            return batch.put_transcription(record, *is_new).await.map(|_| ());
+        }
+        if let Change::DeleteTranscription(sid) = change {
+            let known = batch.delete_transcription(*sid).await?;
+            return if known { Ok(()) } else { Err(StoreError::NotFound) };
+        }
         if let Change::DeleteRecording(sid) = change {
             let known = task.pending.recording(*sid).is_some() || batch.has_recording(*sid).await?;
             if !known {
@@ -370,6 +381,8 @@ impl<'c> Staged<'c> {
             | Change::Bindings(_)
             | Change::DeleteCall(_)
             | Change::DeleteRecording(_)
+            | Change::PutTranscription(..)
+            | Change::DeleteTranscription(_)
             | Change::Flush => {}
         }
         Ok(())

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use tandem_laml::instruction::{Method, StatusCallback, StatusEvents};
 
+use super::machine_detection;
 use crate::api::body::Form;
 use crate::api::error::LamlError;
 use crate::api::fields::{is_e164, is_web_url};
@@ -10,8 +11,6 @@ use crate::store::Catalog;
 
 /// What is documented but not run here. Refused rather than ignored; the second is the value that asks for nothing.
 const NOT_ENABLED: &[(&str, &str)] = &[
-    ("MachineDetection", "none"),
-    ("AsyncAmd", "false"),
     ("Record", "false"),
     ("MaxPricePerMinute", ""),
     ("TimeLimit", ""),
@@ -78,6 +77,7 @@ pub(super) fn parse(form: &Form, catalog: &Catalog) -> Result<CreateCall, LamlEr
         timeout: Duration::from_secs(timeout),
         send_digits,
         sip_auth,
+        amd: machine_detection::parse(form)?,
         record: None,
         time_limit: None,
     })
@@ -166,7 +166,7 @@ pub(super) fn status_callback(form: &Form) -> Result<Option<StatusCallback>, Lam
     Ok(web_url(form, "StatusCallback")?.map(|url| StatusCallback { url, method, events }))
 }
 
-fn web_url(form: &Form, name: &str) -> Result<Option<String>, LamlError> {
+pub(super) fn web_url(form: &Form, name: &str) -> Result<Option<String>, LamlError> {
     match form.get(name) {
         None => Ok(None),
         Some(url) if is_web_url(url) => Ok(Some(url.to_owned())),
@@ -174,7 +174,7 @@ fn web_url(form: &Form, name: &str) -> Result<Option<String>, LamlError> {
     }
 }
 
-fn method(form: &Form, name: &str, code: u32) -> Result<Method, LamlError> {
+pub(super) fn method(form: &Form, name: &str, code: u32) -> Result<Method, LamlError> {
     match form.get(name) {
         None => Ok(Method::Post),
         Some(m) if m.eq_ignore_ascii_case("POST") => Ok(Method::Post),

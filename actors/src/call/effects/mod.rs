@@ -1,13 +1,16 @@
 //! What a call wants done, by the actor that does it: one file per family.
 
+mod amd;
 mod carriers;
 mod legs;
 mod prompts;
 mod queue;
 mod recording;
+mod speech;
 mod webhooks;
 
 pub(super) use recording::Taped;
+pub(super) use speech::Hearing;
 
 use std::sync::Arc;
 
@@ -34,6 +37,8 @@ impl CallActor {
             CallEffect::Queue(ask) => self.ask_queues(ask, ctx),
             CallEffect::Notify { url, method, params } => self.notify(url, method, params),
             CallEffect::Recording(effect) => self.record(effect, ctx),
+            CallEffect::Listen(effect) => self.listen(effect, ctx),
+            CallEffect::Amd(effect) => self.detect(effect, ctx),
             CallEffect::Lookup { ticket, aor } => {
                 let ask = self.services.registrar.send(Lookup { aor }).into_actor(self);
                 ctx.spawn(ask.map(move |found, actor, ctx| {

@@ -5,6 +5,7 @@ mod calls;
 mod project;
 mod queues;
 mod recordings;
+mod transcriptions;
 
 pub(super) use batch::{Batch, BindingName};
 
@@ -24,6 +25,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0002_flows.sql"),
     include_str!("0004_resources.sql"),
     include_str!("0006_queues.sql"),
+    include_str!("0007_transcriptions.sql"),
 ];
 
 /// A database file: one connection that writes, some that read.

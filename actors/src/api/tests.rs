@@ -6,6 +6,7 @@ mod pages;
 mod queues;
 mod recordings;
 mod relay;
+mod speech;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -59,8 +59,10 @@ impl HttpRecogniser {
         let mut url = config.access.url.clone();
         let (content_type, body) = match config.shape {
             Shape::Form => {
-                let mut form = Multipart::new().file("file", "utterance.wav", "audio/wav", &write_wav(&samples, config.rate));
-                for (name, value) in [("model", model), ("language", primary(&how.language)), ("prompt", &prompt(how))] {
+                let mut form =
+                    Multipart::new().file("file", "utterance.wav", "audio/wav", &write_wav(&samples, config.rate));
+                for (name, value) in [("model", model), ("language", primary(&how.language)), ("prompt", &prompt(how))]
+                {
                     if !value.is_empty() {
                         form = form.field(name, value);
                     }

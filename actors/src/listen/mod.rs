@@ -18,7 +18,7 @@ mod websocket;
 
 pub use http::{HttpRecogniser, HttpRecogniserConfig, Shape};
 pub use session::{Control, Limits, Order, hear};
-pub use websocket::{WebSocketRecogniser, WebSocketConfig};
+pub use websocket::{WebSocketConfig, WebSocketRecogniser};
 
 pub(crate) use session::{QUEUE_FRAMES, transcribe};
 pub(crate) use wav::read_wav;

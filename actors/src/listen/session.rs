@@ -26,7 +26,7 @@ pub type Control = watch::Receiver<Order>;
 
 /// Recognitions at a time, over all calls.
 #[derive(Clone)]
-pub struct Limits(Arc<Semaphore>);
+pub struct Limits(pub(super) Arc<Semaphore>);
 
 impl Limits {
     pub fn new(at_a_time: usize) -> Self {

@@ -102,7 +102,8 @@ impl WebSocketRecogniser {
         partials: mpsc::Sender<PartialSpeech>,
     ) -> Result<Utterance, String> {
         let patience = self.config.access.timeout;
-        let frames = Frames::default().max_message_size(Some(MESSAGE_BYTES_MAX)).max_frame_size(Some(MESSAGE_BYTES_MAX));
+        let frames =
+            Frames::default().max_message_size(Some(MESSAGE_BYTES_MAX)).max_frame_size(Some(MESSAGE_BYTES_MAX));
         let handshake = client_async_with_config(self.request.clone(), stream, Some(frames));
         let connected = timeout(patience, handshake).await.map_err(|_| format!("no handshake within {patience:?}"))?;
         let (mut socket, _) = connected.map_err(|error| error.to_string())?;

@@ -378,8 +378,10 @@ mod tests {
         assert_ne!(length(r#"<lang tag="fr-FR">bonjour mes amis</lang>"#).await, length("bonjour mes amis").await);
         let clip = engine.synth(r#"<break time="300"/>"#, "woman", "en-US").await.unwrap();
         assert!(clip.samples.len() == 2_400 && clip.samples.iter().all(|s| *s == 0));
-        let said = engine.synth(r#"<phoneme alphabet="ipa" ph="həˈloʊ">xyz</phoneme>"#, "woman", "en-US").await.unwrap();
-        let meant = engine.synth(r#"<phoneme alphabet="x-sampa" ph="h@&quot;loU">other</phoneme>"#, "woman", "en-US").await;
+        let said =
+            engine.synth(r#"<phoneme alphabet="ipa" ph="həˈloʊ">xyz</phoneme>"#, "woman", "en-US").await.unwrap();
+        let meant =
+            engine.synth(r#"<phoneme alphabet="x-sampa" ph="h@&quot;loU">other</phoneme>"#, "woman", "en-US").await;
         assert_eq!(said.samples, meant.unwrap().samples);
     }
 

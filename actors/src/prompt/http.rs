@@ -215,7 +215,8 @@ fn fill(template: &str, what: &What<'_>, escape: impl Fn(&str) -> String) -> Str
     while let Some(at) = rest.find('{') {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
-        let names = [("{text}", what.text), ("{ssml}", what.ssml), ("{voice}", what.voice), ("{language}", what.language)];
+        let names =
+            [("{text}", what.text), ("{ssml}", what.ssml), ("{voice}", what.voice), ("{language}", what.language)];
         match names.iter().find(|(name, _)| rest.starts_with(name)) {
             Some((name, value)) => {
                 out.push_str(&escape(value));
@@ -254,7 +255,12 @@ mod tests {
     }
 
     fn wav(samples: &[i16]) -> Vec<u8> {
-        let spec = hound::WavSpec { channels: 1, sample_rate: 8_000, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+        let spec = hound::WavSpec {
+            channels: 1,
+            sample_rate: 8_000,
+            bits_per_sample: 16,
+            sample_format: hound::SampleFormat::Int,
+        };
         let mut out = std::io::Cursor::new(Vec::new());
         let mut writer = hound::WavWriter::new(&mut out, spec).unwrap();
         samples.iter().for_each(|s| writer.write_sample(*s).unwrap());
@@ -281,7 +287,10 @@ mod tests {
         let seen = server.requests();
         assert_eq!(seen.len(), 1);
         assert_eq!((seen[0].method.as_str(), seen[0].header("content-type")), ("POST", Some("application/json")));
-        assert_eq!((seen[0].header("authorization"), seen[0].header("x-model")), (Some("Bearer secret"), Some("small")));
+        assert_eq!(
+            (seen[0].header("authorization"), seen[0].header("x-model")),
+            (Some("Bearer secret"), Some("small"))
+        );
         let body: serde_json::Value = serde_json::from_str(&seen[0].body).unwrap();
         assert_eq!(body, serde_json::json!({"text": "Say \"hi\"", "voice": "Polly.Amy", "language": "en-GB"}));
     }
@@ -300,7 +309,10 @@ mod tests {
         (ssml.content_type, ssml.body) = ("application/ssml+xml".into(), "{ssml}".into());
         HttpSpeech::new(ssml, None).unwrap().synth("a<break time=\"20\"/>b", "man", "de").await.unwrap();
         let seen = server.requests();
-        assert_eq!((seen[0].method.as_str(), seen[0].path.as_str()), ("GET", "/say?q=a%20%26%20b%7Bvoice%7D&v=man&l=de"));
+        assert_eq!(
+            (seen[0].method.as_str(), seen[0].path.as_str()),
+            ("GET", "/say?q=a%20%26%20b%7Bvoice%7D&v=man&l=de")
+        );
         assert_eq!(seen[1].body, "t=1%2B1%3D2&x={y}");
         assert_eq!(seen[2].body, "<speak version=\"1.1\" xml:lang=\"de\">a<break time=\"20ms\"/>b</speak>");
     }
@@ -322,8 +334,11 @@ mod tests {
             _ => Reply::redirect("302 Found", "http://127.0.0.1:1/elsewhere"),
         })
         .await;
-        for (path, reason) in [("/500", "500"), ("/text", "audio"), ("/flood", "more than"), ("/hang", "took"), ("/302", "302")] {
-            let failure = HttpSpeech::new(config(&server, path), None).unwrap().synth("a", "man", "de").await.unwrap_err();
+        for (path, reason) in
+            [("/500", "500"), ("/text", "audio"), ("/flood", "more than"), ("/hang", "took"), ("/302", "302")]
+        {
+            let failure =
+                HttpSpeech::new(config(&server, path), None).unwrap().synth("a", "man", "de").await.unwrap_err();
             assert_eq!(failure.code, code::INTERNAL);
             assert!(failure.message.contains(reason), "{path}: {failure:?}");
             let engine = HttpSpeech::new(config(&server, path), Some(Arc::new(Other))).unwrap();

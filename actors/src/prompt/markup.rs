@@ -147,7 +147,17 @@ mod tests {
 
     #[test]
     fn what_is_no_element_is_text() {
-        for text in ["<", "<x>", "a<b", "<break", "<break time=>", "</speak>", "<p A=\"1\">", "&lt;break/&gt;", "<break time=\"1"] {
+        for text in [
+            "<",
+            "<x>",
+            "a<b",
+            "<break",
+            "<break time=>",
+            "</speak>",
+            "<p A=\"1\">",
+            "&lt;break/&gt;",
+            "<break time=\"1",
+        ] {
             let shown = pieces(text);
             assert!(shown.iter().all(|p| matches!(p, Piece::Text(_))), "{text}: {shown:?}");
         }

@@ -108,7 +108,11 @@ impl Renderer<'_> {
                 open.end = "</emphasis>".to_owned();
             }
             "lang" => {
-                self.ssml.push_str(&format!("<voice name=\"{}\">", escaped(&(self.voice_of)(attribute("tag")))));
+                // By name the program finds no voice within a text.
+                let own = (self.voice_of)(attribute("tag"));
+                let (language, variant) = own.split_once('+').unwrap_or((&own, ""));
+                let gender = if variant.starts_with('m') { "male" } else { "female" };
+                self.ssml.push_str(&format!("<voice xml:lang=\"{}\" gender=\"{gender}\">", escaped(language)));
                 open.end = "</voice>".to_owned();
                 open.language = Some(attribute("tag").to_owned());
             }
@@ -243,17 +247,28 @@ fn ordinal(words: &str) -> String {
     if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
         return words.to_owned();
     }
-    let ending = match (number.ends_with("11") || number.ends_with("12") || number.ends_with("13"), number.as_bytes().last()) {
-        (false, Some(b'1')) => "st",
-        (false, Some(b'2')) => "nd",
-        (false, Some(b'3')) => "rd",
-        _ => "th",
-    };
+    let ending =
+        match (number.ends_with("11") || number.ends_with("12") || number.ends_with("13"), number.as_bytes().last()) {
+            (false, Some(b'1')) => "st",
+            (false, Some(b'2')) => "nd",
+            (false, Some(b'3')) => "rd",
+            _ => "th",
+        };
     format!("{number}{ending}")
 }
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 
@@ -311,13 +326,17 @@ mod tests {
         check(r#"<break time="700"/>"#, 700, "");
         check(r#"<p>One</p><s>Two</s>"#, 0, "<p>One</p><s>Two</s>");
         check(r#"<emphasis level="strong">x</emphasis>"#, 0, r#"<emphasis level="strong">x</emphasis>"#);
-        check(r#"<lang tag="de-DE">Tag</lang> day"#, 0, r#"<voice name="de-de+f2">Tag</voice> day"#);
+        check(r#"<lang tag="de-DE">Tag</lang> day"#, 0, r#"<voice xml:lang="de-de" gender="female">Tag</voice> day"#);
         check(
             r#"<prosody rate="50%" volume="+6db" pitch="+2st">x</prosody>"#,
             0,
             r#"<prosody rate="50%" volume="200" pitch="+12%">x</prosody>"#,
         );
-        check(r#"<prosody rate="0%" volume="x-loud">x</prosody>"#, 0, r#"<prosody rate="20%" volume="x-loud">x</prosody>"#);
+        check(
+            r#"<prosody rate="0%" volume="x-loud">x</prosody>"#,
+            0,
+            r#"<prosody rate="20%" volume="x-loud">x</prosody>"#,
+        );
         check(r#"<phoneme alphabet="ipa" ph="pɪˈkɑːn">pecan</phoneme>!"#, 0, "[[pI'kA:n]]!");
         check(r#"<phoneme alphabet="x-sampa" ph="!!">pecan</phoneme>"#, 0, "pecan");
     }
@@ -335,7 +354,7 @@ mod tests {
         say("date", "20260203", "February 3rd 2026");
         say("date", "2026-02-03", "February 3rd 2026");
         check(r#"<say-as as="date" format="dmy">1/2/2026</say-as>"#, 0, "February 1st 2026");
-        check(r#"<lang tag="de"><say-as as="ordinal">3</say-as></lang>"#, 0, r#"<voice name="de+f2">3.</voice>"#);
+        check(r#"<lang tag="de"><say-as as="ordinal">3</say-as></lang>"#, 0, r#"<voice xml:lang="de" gender="female">3.</voice>"#);
     }
 
     #[test]

@@ -64,7 +64,9 @@ impl Transcriber {
     ) -> Self {
         let account = store.project().project.id.clone();
         let (places, waiting) = (Arc::new(Semaphore::new(AT_A_TIME)), Arc::new(Semaphore::new(WAITING_MAX)));
-        Transcriber { inner: Arc::new(Inner { recogniser, store, status, clock, account, public_url, places, waiting }) }
+        Transcriber {
+            inner: Arc::new(Inner { recogniser, store, status, clock, account, public_url, places, waiting }),
+        }
     }
 
     /// Begins, and returns the transcription's sid. Its record is kept and its callback sent when it is done; both happen once,

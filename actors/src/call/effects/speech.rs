@@ -3,15 +3,17 @@ use std::sync::Arc;
 use actix::prelude::*;
 use futures_util::stream;
 use tandem_call::call::{CallInput, ListenEffect, RunId, SpeechNews};
-use tandem_laml::instruction::{ListenId, Listening};
+use tandem_laml::instruction::{ListenId, Listening, Transcribe};
 use tandem_media::control::Command;
 use tandem_media::tap::TapId;
-use tandem_model::LegId;
+use tandem_model::{LegId, Sid};
 use tokio::sync::{mpsc, watch};
 
 use super::super::actor::CallActor;
 use crate::listen::{self, Order};
 use crate::media::TapQueue;
+use crate::recording::{Outcome, RecordingReport};
+use crate::transcription::TranscriptionJob;
 
 /// Taps of speech have the numbers from here on, and go round before those of others begin.
 const FIRST_TAP: u64 = 100;
@@ -58,6 +60,20 @@ impl CallActor {
         let told = stream::unfold(told, |mut told| async move { told.recv().await.map(|news| (news, told)) });
         let told = told.into_actor(self).map(move |news, actor, ctx| actor.hear_speech(run, id, news, ctx));
         ctx.spawn(told.finish());
+    }
+
+    /// What a recording was asked for besides (laml.md 1.11).
+    pub(super) fn transcribe(&self, call: Option<Sid>, what: &Transcribe, report: &RecordingReport) {
+        let (Outcome::Complete(wav) | Outcome::Partial(wav, _)) = &report.outcome else { return };
+        self.services.transcriber.transcribe(TranscriptionJob {
+            recording_sid: report.sid,
+            call: call.map(|sid| (sid, self.number.to_string())),
+            wav: wav.clone(),
+            duration: report.duration,
+            // The verb has no attribute for it.
+            language: "en-US".to_owned(),
+            callback: what.callback.clone(),
+        });
     }
 
     fn order(&mut self, run: RunId, id: ListenId, order: Order) {

@@ -134,6 +134,8 @@ if [[ $goal == test ]]; then
     python_package signalwire 2.1.1
     # The codec ours is compared with.
     python_package G722 1.2.8
+    # The recogniser of the menu.
+    python_package pocketsphinx 5.1.1
 fi
 if [[ $goal == compare ]]; then
     # ITU-T P.862, built from source, and what it takes samples as.

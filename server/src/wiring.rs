@@ -17,8 +17,14 @@ use tandem_actors::call::{
     Drain, Floor, LiveCalls, MediaInbox, MediaRouter, Services, Switchboard, SwitchboardControl,
 };
 use tandem_actors::carrier::{CarrierActor, CarrierConfig, Leave, Trunks};
+use tandem_actors::listen::{
+    self, HttpRecogniser, HttpRecogniserConfig, Recogniser, Shape, WebSocketConfig, WebSocketRecogniser,
+};
 use tandem_actors::media::{self, JitterConfig, MediaConfig, SocketOptions};
-use tandem_actors::prompt::{EspeakConfig, EspeakEngine, PromptLimits, PromptLoader};
+use tandem_actors::operator_http::ServiceAccess;
+use tandem_actors::prompt::{
+    EspeakConfig, EspeakEngine, HttpSpeech, HttpSpeechConfig, PromptLimits, PromptLoader, SpeechEngine,
+};
 use tandem_actors::queues::{QueueDesk, QueuesActor};
 use tandem_actors::recording::{RecordingConfig, RecordingService};
 use tandem_actors::rooms::{RoomDesk, RoomServices, RoomsActor};
@@ -27,6 +33,7 @@ use tandem_actors::signalling::{
     ShardConfig, Shards, SipShard,
 };
 use tandem_actors::store::{ProjectSettings, Store, WebhookLogBounds};
+use tandem_actors::transcription::Transcriber;
 use tandem_actors::transport::{ConnectionLimits, Timing, TransportSettings, Transports};
 use tandem_actors::webhook::{
     DialectSource, Limits, LogSink, StatusQueue, StatusQueueLimits, WebhookClient, WebhookConfig,
@@ -35,10 +42,10 @@ use tandem_actors::world::{Clock, SystemEntropy};
 use tandem_call::carrier::Naming;
 use tandem_call::leg::LegEnv;
 use tandem_call::own::Own;
-use tandem_model::{Endpoint, Transport, limits};
+use tandem_model::{Endpoint, SampleRate, Transport, limits};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::config::Config;
+use crate::config::{Config, RecogniserFormat, RecogniserName, SpeechEngineName};
 use crate::{demo, fatal, metrics};
 
 const USER_AGENT: &str = concat!("Tandem/", env!("CARGO_PKG_VERSION"));
@@ -54,9 +61,11 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
     let clock = Clock::new();
     let (fatal, mut died) = fatal::channel();
     let store = open_store(&config).await?;
-    let speech = EspeakEngine::start(EspeakConfig::default()).await;
+    let espeak = espeak(&config).await;
+    let speech = speech_engine(&config, &espeak)?;
+    let recogniser = recogniser(&config)?;
     let demo = match demo {
-        Some(listen) => Some(demo::start(&store, &config, listen, speech.clone()).await?),
+        Some(listen) => Some(demo::start(&store, &config, listen, espeak.clone()).await?),
         None => None,
     };
     orphans(&store).await?;
@@ -113,7 +122,6 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
     let own_address = env.sent_by.first().map(|(_, host)| host.clone()).unwrap_or_default();
     let live = LiveCalls::default();
     let prompts = PromptLoader::new(webhooks.clone(), PromptLimits::default());
-    let speech = Arc::new(speech);
     orphaned_conferences(&store, clock).await?;
     let rooms = RoomsActor::new(RoomServices {
         clock,
@@ -151,6 +159,15 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
             webhooks,
             status: status.clone(),
             speech,
+            transcriber: Transcriber::new(
+                recogniser.clone(),
+                store.clone(),
+                status.clone(),
+                clock,
+                public_url(&config),
+            ),
+            recogniser,
+            listen_limits: listen::Limits::new(config.speech_recognition.sessions_max),
             store: store.clone(),
             metrics: metrics.clone(),
         };
@@ -350,6 +367,70 @@ fn open_recordings(config: &Config) -> Result<RecordingService, String> {
     let settings =
         RecordingConfig { folder, recordings_max: config.recording.recordings_max, ..RecordingConfig::default() };
     RecordingService::open(settings).map_err(|e| format!("[recording] {shown}: {e}"))
+}
+
+async fn espeak(config: &Config) -> EspeakEngine {
+    let speech = &config.speech;
+    let settings = EspeakConfig {
+        program: speech.program.clone(),
+        processes_max: speech.processes_max,
+        timeout: Duration::from_secs(speech.timeout_secs),
+        ..EspeakConfig::default()
+    };
+    EspeakEngine::start(settings).await
+}
+
+fn speech_engine(config: &Config, espeak: &EspeakEngine) -> Result<Arc<dyn SpeechEngine>, String> {
+    let speech = &config.speech;
+    let espeak: Arc<dyn SpeechEngine> = Arc::new(espeak.clone());
+    if speech.engine == SpeechEngineName::Espeak {
+        return Ok(espeak);
+    }
+    let bad = |reason: String| format!("[speech] {reason}");
+    // A placeholder stands for any word.
+    let host = speech.url.replace(['{', '}'], "x").parse().map_err(|_| bad("url cannot be read".to_owned()))?;
+    let access = ServiceAccess {
+        url: host,
+        token: speech.token.clone(),
+        headers: speech.headers.clone(),
+        timeout: Duration::from_secs(speech.timeout_secs),
+    };
+    let settings = HttpSpeechConfig {
+        body: speech.body.clone(),
+        content_type: speech.content_type.clone(),
+        raw_rate: SampleRate(speech.raw_rate),
+        requests_max: speech.requests_max,
+        ..HttpSpeechConfig::new(access, &speech.url)
+    };
+    let engine = HttpSpeech::new(settings, speech.fallback.then_some(espeak)).map_err(|e| bad(e.to_string()))?;
+    Ok(Arc::new(engine))
+}
+
+fn recogniser(config: &Config) -> Result<Option<Arc<dyn Recogniser>>, String> {
+    let from = &config.speech_recognition;
+    let Some(url) = from.url.clone().filter(|_| from.engine != RecogniserName::None) else { return Ok(None) };
+    let access = ServiceAccess {
+        url,
+        token: from.token.clone(),
+        headers: from.headers.clone(),
+        timeout: Duration::from_secs(from.timeout_secs),
+    };
+    let (model, rate) = (from.model.clone(), SampleRate(from.rate));
+    let bad = |reason: String| format!("[speech_recognition] {reason}");
+    let engine: Arc<dyn Recogniser> = if from.engine == RecogniserName::WebSocket {
+        let settings = WebSocketConfig { access, model, rate };
+        Arc::new(WebSocketRecogniser::new(settings).map_err(|e| bad(e.to_string()))?)
+    } else {
+        let shape = match from.format {
+            RecogniserFormat::Form => Shape::Form,
+            RecogniserFormat::Wav => Shape::Wav,
+            RecogniserFormat::Raw => Shape::Raw,
+        };
+        let response_format = from.response_format.clone();
+        let settings = HttpRecogniserConfig { access, shape, model, response_format, rate };
+        Arc::new(HttpRecogniser::new(settings).map_err(|e| bad(e.to_string()))?)
+    };
+    Ok(Some(engine))
 }
 
 fn transport_settings(config: &Config) -> TransportSettings {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use tandem_call::call::ApiAmd;
 use tandem_laml::instruction::{Method, StatusCallback};
 use tandem_media::record::Pause;
 use tandem_model::{Sid, WallTime};
@@ -60,6 +61,8 @@ pub struct CreateCall {
     pub timeout: Duration,
     /// DTMF after answer: `0-9 # *`, `w` 0.5 s, `W` 1 s.
     pub send_digits: Option<String>,
+    /// Find out whether a human or a machine answers.
+    pub amd: Option<ApiAmd>,
     /// Digest credentials for the far end.
     pub sip_auth: Option<(String, String)>,
     /// Record from its answer on.

@@ -31,6 +31,7 @@ mod recordings;
 mod registrations;
 mod sip_profile;
 mod state;
+mod transcriptions;
 mod webhooks;
 mod writing;
 
@@ -109,6 +110,7 @@ fn routes(config: &mut web::ServiceConfig, state: ApiState) {
                 .configure(calls::routes)
                 .configure(conferences::routes)
                 .configure(queues::routes)
+                .configure(transcriptions::routes)
                 .configure(notifications::routes)
                 .configure(recordings::call_routes)
                 .configure(recordings::routes)

@@ -8,6 +8,7 @@ mod queues;
 mod recordings;
 mod relay;
 mod resources;
+mod speech;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,15 +1,16 @@
 //! The actor of one call: hands its machine what happens; what the machine wants is carried out in `effects/`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use actix::prelude::*;
 use tandem_call::call::{Call, CallInput, LegRow, RunId};
 use tandem_call::leg::Leg;
+use tandem_laml::instruction::ListenId;
 use tandem_model::{CallSid, LegId, Sid, limits};
 use tandem_sip::transaction::ServerKey;
 
-use super::effects::Taped;
+use super::effects::{Hearing, Taped};
 use super::leg::LegActor;
 use super::message::{CallDied, CallFinished, Fault, FaultAt, FromLegActor, LegDied, RowChanged, ToCall};
 use super::services::{Floor, Services};
@@ -43,6 +44,14 @@ pub struct CallActor {
     arriving: Option<Arriving>,
     /// Channels seized for legs that are being made, by their tickets.
     pub(super) seized: BTreeMap<u64, Channel>,
+    /// Listenings that run.
+    pub(super) listening: BTreeMap<(RunId, ListenId), Hearing>,
+    /// Taps of speech so far: each has its own number.
+    pub(super) ears: u64,
+    /// Legs that are listened to for who answered.
+    pub(super) detecting: BTreeMap<LegId, SpawnHandle>,
+    /// Remarks of the speech engine that the call's log has.
+    pub(super) remarks: BTreeSet<String>,
     /// Recordings that run.
     pub(super) taped: BTreeMap<Sid, Taped>,
     alarm: Alarm,
@@ -81,6 +90,10 @@ impl CallActor {
             legs: BTreeMap::new(),
             arriving,
             seized: BTreeMap::new(),
+            listening: BTreeMap::new(),
+            ears: 0,
+            detecting: BTreeMap::new(),
+            remarks: BTreeSet::new(),
             taped: BTreeMap::new(),
             alarm: Alarm::default(),
             fetches: BTreeMap::new(),

@@ -20,6 +20,7 @@ pub(super) fn record_of(row: &LegRow, now: WallTime) -> CallRecord {
     record.answered = row.answered_at;
     record.ended = row.ended_at;
     record.duration_secs = row.duration_secs;
+    record.answered_by = row.answered_by.map(str::to_owned);
     record.sip_call_id = row.sip_call_id.clone();
     record.sip_code = row.sip_code;
     record.sip_reason = row.sip_reason.clone();

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::inbox::MediaInbox;
 use crate::api::Metrics;
 use crate::carrier::Trunks;
+use crate::listen::{self, Recogniser};
 use crate::media::MediaHandle;
 use crate::prompt::{PromptLoader, SpeechEngine};
 use crate::queues::QueuesActor;
@@ -17,6 +18,7 @@ use crate::recording::RecordingService;
 use crate::rooms::FromCall;
 use crate::signalling::{RegistrarActor, Resolver, Shards};
 use crate::store::Store;
+use crate::transcription::Transcriber;
 use crate::webhook::{StatusQueue, WebhookClient};
 use crate::world::Clock;
 
@@ -47,6 +49,10 @@ pub struct Services {
     pub prompts: PromptLoader,
     pub rooms: Recipient<FromCall>,
     pub speech: Arc<dyn SpeechEngine>,
+    /// What callers say becomes words by this; None: it does not.
+    pub recogniser: Option<Arc<dyn Recogniser>>,
+    pub listen_limits: listen::Limits,
+    pub transcriber: Transcriber,
     pub store: Store,
     pub metrics: Metrics,
 }

@@ -218,6 +218,7 @@ impl Handler<Create> for Switchboard {
             status_callback: create.status_callback,
             timeout: create.timeout,
             send_digits: create.send_digits,
+            amd: create.amd.map(Box::new),
             record: create.record.map(|what| Box::new(recording_of(what))),
             time_limit: create.time_limit,
             credentials: create.sip_auth.map(|(username, password)| Credentials { username, password }),

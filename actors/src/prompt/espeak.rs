@@ -14,6 +14,8 @@ use tokio::sync::Semaphore;
 
 use super::cache::ClipCache;
 use super::flight::SingleFlight;
+use super::markup;
+use super::rendering::{Rendering, render};
 use super::speech::{SpeechEngine, SpeechFuture};
 use super::voice::Voices;
 use super::{code, fail};
@@ -77,16 +79,16 @@ impl EspeakEngine {
     }
 
     async fn speak(&self, text: &str, voice: &str, language: &str) -> Result<Arc<Clip>, PromptFailure> {
-        if text.chars().count() > self.inner.config.text_chars_max {
+        if markup::plain(text).chars().count() > self.inner.config.text_chars_max {
             let reason = format!("the text has more than {} characters", self.inner.config.text_chars_max);
             return Err(fail(code::TEXT, reason));
         }
-        let text = spoken(text);
-        if text.trim().is_empty() {
-            return Ok(Arc::new(Clip { rate: SampleRate::HZ_8000, samples: vec![0; 160] }));
+        let voices = self.inner.voices().await?;
+        let rendering = render(text, language, &|tag| voices.choose_speaking(voice, tag));
+        if rendering.ssml.is_empty() {
+            return Ok(Arc::new(silence(rendering.lead_ms.max(20))));
         }
-        let voice = self.inner.voices().await?.choose(voice, language);
-        let key = (voice, text);
+        let key = (voices.choose(voice, language), rendering);
         if let Some((clip, ())) = self.inner.cache().get(&key) {
             return Ok(clip);
         }
@@ -99,10 +101,19 @@ impl SpeechEngine for EspeakEngine {
     fn synth<'a>(&'a self, text: &'a str, voice: &'a str, language: &'a str) -> SpeechFuture<'a> {
         Box::pin(self.speak(text, voice, language))
     }
+
+    fn remark(&self, voice: &str, language: &str) -> Option<String> {
+        let detection = self.inner.detection.try_lock().ok()?;
+        detection.voices.as_ref()?.remark(voice, language)
+    }
 }
 
-/// Voice argument and text.
-type Key = (String, String);
+/// Voice argument, and what it reads.
+type Key = (String, Rendering);
+
+fn silence(ms: u32) -> Clip {
+    Clip { rate: SampleRate::HZ_8000, samples: vec![0; ms as usize * 8] }
+}
 
 struct Inner {
     config: EspeakConfig,
@@ -149,8 +160,8 @@ impl Inner {
     async fn make(&self, key: Key) -> Result<Arc<Clip>, PromptFailure> {
         let wav = {
             let _permit = self.processes.acquire().await.map_err(|_| self.failed("it has been shut down"))?;
-            let (voice, text) = &key;
-            self.run(&["--stdin", "--stdout", "-b", "1", "-v", voice], text).await
+            let (voice, rendering) = &key;
+            self.run(&["--stdin", "--stdout", "-b", "1", "-m", "-v", voice], &rendering.ssml).await
         };
         let wav = match wav {
             Ok(wav) => wav,
@@ -162,7 +173,10 @@ impl Inner {
         };
         let read = tokio::task::spawn_blocking(move || file::decode(Some("audio/wav"), &wav)).await;
         let clip = read.map_err(|_| self.failed("its output cannot be read"))?;
-        let clip = Arc::new(clip.map_err(|reason| self.failed(&format!("its output is {reason}")))?);
+        let mut clip = clip.map_err(|reason| self.failed(&format!("its output is {reason}")))?;
+        let lead = (u64::from(key.1.lead_ms) * u64::from(clip.rate.0) / 1_000) as usize;
+        clip.samples.splice(0..0, std::iter::repeat_n(0, lead));
+        let clip = Arc::new(clip);
         self.cache().put(key, Arc::clone(&clip), ());
         Ok(clip)
     }
@@ -211,12 +225,6 @@ impl Inner {
         let program = self.config.program.display();
         fail(code::INTERNAL, format!("the speech engine espeak-ng ({program}) failed: {reason}"))
     }
-}
-
-/// The text without what the program would take for commands: control characters, and phonemes in double brackets.
-fn spoken(text: &str) -> String {
-    let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    plain.replace("[[", "[ [")
 }
 
 #[cfg(test)]
@@ -342,8 +350,51 @@ mod tests {
         panic!("the process still runs");
     }
 
-    #[test]
-    fn commands_within_the_text_are_taken_out() {
-        assert_eq!(spoken("a\u{1}5pb\n[[h@l'oU]]"), "a 5pb [ [h@l'oU]]");
+    #[tokio::test]
+    async fn ssml_is_heard() {
+        let Some(engine) = real().await else { return };
+        let length = async |text: &str| {
+            let clip = engine.synth(text, "woman", "en-US").await.unwrap();
+            (clip.samples.len() as f64 / f64::from(clip.rate.0), loudness(&clip))
+        };
+        let (plain, loud) = length("hello world").await;
+        for (text, longer) in [
+            (r#"hello <break time="2000"/> world"#, 2.0),
+            (r#"<break time="1500"/> hello world"#, 1.5),
+            (r#"hello <break strength="x-strong"/> world"#, 0.9),
+            (r#"<prosody rate="50%">hello world</prosody>"#, 0.5),
+            ("<p>hello</p><p>world</p>", 0.3),
+        ] {
+            let (found, _) = length(text).await;
+            assert!((longer - 0.3..longer + 1.0).contains(&(found - plain)), "{text}: {found} s for {plain}");
+        }
+        assert!(length(r#"<prosody rate="200%">hello world</prosody>"#).await.0 < plain - 0.2);
+        assert!(length(r#"<prosody volume="+6db">hello world</prosody>"#).await.1 > loud * 1.5);
+        assert!(length(r#"<prosody volume="-6db">hello world</prosody>"#).await.1 < loud / 1.5);
+        assert!(length(r#"<prosody volume="silent">hello world</prosody>"#).await.1 < 1.0);
+        assert!(length(r#"<emphasis level="strong">hello world</emphasis>"#).await.1 > loud * 1.1);
+        // "a hundred and twenty-three" and "one two three".
+        assert!(length(r#"<say-as as="digits">123</say-as>"#).await.0 < length("123").await.0);
+        assert_ne!(length(r#"<lang tag="fr-FR">bonjour mes amis</lang>"#).await, length("bonjour mes amis").await);
+        let clip = engine.synth(r#"<break time="300"/>"#, "woman", "en-US").await.unwrap();
+        assert!(clip.samples.len() == 2_400 && clip.samples.iter().all(|s| *s == 0));
+        let said =
+            engine.synth(r#"<phoneme alphabet="ipa" ph="həˈloʊ">xyz</phoneme>"#, "woman", "en-US").await.unwrap();
+        let meant =
+            engine.synth(r#"<phoneme alphabet="x-sampa" ph="h@&quot;loU">other</phoneme>"#, "woman", "en-US").await;
+        assert_eq!(said.samples, meant.unwrap().samples);
+    }
+
+    fn loudness(clip: &Clip) -> f64 {
+        (clip.samples.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>() / clip.samples.len() as f64).sqrt()
+    }
+
+    #[tokio::test]
+    async fn what_no_voice_can_do_is_remarked_upon() {
+        let Some(engine) = real().await else { return };
+        assert_eq!(engine.remark("Polly.Joanna-Neural", "en-US"), None);
+        assert_eq!(engine.remark("gcloud.de-DE-Wavenet-B", "en-US"), None);
+        assert!(engine.remark("Polly.Nobody", "en-US").unwrap().contains("Polly.Nobody"));
+        assert!(engine.remark("woman", "xx-YY").unwrap().contains("xx-YY"));
     }
 }

@@ -6,8 +6,9 @@ pub(super) struct Voices {
     by_tag: BTreeMap<String, String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Sex {
+    #[default]
     Woman,
     Man,
 }
@@ -40,17 +41,39 @@ impl Voices {
     /// The closest voice to LaML's `voice` and `language` (laml.md 1.9), as the engine's voice argument. A product voice
     /// (`Polly.Joanna`, `gcloud.de-DE-Wavenet-A`) brings its own language. Only names from the engine's table come out.
     pub fn choose(&self, voice: &str, language: &str) -> String {
-        let (sex, own_language) = product(voice);
-        let wanted = own_language.unwrap_or_else(|| language.to_owned()).to_ascii_lowercase().replace('_', "-");
-        let variant = match sex {
+        let (_, own_language) = product(voice).unwrap_or_default();
+        self.choose_speaking(voice, own_language.as_deref().unwrap_or(language))
+    }
+
+    /// The same, speaking this language whatever its own is.
+    pub fn choose_speaking(&self, voice: &str, language: &str) -> String {
+        let variant = match product(voice).unwrap_or_default().0 {
             Sex::Woman => "f2",
             Sex::Man => "m3",
         };
-        format!("{}+{variant}", self.closest(&wanted))
+        format!("{}+{variant}", self.closest(&tag_of(language)).or_else(|| self.american()).unwrap_or("en"))
     }
 
-    /// The tag itself, its usual other name, its language without the region, any region of it, American English.
-    fn closest(&self, wanted: &str) -> &str {
+    /// What is heard in place of what was asked for.
+    pub fn remark(&self, voice: &str, language: &str) -> Option<String> {
+        let shown: String = voice.chars().filter(|c| !c.is_control()).take(60).collect();
+        let Some((_, own_language)) = product(voice) else {
+            return Some(format!("the voice {shown} is not known here, a woman's voice is heard"));
+        };
+        let wanted = own_language.unwrap_or_else(|| language.to_owned());
+        if self.closest(&tag_of(&wanted)).is_some() {
+            return None;
+        }
+        let shown: String = wanted.chars().filter(|c| !c.is_control()).take(40).collect();
+        Some(format!("no voice here speaks {shown}, American English is heard"))
+    }
+
+    fn american(&self) -> Option<&str> {
+        self.by_tag.get("en-us").map(String::as_str)
+    }
+
+    /// The tag itself, its usual other name, its language without the region, any region of it.
+    fn closest(&self, wanted: &str) -> Option<&str> {
         let primary = wanted.split('-').next().unwrap_or_default();
         let known = |tag: &str| self.by_tag.get(tag).map(String::as_str);
         let region_of = || {
@@ -64,8 +87,6 @@ impl Voices {
         known(renamed(wanted))
             .or_else(|| known(renamed(primary)))
             .or_else(|| if is_tag(primary) { region_of() } else { None })
-            .or_else(|| known("en-us"))
-            .unwrap_or("en")
     }
 }
 
@@ -91,22 +112,31 @@ fn is_tag(text: &str) -> bool {
         && !text.starts_with('-')
 }
 
-/// Who a voice sounds like, and the language its name brings.
-fn product(voice: &str) -> (Sex, Option<String>) {
+fn tag_of(language: &str) -> String {
+    language.to_ascii_lowercase().replace('_', "-")
+}
+
+/// Who a voice sounds like, and the language its name brings; None for a name nobody knows.
+fn product(voice: &str) -> Option<(Sex, Option<String>)> {
     let voice = voice.trim();
     if let Some(name) = strip_prefix_ignoring_case(voice, "polly.") {
         let name = name.split('-').next().unwrap_or_default();
         let found = POLLY.iter().find(|(have, ..)| have.eq_ignore_ascii_case(name));
-        return found.map_or((Sex::Woman, None), |(_, language, sex)| (*sex, Some((*language).to_owned())));
+        return found.map(|(_, language, sex)| (*sex, Some((*language).to_owned())));
     }
-    if let Some(name) = strip_prefix_ignoring_case(voice, "gcloud.") {
+    let google = strip_prefix_ignoring_case(voice, "gcloud.").or_else(|| strip_prefix_ignoring_case(voice, "google."));
+    if let Some(name) = google {
         let mut parts = name.split('-');
         let language = parts.next().zip(parts.next()).map(|(language, region)| format!("{language}-{region}"));
         // The last letter names the speaker; B and D are men in most of that product's languages.
         let man = matches!(name.rsplit('-').next(), Some("B" | "D"));
-        return (if man { Sex::Man } else { Sex::Woman }, language);
+        return Some((if man { Sex::Man } else { Sex::Woman }, language));
     }
-    (if voice.eq_ignore_ascii_case("man") { Sex::Man } else { Sex::Woman }, None)
+    match voice.to_ascii_lowercase().as_str() {
+        "man" => Some((Sex::Man, None)),
+        "woman" | "alice" | "" => Some((Sex::Woman, None)),
+        _ => None,
+    }
 }
 
 fn strip_prefix_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {

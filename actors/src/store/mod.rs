@@ -24,6 +24,7 @@ mod recording;
 mod secrets;
 mod serial;
 mod sqlite;
+mod transcription;
 mod webhook;
 mod writer;
 
@@ -50,6 +51,7 @@ pub use profile::SipProfileRecord;
 pub use project::{ProjectChoices, ProjectSettings, ProjectState};
 pub use recording::{RecordingFilter, RecordingRecord, RecordingSource, RecordingStatus, RecordingTrack};
 pub use secrets::{digest_secrets, random_sid, random_token, secrets_equal};
+pub use transcription::{TranscriptionRecord, TranscriptionStatus};
 pub use webhook::{
     NotificationFilter, NotificationRecord, StatusJobRow, WebhookEntry, WebhookError, WebhookKind, WebhookLogBounds,
     WebhookTimings,
@@ -213,6 +215,29 @@ impl Store {
     /// Hands over a line for a call's log and returns at once; false as for [`Store::upsert_call`].
     pub fn log_event(&self, event: CallEvent) -> bool {
         self.inner.pending.put_event(event)
+    }
+
+    /// Keeps a transcription that is new, or what has become of one; one that was deleted meanwhile stays so.
+    pub async fn put_transcription(&self, record: TranscriptionRecord, is_new: bool) -> Result<(), StoreError> {
+        self.inner.writer.submit(Change::PutTranscription(Box::new(record), is_new)).await
+    }
+
+    pub async fn transcription(&self, sid: Sid) -> Result<Option<TranscriptionRecord>, StoreError> {
+        self.inner.db.transcription(sid).await
+    }
+
+    /// Newest first, those after a certain one.
+    pub async fn transcriptions(
+        &self,
+        recording: Option<Sid>,
+        after: Option<(WallTime, Sid)>,
+        limit: u32,
+    ) -> Result<Vec<TranscriptionRecord>, StoreError> {
+        self.inner.db.transcriptions(recording, after, limit).await
+    }
+
+    pub async fn delete_transcription(&self, sid: Sid) -> Result<(), StoreError> {
+        self.inner.writer.submit(Change::DeleteTranscription(sid)).await
     }
 
     /// Waits until all that was handed over before is on disk.

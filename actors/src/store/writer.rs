@@ -22,6 +22,7 @@ use super::sqlite::{Batch, BindingName, Sqlite};
 use super::{
     ApplicationRecord, BindingChange, BindingRow, CarrierRecord, Catalog, ConferenceRecord, DomainAppRecord,
     EndpointRecord, LamlBinRecord, PhoneNumberRecord, ProjectChoices, SipProfileRecord, StoreError,
+    TranscriptionRecord,
 };
 
 /// Changes one commit takes at most.
@@ -58,6 +59,8 @@ pub(super) enum Change {
     DeleteCall(Sid),
     DeleteRecording(Sid),
     PutConference(Box<ConferenceRecord>),
+    PutTranscription(Box<TranscriptionRecord>, bool),
+    DeleteTranscription(Sid),
     Flush,
 }
 
@@ -320,6 +323,14 @@ impl<'c> Staged<'c> {
                 }
             };
         }
+        if let Change::PutTranscription(record, is_new) = change {
+            // Deleted meanwhile: nobody wants to know.
+            return batch.put_transcription(record, *is_new).await.map(|_| ());
+        }
+        if let Change::DeleteTranscription(sid) = change {
+            let known = batch.delete_transcription(*sid).await?;
+            return if known { Ok(()) } else { Err(StoreError::NotFound) };
+        }
         if let Change::DeleteRecording(sid) = change {
             let known = task.pending.recording(*sid).is_some() || batch.has_recording(*sid).await?;
             if !known {
@@ -442,6 +453,8 @@ impl<'c> Staged<'c> {
             | Change::Bindings(_)
             | Change::DeleteCall(_)
             | Change::DeleteRecording(_)
+            | Change::PutTranscription(..)
+            | Change::DeleteTranscription(_)
             | Change::Flush => {}
         }
         Ok(())

@@ -40,11 +40,6 @@ impl Attribute {
     pub const fn not_yet(name: &'static str) -> Self {
         Attribute { name, default: "", values: "", support: Support::NotYet }
     }
-
-    /// As [`not_yet`](Attribute::not_yet), with the value that asks for nothing.
-    pub const fn not_yet_but(name: &'static str, default: &'static str) -> Self {
-        Attribute { name, default, values: "", support: Support::NotYet }
-    }
 }
 
 /// An element's attributes, read by its table. Values that cannot be read are warned about and replaced by the default.

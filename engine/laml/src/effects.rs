@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 
-use crate::instruction::{Instruction, Prompt, PromptId, RecordingId, Repeat};
+use crate::instruction::{Instruction, ListenCommand, ListenId, Listening, Prompt, PromptId, RecordingId, Repeat};
 
 /// Warnings one document may log; a call's log is not a place a document may fill.
 pub(crate) const WARNINGS_PER_DOCUMENT_MAX: u32 = 100;
@@ -19,6 +19,9 @@ pub(crate) struct Effects {
     pub refers_given_up: u32,
     prompts: u64,
     recordings: u64,
+    /// Listening to speech has turned out to be in vain: there is no recogniser.
+    pub no_recogniser: bool,
+    listenings: u64,
     warnings: u32,
 }
 
@@ -31,7 +34,9 @@ impl Effects {
             ringing_through: false,
             dials_given_up: 0,
             refers_given_up: 0,
+            no_recogniser: false,
             prompts: 0,
+            listenings: 0,
             recordings: 0,
             warnings: 0,
         }
@@ -67,6 +72,13 @@ impl Effects {
     pub fn recording(&mut self) -> RecordingId {
         self.recordings += 1;
         RecordingId(self.recordings)
+    }
+
+    pub fn listen(&mut self, how: Listening) -> ListenId {
+        self.listenings += 1;
+        let id = ListenId(self.listenings);
+        self.push(Instruction::Listen(ListenCommand::Start { id, how: Box::new(how) }));
+        id
     }
 
     pub fn warn(&mut self, code: u32, line: Option<u32>, message: impl Into<String>) {

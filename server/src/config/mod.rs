@@ -4,12 +4,14 @@
 mod key;
 mod problem;
 mod read;
+mod speech;
 
 #[cfg(test)]
 mod tests;
 
 pub use key::{KEYS, Key, Kind, example};
 pub use problem::Problem;
+pub use speech::{RecogniserFormat, RecogniserName, Speech, SpeechEngineName, SpeechRecognition};
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -29,6 +31,8 @@ pub struct Config {
     pub http: Http,
     pub store: Store,
     pub recording: Recording,
+    pub speech: Speech,
+    pub speech_recognition: SpeechRecognition,
     pub webhook: Webhook,
     pub limits: Limits,
     pub log: Log,
@@ -239,6 +243,8 @@ impl Default for Config {
             },
             store: Store { url: "sqlite:tandem.db".into() },
             recording: Recording { folder: "recordings".into(), recordings_max: 1_000 },
+            speech: Speech::default(),
+            speech_recognition: SpeechRecognition::default(),
             webhook: Webhook {
                 allow: Vec::new(),
                 ca: None,

@@ -24,7 +24,7 @@ pub(super) fn read(
     if reader.problems.is_empty() { Ok(config) } else { Err(reader.problems) }
 }
 
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     file: &'a Path,
     text: &'a str,
     found: BTreeMap<String, Found>,
@@ -37,7 +37,7 @@ struct Found {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum Value {
+pub(super) enum Value {
     Text(String),
     Texts(Vec<String>),
     Integer(i64),
@@ -46,7 +46,7 @@ enum Value {
 }
 
 #[derive(Clone)]
-struct Place {
+pub(super) struct Place {
     file: PathBuf,
     line: usize,
     column: usize,
@@ -160,6 +160,8 @@ impl Reader<'_> {
         self.set("store.url", &mut c.store.url, store_url);
         self.set("recording.folder", &mut c.recording.folder, folder);
         self.integer("recording.recordings_max", &mut c.recording.recordings_max);
+        self.speech(&mut c.speech);
+        self.speech_recognition(&mut c.speech_recognition);
         self.webhook(&mut c.webhook);
         self.integer("limits.calls_max", &mut c.limits.calls_max);
         self.integer("limits.call_threads", &mut c.limits.call_threads);
@@ -336,7 +338,7 @@ impl Reader<'_> {
         }
     }
 
-    fn set<T>(&mut self, key: &str, out: &mut T, read: impl Fn(&str) -> Result<T, String>) {
+    pub(super) fn set<T>(&mut self, key: &str, out: &mut T, read: impl Fn(&str) -> Result<T, String>) {
         let Some((Value::Text(text), place)) = self.take(key) else { return };
         match read(&text) {
             Ok(value) => *out = value,
@@ -366,7 +368,7 @@ impl Reader<'_> {
         }
     }
 
-    fn non_empty(&mut self, key: &str) -> Option<String> {
+    pub(super) fn non_empty(&mut self, key: &str) -> Option<String> {
         let Some((Value::Text(text), place)) = self.take(key) else { return None };
         if text.trim().is_empty() || text.contains(char::is_control) {
             self.report(place, key, "is empty, or holds control characters".into());
@@ -375,7 +377,7 @@ impl Reader<'_> {
         Some(text)
     }
 
-    fn integer<T: TryFrom<i64>>(&mut self, key: &str, out: &mut T) {
+    pub(super) fn integer<T: TryFrom<i64>>(&mut self, key: &str, out: &mut T) {
         if let Some((Value::Integer(n), _)) = self.take(key)
             && let Ok(n) = T::try_from(n)
         {
@@ -383,11 +385,16 @@ impl Reader<'_> {
         }
     }
 
-    fn take(&mut self, key: &str) -> Option<(Value, Place)> {
+    /// Where a key is set.
+    pub(super) fn place_of(&self, key: &str) -> Option<Place> {
+        self.found.get(key).map(|f| f.place.clone())
+    }
+
+    pub(super) fn take(&mut self, key: &str) -> Option<(Value, Place)> {
         self.found.remove(key).map(|f| (f.value, f.place))
     }
 
-    fn report(&mut self, place: Place, key: &str, message: String) {
+    pub(super) fn report(&mut self, place: Place, key: &str, message: String) {
         let Place { file, line, column } = place;
         self.problems.push(Problem { file, line, column, key: key.to_owned(), message });
     }

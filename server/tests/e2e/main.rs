@@ -9,6 +9,7 @@ mod domain_app;
 mod endpoints;
 mod faults;
 mod forwarding;
+mod ivr;
 mod operations;
 mod phones;
 mod queue;

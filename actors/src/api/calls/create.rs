@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use tandem_laml::instruction::{Method, StatusCallback, StatusEvents};
 
+use super::machine_detection;
 use crate::api::body::Form;
 use crate::api::error::LamlError;
 use crate::api::fields::{is_e164, is_web_url};
@@ -10,14 +11,8 @@ use crate::api::{CallDocument, CreateCall, StartRecording};
 use crate::store::Catalog;
 
 /// What is documented but not run here. Refused rather than ignored; the second is the value that asks for nothing.
-const NOT_ENABLED: &[(&str, &str)] = &[
-    ("MachineDetection", "none"),
-    ("AsyncAmd", "false"),
-    ("Byoc", ""),
-    ("CallReason", ""),
-    ("CallToken", ""),
-    ("ClientNotificationUrl", ""),
-];
+const NOT_ENABLED: &[(&str, &str)] =
+    &[("Byoc", ""), ("CallReason", ""), ("CallToken", ""), ("ClientNotificationUrl", "")];
 const TIMEOUT_SECS_DEFAULT: u64 = 60;
 
 /// Checks a request for a call, in the order of the documented errors.
@@ -73,6 +68,7 @@ pub(in crate::api) fn parse(form: &Form, catalog: &Catalog) -> Result<CreateCall
         timeout: Duration::from_secs(timeout),
         send_digits,
         sip_auth,
+        amd: machine_detection::parse(form)?,
         record: record(form)?,
         time_limit: time_limit(form)?,
     })
@@ -227,7 +223,7 @@ pub(super) fn status_callback(form: &Form) -> Result<Option<StatusCallback>, Lam
     Ok(web_url(form, "StatusCallback")?.map(|url| StatusCallback { url, method, events }))
 }
 
-fn web_url(form: &Form, name: &str) -> Result<Option<String>, LamlError> {
+pub(super) fn web_url(form: &Form, name: &str) -> Result<Option<String>, LamlError> {
     match form.get(name) {
         None => Ok(None),
         Some(url) if is_web_url(url) => Ok(Some(url.to_owned())),

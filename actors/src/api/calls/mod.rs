@@ -3,6 +3,7 @@
 
 mod create;
 mod list;
+mod machine_detection;
 mod show;
 mod update;
 

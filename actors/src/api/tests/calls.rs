@@ -95,7 +95,6 @@ async fn wrong_parameters_have_their_documented_codes() {
         ("To=sip:bob%40h&From=a&Url=http://a/&SendDigits=1a", 13222),
         ("To=sip:bob%40h&From=a&Url=http://a/&SendDigits=111111111111111111111111111111111", 13222),
         ("To=sip:bob%40h&From=a&Url=http://a/&SipAuthUsername=u", 20422),
-        ("To=sip:bob%40h&From=a&Url=http://a/&MachineDetection=Enable", 10001),
         ("To=sip:bob%40h&From=a&Url=http://a/&Record=maybe", 20422),
         ("To=sip:bob%40h&From=a&Url=http://a/&RecordingChannels=3", 20422),
         ("To=sip:bob%40h&From=a&Url=http://a/&RecordingTrack=none", 20422),

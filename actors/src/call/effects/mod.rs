@@ -1,14 +1,17 @@
 //! What a call wants done, by the actor that does it: one file per family.
 
+mod amd;
 mod carriers;
 mod conference;
 mod legs;
 mod prompts;
 mod queue;
 mod recording;
+mod speech;
 mod webhooks;
 
 pub(super) use recording::Taped;
+pub(super) use speech::Hearing;
 
 use std::sync::Arc;
 
@@ -36,6 +39,8 @@ impl CallActor {
             CallEffect::Notify { url, method, params } => self.notify(url, method, params),
             CallEffect::Conference(command) => self.conference(command, ctx),
             CallEffect::Recording(effect) => self.record(effect, ctx),
+            CallEffect::Listen(effect) => self.listen(effect, ctx),
+            CallEffect::Amd(effect) => self.detect(effect, ctx),
             CallEffect::Lookup { ticket, aor } => {
                 let ask = self.services.registrar.send(Lookup { aor }).into_actor(self);
                 ctx.spawn(ask.map(move |found, actor, ctx| {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tandem_call::call::{CallInput, RecordingEffect, RecordingNews, RecordingOrder, RecordingOutcome, RecordingSource};
-use tandem_laml::instruction::{RecordingTrack as Track, Upload};
+use tandem_laml::instruction::{RecordingTrack as Track, Transcribe, Upload};
 use tandem_media::control::Command;
 use tandem_media::record::Pause;
 use tandem_media::tap::TapId;
@@ -26,6 +26,7 @@ pub(in super::super) struct Taped {
     tap: TapId,
     control: RecordingControl,
     record: Arc<RecordingRecord>,
+    transcribe: Option<Transcribe>,
 }
 
 impl CallActor {
@@ -71,7 +72,8 @@ impl CallActor {
         record.started = Some(now);
         let record = Arc::new(record);
         self.keep_recording(&record);
-        self.taped.insert(sid, Taped { leg, tap, control: handle.control(), record });
+        let transcribe = order.transcribe;
+        self.taped.insert(sid, Taped { leg, tap, control: handle.control(), record, transcribe });
         self.hear_of_recording(sid, RecordingNews::Begun, ctx);
         let report = handle.report().into_actor(self);
         let storage = order.storage;
@@ -108,6 +110,9 @@ impl CallActor {
         record.updated = now;
         record.ended = Some(now);
         record.duration_secs = Some(whole_secs(report.duration));
+        if let Some(what) = &taped.transcribe {
+            self.transcribe(record.call_sid, what, report);
+        }
         let exists = record.status == RecordingStatus::Completed;
         self.keep_recording(&Arc::new(record));
         // Seconds as the record has them, so that what is told and what REST shows are one.

@@ -8,6 +8,7 @@ mod project;
 mod queues;
 mod recordings;
 mod resources;
+mod transcriptions;
 
 pub(super) use batch::{Batch, BindingName};
 
@@ -29,6 +30,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0004_resources.sql"),
     include_str!("0005_rooms.sql"),
     include_str!("0006_queues.sql"),
+    include_str!("0007_transcriptions.sql"),
 ];
 
 /// A database file: one connection that writes, some that read.

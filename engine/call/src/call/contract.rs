@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use tandem_codecs::CodecId;
 use tandem_laml::instruction::{
-    Document, FetchFailure, Method, Prompt, PromptFailure, PromptId, Recording, StatusCallback,
+    Document, FetchFailure, ListenId, Method, Prompt, PromptFailure, PromptId, Recording, StatusCallback,
 };
 use tandem_media::control::{Clip, Command, LegStats, MoveFailed};
 use tandem_model::{CallSid, Endpoint, LegId, Sid, WallTime};
 use tandem_sip::message::NameAddr;
 
+use super::amd::{AmdEffect, AmdNews, ApiAmd};
+use super::bind::{ListenEffect, SpeechNews};
 use super::carriers::{CarriersBusy, SeizedCarrier};
 use super::hops::Hops;
 use super::identity::Asserted;
@@ -107,6 +109,8 @@ pub struct ApiCall {
     pub status_callback: Option<StatusCallback>,
     pub timeout: Duration,
     pub send_digits: Option<String>,
+    /// Find out who answered.
+    pub amd: Option<Box<ApiAmd>>,
     /// Record from its answer on.
     pub record: Option<Box<Recording>>,
     /// How long it may last once it is answered.
@@ -189,6 +193,17 @@ pub enum CallInput {
     },
     /// Answers [`CallEffect::Queue`], and what else the queue tells.
     Queue(QueueNews),
+    /// Answers [`CallEffect::Listen`].
+    Heard {
+        run: RunId,
+        id: ListenId,
+        news: SpeechNews,
+    },
+    /// Answers [`CallEffect::Amd`].
+    Amd {
+        leg: LegId,
+        news: AmdNews,
+    },
     Update(CallUpdate),
     /// A leg takes the place of another ([`super::Call::may_replace`]): the next of this call, which is being started.
     Replace {
@@ -262,6 +277,8 @@ pub enum CallEffect {
     Recording(RecordingEffect),
     /// To the conference of a leg.
     Conference(ConferenceCommand),
+    Listen(ListenEffect),
+    Amd(AmdEffect),
     Lookup {
         ticket: u64,
         aor: String,
@@ -374,6 +391,8 @@ pub struct LegRow {
     pub sip_code: Option<u16>,
     pub sip_reason: Option<String>,
     pub sip_call_id: Option<String>,
+    /// `human` or `machine`, where that was asked.
+    pub answered_by: Option<&'static str>,
     /// The address of whoever hung up.
     pub hangup_by: Option<String>,
     /// `inbound` when the far end did, `outbound` when we did.

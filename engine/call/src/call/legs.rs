@@ -25,6 +25,8 @@ pub(super) struct CallLeg {
     pub ended_at: Option<(Timestamp, WallTime)>,
     /// What its 200 said, of a leg we called.
     pub answer: Option<Box<Answer>>,
+    /// `human` or `machine`, where that was asked.
+    pub answered_by: Option<&'static str>,
     pub end: Option<LegEnd>,
     pub codec: Option<CodecId>,
     pub encrypted: bool,
@@ -99,6 +101,7 @@ impl CallLeg {
             sip_code: self.end.as_ref().map(|e| e.status),
             sip_reason: self.end.as_ref().map(|e| e.reason.clone()),
             sip_call_id: self.end.as_ref().map(|e| e.call_id.clone()),
+            answered_by: self.answered_by,
             hangup_by,
             hangup_direction,
             codec: self.codec,

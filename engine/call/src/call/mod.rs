@@ -7,6 +7,7 @@
 //!   Api ───────────────► rings out ─► answered ─► script ─► …
 //! ```
 
+mod amd;
 mod bind;
 mod callback;
 mod carriers;
@@ -25,6 +26,8 @@ mod replace;
 mod run;
 mod transfer;
 
+pub use amd::{AmdEffect, AmdNews, ApiAmd, AsyncAmd};
+pub use bind::{ListenEffect, PartialSpeech, SpeechNews};
 pub use carriers::{CarriersBusy, SeizedCarrier};
 pub use contract::{
     ApiCall, ApiDocument, CallEffect, CallEnv, CallInput, CallUpdate, Direction, InboundLeg, LegRow, LegStatus, Origin,
@@ -68,6 +71,8 @@ pub struct Call {
     referring: Option<Referring>,
     /// Those that are not over.
     recordings: Vec<Recorded>,
+    /// Legs that are listened to for who answered.
+    detections: Vec<amd::Detection>,
     /// The call is over but for its recordings, which are given up then.
     settle_until: Option<Timestamp>,
     driver: Driver,
@@ -160,6 +165,7 @@ impl Call {
             runs_started: 0,
             referring: None,
             recordings: Vec::new(),
+            detections: Vec::new(),
             settle_until: None,
             driver,
             dial: None,
@@ -226,6 +232,8 @@ impl Call {
             // Each who asked for a move knows it.
             CallInput::MediaMoved { result } if self.moving_beside.is_none() => self.conference_media_moved(result),
             CallInput::MediaMoved { result } => self.queue_media_moved(result),
+            CallInput::Heard { run, id, news } => self.heard(run, id, news),
+            CallInput::Amd { leg, news } => self.amd_news(leg, news),
             CallInput::Update(update) => self.update(update),
             CallInput::Replace { replaced, inbound, by } => self.replace(replaced, &inbound, by),
             CallInput::EndLeg { sid } => {
@@ -354,6 +362,7 @@ impl Call {
             answered_at: None,
             ended_at: None,
             answer: None,
+            answered_by: None,
             end: None,
             codec: None,
             encrypted: false,
@@ -432,6 +441,7 @@ impl Call {
         leg.status = final_status(leg, &end);
         leg.end = Some(end.clone());
         self.record(id);
+        self.amd_leg_ended(id);
         self.recordings_leg_ended(id);
         self.refer_leg_ended(id);
         self.runs_leg_ended(id);

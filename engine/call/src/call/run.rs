@@ -11,7 +11,7 @@ use tandem_laml::{Dialect, Role, Script, ScriptConfig};
 use tandem_model::{LegId, Timestamp};
 
 use super::Call;
-use super::bind::Playing;
+use super::bind::{Ear, Playing};
 use super::contract::{ApiDocument, RunId};
 
 pub(super) struct Run {
@@ -22,6 +22,7 @@ pub(super) struct Run {
     /// Added to each of its requests.
     pub(super) params: Vec<(String, String)>,
     pub(super) playing: Option<Playing>,
+    pub(super) ear: Option<Ear>,
 }
 
 /// What a document runs for.
@@ -98,7 +99,7 @@ impl Call {
         }
         self.runs_started += 1;
         let id = RunId(self.runs_started);
-        self.runs.push(Run { id, leg, purpose, script, params, playing: None });
+        self.runs.push(Run { id, leg, purpose, script, params, playing: None, ear: None });
         id
     }
 

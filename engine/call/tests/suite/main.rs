@@ -2,6 +2,7 @@
 //!
 //! `peer` is the far end of one leg, `world` a call with its legs and a media engine that always does as it is told.
 
+mod call_amd;
 mod call_api;
 mod call_conference;
 mod call_connect;
@@ -12,6 +13,7 @@ mod call_queue;
 mod call_redirect;
 mod call_replace;
 mod call_script;
+mod call_speech;
 mod call_transfer;
 mod carriers;
 mod leg_challenge;

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tandem_call::call::{
-    ApiCall, ApiDocument, Asserted, Call, CallEffect, CallEnv, CallInput, CarriersBusy, Hops, InboundLeg, LegRow,
-    Origin, Party, Plan, RecordingEffect, RecordingNews, RecordingOutcome, RegisteredContact, RunId, SeizedCarrier,
+    AmdEffect, ApiCall, ApiDocument, Asserted, Call, CallEffect, CallEnv, CallInput, CarriersBusy, Hops, InboundLeg,
+    LegRow, ListenEffect, Origin, Party, Plan, RecordingEffect, RecordingNews, RecordingOutcome, RegisteredContact,
+    RunId, SeizedCarrier,
 };
 use tandem_call::carrier::choose;
 use tandem_call::directory::{
@@ -84,8 +85,9 @@ pub struct World {
 
 /// Parameters that stand in the log.
 fn is_shown(name: &str) -> bool {
-    let starts =
-        ["DialCall", "RecordingStatus", "RecordingDuration", "Refer", "Queue"].iter().any(|p| name.starts_with(p));
+    let starts = ["DialCall", "RecordingStatus", "RecordingDuration", "Refer", "Queue", "SpeechResult", "AnsweredBy"]
+        .iter()
+        .any(|p| name.starts_with(p));
     starts && !matches!(name, "DialCallSid" | "QueueSid")
         || matches!(
             name,
@@ -193,6 +195,7 @@ pub fn api_call(to: &str, document: &str) -> ApiCall {
         }),
         timeout: Duration::from_secs(60),
         send_digits: None,
+        amd: None,
         record: None,
         time_limit: None,
         credentials: None,
@@ -687,6 +690,19 @@ impl World {
                     self.recording_ends(sid, true);
                 }
             }
+            CallEffect::Listen(ListenEffect::Start { run, leg, id, how }) => {
+                self.last_run = run;
+                self.log.push(format!("listen {leg} {} {}", id.0, how.language));
+            }
+            CallEffect::Listen(ListenEffect::Finish { run, id }) => {
+                self.last_run = run;
+                self.log.push(format!("finish-listening {}", id.0));
+            }
+            CallEffect::Listen(ListenEffect::Stop { id, .. }) => self.log.push(format!("stop-listening {}", id.0)),
+            CallEffect::Amd(AmdEffect::Start { leg, config }) => {
+                self.log.push(format!("detect {leg} {:?}", config.goal))
+            }
+            CallEffect::Amd(AmdEffect::Stop { leg }) => self.log.push(format!("stop-detecting {leg}")),
             CallEffect::Lookup { ticket, aor } => {
                 self.log.push(format!("lookup {aor}"));
                 self.last_ticket = ticket;
@@ -786,6 +802,14 @@ impl World {
         };
         self.parties.insert(id, Side { leg, peer, ended: 0, closed: 0, stopped: false });
         Ok(self.input(CallInput::Replace { replaced, inbound: Box::new(inbound), by }))
+    }
+
+    pub fn params(&self) -> &[(String, String)] {
+        &self.params
+    }
+
+    pub fn rows(&self) -> Vec<LegRow> {
+        self.rows.values().cloned().collect()
     }
 
     pub fn param(&self, name: &str) -> Option<&str> {

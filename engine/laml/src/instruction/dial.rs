@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tandem_model::Country;
 
-use super::{Conference, Method, QueueTarget, Recording, RecordingRef};
+use super::{Conference, MachineDetection, Method, QueueTarget, Recording, RecordingRef};
 
 /// A `<Dial>` with its nouns.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,6 +61,8 @@ pub struct Target {
     pub url: Option<(String, Method)>,
     /// DTMF to send once the target has answered.
     pub send_digits: Option<String>,
+    /// Find out who answered.
+    pub amd: Option<Box<MachineDetection>>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

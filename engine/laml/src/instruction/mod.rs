@@ -6,6 +6,7 @@ mod dial;
 mod queue;
 mod recording;
 mod refer;
+mod speech;
 
 pub use conference::{Beep, Conference, ConferenceCallback, ConferenceEvents, ConferenceRecordingCallback, WaitMusic};
 pub use dial::{
@@ -18,6 +19,7 @@ pub use recording::{
     RecordingTrack, Transcribe, Upload,
 };
 pub use refer::{Refer, ReferOutcome, ReferStatus};
+pub use speech::{Heard, ListenCommand, ListenFailure, ListenId, Listening, MachineDetection, Utterance};
 
 /// HTTP method of a webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -56,6 +58,8 @@ pub enum Instruction {
     StopPrompt {
         id: PromptId,
     },
+    /// Listen to what the caller says.
+    Listen(ListenCommand),
     /// Ring the targets. [`Input::DialEnded`] follows exactly once, after the bridge is over.
     Dial(Box<Dial>),
     /// Give up dialling or end the bridged leg; `DialEnded` still follows. Nothing when no dial runs.
@@ -102,6 +106,7 @@ pub enum Prompt {
     /// The tone before a recording.
     Beep,
     Speech {
+        /// XML content: escaped text, with the SSML that Say's grammar lets through (`verbs/say/ssml.rs`).
         text: String,
         voice: String,
         language: String,
@@ -132,6 +137,8 @@ pub enum Input {
         result: Result<(), PromptFailure>,
     },
     Digit(char),
+    /// Answers [`Instruction::Listen`].
+    Heard(Heard),
     DialEnded(DialOutcome),
     RecordingEnded(RecordingEnded),
     Queue(QueueEvent),

@@ -4,6 +4,7 @@ mod callback;
 pub(crate) mod client;
 pub(crate) mod conference;
 pub(crate) mod digits;
+mod machine_detection;
 pub(crate) mod number;
 pub(crate) mod queue;
 pub(crate) mod recording;

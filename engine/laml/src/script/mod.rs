@@ -145,6 +145,7 @@ impl Script {
                 State::Running(_) | State::Leaving(_) => self.handle_event(now, &Event::PromptEnded { id, result }),
             },
             Input::Digit(digit) => self.handle_event(now, &Event::Digit(digit)),
+            Input::Heard(heard) => self.handle_event(now, &Event::Heard(heard)),
             Input::DialEnded(outcome) if self.fx.dials_given_up > 0 => {
                 self.fx.dials_given_up -= 1;
                 self.fx.answered |= outcome.bridged;

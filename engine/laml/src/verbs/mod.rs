@@ -118,6 +118,7 @@ pub(crate) enum Done {
 pub(crate) enum Event {
     PromptEnded { id: PromptId, result: Result<(), PromptFailure> },
     Digit(char),
+    Heard(crate::instruction::Heard),
     DialEnded(DialOutcome),
     RecordingEnded(RecordingEnded),
     Queue(QueueEvent),

@@ -11,7 +11,7 @@ use crate::effects::Effects;
 use crate::instruction::*;
 
 /// Documents of one verb each; every verb of the list has to have one.
-const EXAMPLES: [&str; 24] = [
+const EXAMPLES: [&str; 27] = [
     "<Say>hello</Say>",
     "<Say loop='0'>for ever</Say>",
     "<Play>http://a.example/b</Play>",
@@ -19,6 +19,9 @@ const EXAMPLES: [&str; 24] = [
     "<Pause length='3'/>",
     "<Gather timeout='2'><Say>a</Say><Pause/><Play>http://a.example/b</Play></Gather>",
     "<Gather numDigits='2' actionOnEmptyResult='true' action='http://a.example/'/>",
+    "<Gather input='speech' timeout='2'><Say>a</Say><Say>b</Say></Gather>",
+    "<Gather input='dtmf speech' numDigits='2' action='http://a.example/'/>",
+    "<Gather input='dtmf speech' bargeIn='false' timeout='2'><Say>a</Say><Pause/></Gather>",
     "<Dial>1</Dial>",
     "<Dial answerOnBridge='true' hangupOnStar='true' action='http://a.example/'><Sip>a@b</Sip></Dial>",
     "<Dial>nobody</Dial>",
@@ -49,6 +52,7 @@ struct Running {
     recording_stopped: bool,
     refer: bool,
     queue: bool,
+    listening: Option<ListenId>,
 }
 
 impl Running {
@@ -57,6 +61,13 @@ impl Running {
             match instruction {
                 Instruction::Prompt { id, .. } => self.prompts.push(id),
                 Instruction::StopPrompt { id } => self.prompts.retain(|p| *p != id),
+                Instruction::Listen(ListenCommand::Start { id, .. }) => {
+                    assert!(self.listening.replace(id).is_none(), "two listenings at a time");
+                }
+                Instruction::Listen(ListenCommand::Stop { id }) => {
+                    assert_eq!(self.listening.take(), Some(id), "stopped what does not run");
+                }
+                Instruction::Listen(ListenCommand::Finish { id }) => assert_eq!(self.listening, Some(id)),
                 Instruction::Dial(_) => self.dial = true,
                 Instruction::CancelDial => self.dial_cancelled = true,
                 Instruction::Echo { on } => self.echo = on,
@@ -81,7 +92,12 @@ impl Running {
 
     fn is_silent(&self) -> bool {
         let recording = self.recording.is_some() && !self.recording_stopped;
-        self.prompts.is_empty() && (!self.dial || self.dial_cancelled) && !self.echo && !recording && !self.queue
+        self.prompts.is_empty()
+            && (!self.dial || self.dial_cancelled)
+            && !self.echo
+            && !recording
+            && !self.queue
+            && self.listening.is_none()
     }
 }
 
@@ -95,10 +111,14 @@ enum Act {
     RecordingEnded,
     ReferEnded,
     QueueEnded,
+    SpeechBegan,
+    Words,
+    Noise,
+    Deaf,
     Time,
 }
 
-const ACTS: [Act; 11] = [
+const ACTS: [Act; 15] = [
     Act::PromptEnded,
     Act::PromptFailed,
     Act::StalePrompt,
@@ -109,6 +129,10 @@ const ACTS: [Act; 11] = [
     Act::RecordingEnded,
     Act::ReferEnded,
     Act::QueueEnded,
+    Act::SpeechBegan,
+    Act::Words,
+    Act::Noise,
+    Act::Deaf,
     Act::Time,
 ];
 
@@ -155,6 +179,14 @@ fn run(xml: &str, acts: &[Act]) -> (Option<Done>, Box<dyn Verb>, Effects, Runnin
             Act::QueueEnded => std::mem::take(&mut running.queue).then(|| {
                 let (result, waited) = (QueueResult::Bridged, Duration::from_secs(3));
                 Event::Queue(QueueEvent::Ended(QueueOutcome { result, queue_sid: None, waited }))
+            }),
+            Act::SpeechBegan => running.listening.map(|id| Event::Heard(Heard::Began { id })),
+            Act::Words | Act::Noise | Act::Deaf => running.listening.take().map(|id| {
+                let text = if matches!(act, Act::Words) { "yes" } else { "" }.to_owned();
+                let failure = ListenFailure { code: 10_001, message: String::new() };
+                let deaf = matches!(act, Act::Deaf);
+                let result = if deaf { Err(failure) } else { Ok(Utterance { text, confidence: None }) };
+                Event::Heard(Heard::Ended { id, result })
             }),
             Act::Time => {
                 now = verb.deadline().unwrap_or(now + Duration::from_secs(1));
@@ -233,7 +265,11 @@ fn a_verb_that_waits_has_a_deadline_or_something_running() {
     for xml in EXAMPLES {
         for acts in sequences() {
             let (done, verb, _, running) = run(xml, &acts);
-            let runs = !running.prompts.is_empty() || running.dial || running.refer || running.queue;
+            let runs = !running.prompts.is_empty()
+                || running.dial
+                || running.refer
+                || running.queue
+                || running.listening.is_some();
             let waits = verb.deadline().is_some() || runs;
             assert!(done.is_some() || waits, "{xml} is stuck after {acts:?}");
         }

@@ -125,27 +125,33 @@ impl Call {
                 self.api_digits = Some(play);
                 self.emit(CallEffect::Media(Command::SendDigits { leg: self.primary, play, digits }));
             }
-            None => self.api_document(),
+            None => self.api_detect(),
         }
     }
 
     pub(super) fn api_play_done(&mut self, leg: LegId, play: PlayId) {
         if leg == self.primary && self.api_digits == Some(play) {
             self.api_digits = None;
-            self.api_document();
+            self.api_detect();
         }
     }
 
-    fn api_document(&mut self) {
+    /// `first` is told to the first document alone.
+    pub(in super::super) fn api_document(&mut self, first: Vec<(String, String)>) {
         let Driver::Document { source } = &mut self.driver else { return };
         let DocumentSource::Api(api) = std::mem::replace(source, DocumentSource::Running) else { return };
         // A document that REST set while it rang takes the place of the first one.
         let document = self.next_document.take().unwrap_or(api.document);
-        self.start_document(document, api.fallback);
+        self.start_document(document, api.fallback, first);
     }
 
-    fn start_document(&mut self, document: ApiDocument, fallback: Option<(String, Method)>) {
-        let document = RunDocument { source: document, fallback, first: Vec::new(), params: Vec::new() };
+    fn start_document(
+        &mut self,
+        document: ApiDocument,
+        fallback: Option<(String, Method)>,
+        first: Vec<(String, String)>,
+    ) {
+        let document = RunDocument { source: document, fallback, first, params: Vec::new() };
         self.start_run(self.primary, Purpose::Main, document);
     }
 
@@ -169,7 +175,7 @@ impl Call {
         self.driver = Driver::Document { source: DocumentSource::Running };
         self.abandon_dial();
         self.emit(CallEffect::Media(Command::Unbridge { leg: self.primary }));
-        self.start_document(document, None);
+        self.start_document(document, None, Vec::new());
     }
 
     pub(in super::super) fn set_fallback(&mut self, url: String, method: Method) {

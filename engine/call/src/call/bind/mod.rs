@@ -2,8 +2,11 @@
 
 mod api;
 mod prompts;
+mod speech;
 
 pub(super) use prompts::Playing;
+pub(super) use speech::Ear;
+pub use speech::{ListenEffect, PartialSpeech, SpeechNews};
 
 use tandem_laml::instruction::{Instruction, RejectReason};
 use tandem_media::control::Command;
@@ -37,6 +40,7 @@ impl Call {
             Instruction::CancelFetch => self.emit(CallEffect::CancelFetch { run: id }),
             Instruction::Prompt { id: prompt, what, repeat } => self.start_prompt(id, prompt, what, repeat),
             Instruction::StopPrompt { id: prompt } => self.stop_prompt(id, prompt),
+            Instruction::Listen(command) => self.listen_command(id, command),
             Instruction::Dial(dial) => self.start_dial(*dial),
             Instruction::CancelDial => self.cancel_dial(),
             Instruction::Echo { on } => self.echo(leg, on),
@@ -112,6 +116,7 @@ impl Call {
         self.api_answered();
         if let Some(run) = self.main_run().map(|run| run.id) {
             self.play_when_answered(run);
+            self.listen_when_answered(run);
         }
         if std::mem::take(&mut self.hang_up_when_answered) {
             self.command(self.primary, LegCommand::Hangup { reason: None });

@@ -81,6 +81,7 @@ impl Call {
             return self.command(id, LegCommand::Hangup { reason: None });
         }
         d.lookups.clear();
+        let amd = d.dial.targets().get(attempt.branch.target).and_then(|t| t.amd.clone());
         let losers: Vec<_> = d.attempts.iter().filter(|a| a.leg != id && !a.over).map(|a| a.leg).collect();
         match digits {
             Some(digits) => {
@@ -90,6 +91,9 @@ impl Call {
                 self.emit(CallEffect::Media(Command::SendDigits { leg: id, play, digits }));
             }
             None => self.screen(id),
+        }
+        if let Some(amd) = amd {
+            self.dial_detect(id, &amd);
         }
         for loser in losers {
             let reason = Some("SIP;cause=200;text=\"Call completed elsewhere\"".to_owned());

@@ -31,7 +31,7 @@ impl Call {
             codecs: vec![],
             session_expires_secs: None,
         };
-        let target = Target { to, status_callback: None, url: None, send_digits: None };
+        let target = Target { to, status_callback: None, url: None, send_digits: None, amd: None };
         let dial = Dial {
             to: DialTo::Targets(vec![target]),
             sequential: false,

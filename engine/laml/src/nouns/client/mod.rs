@@ -34,7 +34,7 @@ fn parse(node: &Node, around: &Surroundings<'_>, fx: &mut Effects) -> Option<Tar
     let status_callback = callback::status_callback(&attributes, fx);
     let url = callback::whisper(&attributes, fx);
     let to = user(&name, "Client", attributes.line(), fx)?;
-    Some(Target { to, status_callback, url, send_digits: None })
+    Some(Target { to, status_callback, url, send_digits: None, amd: None })
 }
 
 /// A user's name, with whatever stands after an `@` taken off; None, with warning 13223, for what can be nobody's.

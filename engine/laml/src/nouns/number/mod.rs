@@ -1,6 +1,6 @@
 //! `<Number>`: a telephone number, E.164 or local.
 
-use super::{Spec, callback, digits};
+use super::{Spec, callback, digits, machine_detection};
 use crate::attributes::{Attribute, Attributes};
 use crate::code;
 use crate::document::Node;
@@ -21,13 +21,13 @@ pub(crate) static SPEC: Spec = Spec {
         Attribute::new("statusCallbackMethod", "POST", "GET, POST"),
         Attribute::new("statusCallbackEvent", "completed", "initiated ringing answered completed"),
         Attribute::not_yet("byoc"),
-        Attribute::not_yet("machineDetection"),
-        Attribute::not_yet("machineDetectionTimeout"),
-        Attribute::not_yet("machineDetectionSpeechThreshold"),
-        Attribute::not_yet("machineDetectionSpeechEndThreshold"),
-        Attribute::not_yet("machineDetectionSilenceTimeout"),
-        Attribute::not_yet("amdStatusCallback"),
-        Attribute::not_yet("amdStatusCallbackMethod"),
+        Attribute::new("machineDetection", "", "Enable, DetectMessageEnd: who answered is told to amdStatusCallback"),
+        Attribute::new("machineDetectionTimeout", "30", "seconds, 1 to 120"),
+        Attribute::new("machineDetectionSpeechThreshold", "2400", "milliseconds, 1000 to 6000"),
+        Attribute::new("machineDetectionSpeechEndThreshold", "1200", "milliseconds, 500 to 5000"),
+        Attribute::new("machineDetectionSilenceTimeout", "5000", "milliseconds, 2000 to 10000"),
+        Attribute::new("amdStatusCallback", "", "URL"),
+        Attribute::new("amdStatusCallbackMethod", "POST", "GET, POST"),
     ],
     parse,
 };
@@ -39,10 +39,11 @@ fn parse(node: &Node, around: &Surroundings<'_>, fx: &mut Effects) -> Option<Tar
     }
     let status_callback = callback::status_callback(&attributes, fx);
     let url = callback::whisper(&attributes, fx);
+    let amd = machine_detection::read(&attributes, fx);
     let send_digits =
         attributes.given("sendDigits").and_then(|d| digits::read(d, "Number: sendDigits", attributes.line(), fx));
     let to = read(&node.text(), attributes.line(), fx)?;
-    Some(Target { to: TargetAddress::Number(to), status_callback, url, send_digits })
+    Some(Target { to: TargetAddress::Number(to), status_callback, url, send_digits, amd })
 }
 
 /// A number with what people put between its digits taken out; None, with warning 13223, for anything else.

@@ -2,7 +2,7 @@
 
 mod uri;
 
-use super::{Spec, callback};
+use super::{Spec, callback, machine_detection};
 use crate::attributes::{Attribute, Attributes};
 use crate::code;
 use crate::document::Node;
@@ -25,13 +25,13 @@ pub(crate) static SPEC: Spec = Spec {
         Attribute::new("statusCallbackMethod", "POST", "GET, POST"),
         Attribute::new("statusCallbackEvent", "completed", "initiated ringing answered completed"),
         Attribute::new("sessionTimeout", "0", "seconds for Session-Expires, 90 to 86400; 0: the server's own"),
-        Attribute::not_yet("machineDetection"),
-        Attribute::not_yet("machineDetectionTimeout"),
-        Attribute::not_yet("machineDetectionSpeechThreshold"),
-        Attribute::not_yet("machineDetectionSpeechEndThreshold"),
-        Attribute::not_yet("machineDetectionSilenceTimeout"),
-        Attribute::not_yet("amdStatusCallback"),
-        Attribute::not_yet("amdStatusCallbackMethod"),
+        Attribute::new("machineDetection", "", "Enable, DetectMessageEnd: who answered is told to amdStatusCallback"),
+        Attribute::new("machineDetectionTimeout", "30", "seconds, 1 to 120"),
+        Attribute::new("machineDetectionSpeechThreshold", "2400", "milliseconds, 1000 to 6000"),
+        Attribute::new("machineDetectionSpeechEndThreshold", "1200", "milliseconds, 500 to 5000"),
+        Attribute::new("machineDetectionSilenceTimeout", "5000", "milliseconds, 2000 to 10000"),
+        Attribute::new("amdStatusCallback", "", "URL"),
+        Attribute::new("amdStatusCallbackMethod", "POST", "GET, POST"),
     ],
     parse,
 };
@@ -44,6 +44,7 @@ fn parse(node: &Node, around: &Surroundings<'_>, fx: &mut Effects) -> Option<Tar
     }
     let status_callback = callback::status_callback(&attributes, fx);
     let url = callback::whisper(&attributes, fx);
+    let amd = machine_detection::read(&attributes, fx);
     let codecs = codecs(&attributes, fx);
     let read = uri::read(&node.text());
     for problem in read.as_ref().map(|address| address.dropped.as_slice()).unwrap_or_default() {
@@ -64,7 +65,7 @@ fn parse(node: &Node, around: &Surroundings<'_>, fx: &mut Effects) -> Option<Tar
         codecs,
         session_expires_secs: session_timeout(&attributes, fx),
     };
-    Some(Target { to, status_callback, url, send_digits: None })
+    Some(Target { to, status_callback, url, send_digits: None, amd })
 }
 
 /// RFC 4028 section 5: nothing below 90 seconds.

@@ -15,6 +15,6 @@ pub(crate) static SPEC: Spec = Spec {
             fx.warn(code::NESTING, Some(child.line), "Verto: no element may stand inside");
         }
         let to = user(&node.text(), SPEC.name, attributes.line(), fx)?;
-        Some(Target { to, status_callback: None, url: None, send_digits: None })
+        Some(Target { to, status_callback: None, url: None, send_digits: None, amd: None })
     },
 };

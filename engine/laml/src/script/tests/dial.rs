@@ -275,3 +275,24 @@ fn a_session_timer_of_a_noun_is_within_reason() {
         "30+14400s | sip:a@b.example se=90",
     );
 }
+
+#[test]
+fn who_answers_is_found_out_where_a_noun_asks() {
+    check_dial(
+        r#"<Dial><Sip machineDetection="DetectMessageEnd" machineDetectionTimeout="40" machineDetectionSpeechThreshold="3000"
+        machineDetectionSpeechEndThreshold="700" machineDetectionSilenceTimeout="2500" amdStatusCallback="/amd"
+        amdStatusCallbackMethod="GET">a@b</Sip></Dial>"#,
+        &[],
+        "30+14400s | sip:a@b amd end [40000, 3000, 700, 2500] GET https://app.example/amd",
+    );
+    check_dial(
+        r#"<Dial><Number machineDetection="Enable">1</Number></Dial>"#,
+        &[],
+        "30+14400s | 1 amd who [30000, 2400, 1200, 5000]",
+    );
+    check_dial(
+        r#"<Dial><Number machineDetection="Maybe" machineDetectionTimeout="0">1</Number></Dial>"#,
+        &[20422, 20422],
+        "30+14400s | 1",
+    );
+}

@@ -140,8 +140,15 @@ fn attributes_that_cannot_be_read_are_warned_about_and_the_default_is_taken() {
     check_attributes(r#"actionOnEmptyResult="1""#, &[20422], digits);
     check_attributes(r#"action="mailto:x@y""#, &[21402], digits);
     check_attributes(r#"method="FETCH""#, &[13221], digits);
-    check_attributes(r#"input="speech""#, &[10001], digits);
-    check_attributes(r#"input="dtmf speech" hints="a,b" language="de""#, &[10001, 10001, 10001], digits);
+    check_attributes(r#"hints="a,b" language="de" speechTimeout="auto" maxSpeechTime="9""#, &[], digits);
+    check_attributes(r#"language="?" maxSpeechTime="99" speechTimeout="soon""#, &[20422, 20422, 20422], digits);
+    check_attributes(r#"speechModel="video""#, &[20422], digits);
+    check_attributes(
+        r#"partialResultCallback="mailto:x@y" partialResultCallbackMethod="PUT""#,
+        &[13221, 21402],
+        digits,
+    );
+    check_attributes(&format!("hints=\"{},b\"", "x".repeat(101)), &[20422], digits);
     check_attributes(r#"input="smell""#, &[20422], digits);
     check_attributes(r#"bargein="true""#, &[20422], digits);
 }
@@ -151,5 +158,178 @@ fn only_prompts_may_stand_inside() {
     check(
         "<Response><Gather><Hangup/><Say>x</Say></Gather></Response>",
         "> warn 13215 line 1\n> answer\n> prompt 1 say woman en-US \"x\"\n< ended 1\n< wait 5000\n> finished",
+    );
+}
+
+#[test]
+fn speech_interrupts_the_prompts_and_what_was_understood_goes_to_the_action() {
+    check(
+        r#"<Response><Gather input="dtmf speech" action="menu"><Say>Press or say</Say></Gather></Response>"#,
+        r#"> answer
+        > prompt 1 say woman en-US "Press or say"
+        > listen 1 en-US 5s
+        < began 1
+        > stop 1
+        < wait 60000
+        < words 1 sales please
+        > fetch POST https://app.example/calls/menu SpeechResult=sales please Confidence=0.875
+        < ended 1"#,
+    );
+}
+
+#[test]
+fn the_attributes_of_speech_reach_the_recogniser() {
+    check(
+        r#"<Response><Gather input="speech" language="de-DE" hints="eins, zwei ,,drei" profanityFilter="false"
+        enhanced="true" speechModel="phone_call" speechTimeout="auto" maxSpeechTime="20" debug="true"
+        partialResultCallback="part" partialResultCallbackMethod="GET"/></Response>"#,
+        r#"> answer
+        > listen 1 de-DE auto max=20s hint="eins" hint="zwei" hint="drei" model=phone_call enhanced uncensored debug partials GET https://app.example/calls/part"#,
+    );
+    check(
+        r#"<Response><Gather input="speech" speechTimeout="3" speechModel="whisper-1"/></Response>"#,
+        "> answer\n> listen 1 en-US 3s model=whisper-1",
+    );
+}
+
+#[test]
+fn the_timeout_stands_still_while_somebody_speaks_and_goes_on_after_noise() {
+    check(
+        r#"<Response><Gather input="speech" timeout="4"/><Hangup/></Response>"#,
+        r#"> answer
+        > listen 1 en-US 4s
+        < wait 3000
+        < began 1
+        < wait 9000
+        < words 1
+        > listen 2 en-US 4s
+        < wait 0
+        > stop listening 2
+        > hangup"#,
+    );
+    check(
+        r#"<Response><Gather input="speech" timeout="4"/><Hangup/></Response>"#,
+        r#"> answer
+        > listen 1 en-US 4s
+        < wait 1000
+        < began 1
+        < wait 1000
+        < words 1
+        > listen 2 en-US 4s
+        < wait 1999
+        < wait 1
+        > stop listening 2
+        > hangup"#,
+    );
+}
+
+#[test]
+fn a_key_ends_listening_and_the_keys_count() {
+    check(
+        r#"<Response><Gather input="dtmf speech" numDigits="2"/></Response>"#,
+        r#"> answer
+        > listen 1 en-US 5s
+        < began 1
+        < keys 4
+        > stop listening 1
+        < words 1
+        < keys 2
+        > fetch POST https://app.example/calls/start Digits=42"#,
+    );
+}
+
+#[test]
+fn the_finish_key_ends_what_is_being_said() {
+    check(
+        r#"<Response><Gather input="dtmf speech"/></Response>"#,
+        r#"> answer
+        > listen 1 en-US 5s
+        < began 1
+        < keys #
+        > finish listening 1
+        < keys 1#
+        < words 1 yes
+        > fetch POST https://app.example/calls/start SpeechResult=yes Confidence=0.875"#,
+    );
+}
+
+#[test]
+fn keys_are_not_heard_where_only_speech_is_asked_for() {
+    check(
+        r#"<Response><Gather input="speech" actionOnEmptyResult="true"/></Response>"#,
+        r#"> answer
+        > listen 1 en-US 5s
+        < keys 12#
+        < wait 5000
+        > stop listening 1
+        > fetch POST https://app.example/calls/start SpeechResult= Confidence=0.0"#,
+    );
+}
+
+#[test]
+fn without_a_recogniser_it_is_warned_once_and_only_keys_are_heard() {
+    check(
+        r#"<Response><Gather input="speech" timeout="2"><Say>x</Say></Gather><Gather input="speech" numDigits="1"/></Response>"#,
+        r#"> answer
+        > prompt 1 say woman en-US "x"
+        > listen 1 en-US 2s
+        < deaf 1
+        > warn 10001 line 1
+        < ended 1
+        < wait 2000
+        < keys 7
+        > fetch POST https://app.example/calls/start Digits=7"#,
+    );
+}
+
+#[test]
+fn a_recogniser_that_fails_is_tried_again_by_the_next_gather() {
+    check(
+        r#"<Response><Gather input="dtmf speech" timeout="2"/><Gather input="speech"/></Response>"#,
+        r#"> answer
+        > listen 1 en-US 2s
+        < deaf 1 20504
+        > warn 20504 line 1
+        < wait 2000
+        > listen 2 en-US 5s"#,
+    );
+}
+
+#[test]
+fn without_barge_in_prompts_are_heard_to_their_end_and_keys_are_kept() {
+    check(
+        r#"<Response><Gather input="dtmf speech" bargeIn="false" timeout="3"><Say>a</Say><Say>b</Say></Gather></Response>"#,
+        r#"> answer
+        > prompt 1 say woman en-US "a"
+        < keys 1
+        < ended 1
+        > prompt 2 say woman en-US "b"
+        < keys 2
+        < ended 2
+        < wait 2999
+        < wait 1
+        > fetch POST https://app.example/calls/start Digits=12"#,
+    );
+    check(
+        r#"<Response><Gather input="dtmf speech" bargeIn="false"><Say>a</Say></Gather></Response>"#,
+        r#"> answer
+        > prompt 1 say woman en-US "a"
+        < ended 1
+        > listen 1 en-US 5s
+        < began 1
+        < words 1 hello
+        > fetch POST https://app.example/calls/start SpeechResult=hello Confidence=0.875"#,
+    );
+}
+
+#[test]
+fn a_redirect_from_outside_ends_the_listening() {
+    check(
+        r#"<Response><Gather input="speech"/></Response>"#,
+        r#"> answer
+        > listen 1 en-US 5s
+        < redirect https://app.example/other
+        > stop listening 1
+        > fetch GET https://app.example/other"#,
     );
 }

@@ -95,6 +95,15 @@ fn apply(script: &mut Script, now: &mut Timestamp, line: &str) {
             }
             return;
         }
+        "began" => Input::Heard(Heard::Began { id: ListenId(rest.parse().expect("an id")) }),
+        "words" | "deaf" => {
+            let (id, text) = rest.split_once(' ').unwrap_or((rest, ""));
+            let id = ListenId(id.parse().expect("an id"));
+            let failure = ListenFailure { code: text.parse().unwrap_or(10_001), message: "no recogniser".to_owned() };
+            let utterance = Utterance { text: text.to_owned(), confidence: Some(0.875) };
+            let result = if word == "deaf" { Err(failure) } else { Ok(utterance) };
+            Input::Heard(Heard::Ended { id, result })
+        }
         "dialled" => Input::DialEnded(outcome(rest)),
         "recorded" | "unrecorded" => {
             let (id, secs) = rest.split_once(' ').expect("an id and seconds");
@@ -215,6 +224,9 @@ pub(super) fn write(instruction: &Instruction) -> String {
             format!("prompt {} {what}{repeat}", id.0)
         }
         Instruction::StopPrompt { id } => format!("stop {}", id.0),
+        Instruction::Listen(ListenCommand::Start { id, how }) => write_listening(*id, how),
+        Instruction::Listen(ListenCommand::Finish { id }) => format!("finish listening {}", id.0),
+        Instruction::Listen(ListenCommand::Stop { id }) => format!("stop listening {}", id.0),
         Instruction::Dial(dial) => write_dial(dial),
         Instruction::CancelDial => "cancel dial".to_owned(),
         Instruction::Echo { on } => format!("echo {}", if *on { "on" } else { "off" }),
@@ -277,6 +289,28 @@ fn write_recording(what: &Recording) -> String {
     out
 }
 
+fn write_listening(id: ListenId, how: &Listening) -> String {
+    let mut out = format!("listen {} {}", id.0, how.language);
+    match how.end_silence {
+        Some(silence) => out.push_str(&format!(" {}s", silence.as_secs())),
+        None => out.push_str(" auto"),
+    }
+    if how.speech_max != Duration::from_secs(60) {
+        out.push_str(&format!(" max={}s", how.speech_max.as_secs()));
+    }
+    out.extend(how.hints.iter().map(|hint| format!(" hint={hint:?}")));
+    out.extend(how.model.iter().map(|model| format!(" model={model}")));
+    for (name, on) in [("enhanced", how.enhanced), ("uncensored", !how.profanity_filter), ("debug", how.debug)] {
+        if on {
+            out.push_str(&format!(" {name}"));
+        }
+    }
+    if let Some((url, method)) = &how.partials {
+        out.push_str(&format!(" partials {} {url}", method_name(*method)));
+    }
+    out
+}
+
 fn write_dial(dial: &Dial) -> String {
     let mut out = format!("dial {}+{}s", dial.timeout.as_secs(), dial.time_limit.as_secs());
     for (name, on) in [("answerOnBridge", dial.answer_on_bridge), ("hangupOnStar", dial.hangup_on_star)] {
@@ -321,6 +355,15 @@ fn write_dial(dial: &Dial) -> String {
         out.extend(target.send_digits.iter().map(|d| format!(" digits={d}")));
         if let Some((url, method)) = &target.url {
             out.push_str(&format!(" whisper {} {url}", method_name(*method)));
+        }
+        if let Some(amd) = &target.amd {
+            let MachineDetection { timeout, speech_threshold, speech_end_threshold, silence_timeout, .. } =
+                amd.as_ref();
+            let times = [timeout, speech_threshold, speech_end_threshold, silence_timeout].map(|t| t.as_millis());
+            out.push_str(&format!(" amd {} {times:?}", if amd.message_end { "end" } else { "who" }));
+            if let Some((url, method)) = &amd.callback {
+                out.push_str(&format!(" {} {url}", method_name(*method)));
+            }
         }
         if let Some(callback) = &target.status_callback {
             let StatusEvents { initiated, ringing, answered, completed } = callback.events;

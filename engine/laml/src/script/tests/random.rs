@@ -22,6 +22,8 @@ fn verb() -> impl Strategy<Value = String> {
         Just("<Pause length=\"0\"/>"),
         Just("<Gather numDigits=\"2\"><Say>x</Say><Pause/></Gather>"),
         Just("<Gather actionOnEmptyResult=\"true\"/>"),
+        Just("<Gather input=\"speech\"><Say>x</Say></Gather>"),
+        Just("<Gather input=\"dtmf speech\" bargeIn=\"false\" numDigits=\"2\"><Say>x</Say></Gather>"),
         Just("<Dial action=\"a\" hangupOnStar=\"true\">1</Dial>"),
         Just("<Dial answerOnBridge=\"true\"><Sip>a@b</Sip></Dial>"),
         Just("<Dial><Queue>q</Queue></Dial>"),
@@ -108,6 +110,9 @@ enum Act {
     RecordingEnded(bool),
     ReferEnded,
     QueueEnded,
+    SpeechBegan,
+    SpeechEnded(bool),
+    Deaf(bool),
     Digit(char),
     Wait(u64),
     Redirect,
@@ -125,6 +130,9 @@ fn act() -> impl Strategy<Value = Act> {
         2 => any::<bool>().prop_map(Act::RecordingEnded),
         2 => Just(Act::ReferEnded),
         3 => Just(Act::QueueEnded),
+        3 => Just(Act::SpeechBegan),
+        4 => any::<bool>().prop_map(Act::SpeechEnded),
+        1 => any::<bool>().prop_map(Act::Deaf),
         4 => prop_oneof![Just('1'), Just('#'), Just('*'), any::<char>()].prop_map(Act::Digit),
         6 => (0u64..7_000).prop_map(Act::Wait),
         1 => Just(Act::Redirect),
@@ -139,6 +147,9 @@ struct Leg {
     prompts: BTreeSet<PromptId>,
     stopped: BTreeSet<PromptId>,
     prompts_seen: BTreeSet<PromptId>,
+    /// The last is the one that runs, unless it was stopped; the others are dying away.
+    listenings: Vec<ListenId>,
+    listening: bool,
     dials: u32,
     cancelled: u32,
     fetching: bool,
@@ -162,7 +173,9 @@ impl Leg {
                 self.answered = true;
             }
             Instruction::Fetch { .. } => {
-                assert!(!self.fetching && audible == 0 && !self.echo && self.dials == self.cancelled);
+                assert!(
+                    !self.fetching && audible == 0 && !self.echo && !self.listening && self.dials == self.cancelled
+                );
                 self.fetching = true;
             }
             Instruction::CancelFetch => {
@@ -176,6 +189,19 @@ impl Leg {
             }
             Instruction::StopPrompt { id } => {
                 assert!(self.prompts.contains(id) && self.stopped.insert(*id), "stopped what does not run");
+            }
+            Instruction::Listen(ListenCommand::Start { id, .. }) => {
+                assert!(self.answered && !self.listening && !self.fetching);
+                assert!(self.listenings.last().is_none_or(|last| last < id), "a listening's id used twice");
+                self.listenings.push(*id);
+                self.listening = true;
+            }
+            Instruction::Listen(ListenCommand::Finish { id }) => {
+                assert!(self.listening && self.listenings.last() == Some(id));
+            }
+            Instruction::Listen(ListenCommand::Stop { id }) => {
+                assert!(self.listening && self.listenings.last() == Some(id), "stopped what does not run");
+                self.listening = false;
             }
             Instruction::Dial(dial) => {
                 assert!(audible == 0 && self.dials == self.cancelled && !self.echo);
@@ -219,11 +245,11 @@ impl Leg {
                 self.over = true;
             }
             Instruction::Hangup => {
-                assert!(self.answered && audible == 0 && !self.echo);
+                assert!(self.answered && audible == 0 && !self.echo && !self.listening);
                 self.over = true;
             }
             Instruction::Finished => {
-                assert!(audible == 0 && !self.echo && self.dials == self.cancelled);
+                assert!(audible == 0 && !self.echo && !self.listening && self.dials == self.cancelled);
                 self.over = true;
             }
             Instruction::Warn { code, .. } => assert!((10_000..60_000).contains(code)),
@@ -296,6 +322,24 @@ fn run(acts: &[Act]) {
                 }
                 let (result, waited) = (QueueResult::Leave, std::time::Duration::from_secs(1));
                 Input::Queue(QueueEvent::Ended(QueueOutcome { result, queue_sid: None, waited }))
+            }
+            Act::SpeechBegan => {
+                let Some(id) = leg.listenings.first() else { continue };
+                Input::Heard(Heard::Began { id: *id })
+            }
+            Act::SpeechEnded(words) | Act::Deaf(words) => {
+                if leg.listenings.is_empty() {
+                    continue;
+                }
+                let id = leg.listenings.remove(0);
+                leg.listening &= !leg.listenings.is_empty();
+                let text = if *words { "yes" } else { "" }.to_owned();
+                let failure = ListenFailure { code: if *words { 10_001 } else { 20_504 }, message: String::new() };
+                let deaf = matches!(act, Act::Deaf(_));
+                Input::Heard(Heard::Ended {
+                    id,
+                    result: if deaf { Err(failure) } else { Ok(Utterance { text, confidence: Some(0.5) }) },
+                })
             }
             Act::Digit(digit) => Input::Digit(*digit),
             Act::Wait(ms) => {

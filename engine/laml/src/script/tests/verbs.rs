@@ -117,28 +117,51 @@ fn attributes_of_say_and_play() {
     check_prompt(r#"<Say loop="-1">a</Say>"#, &[20422], r#"say woman en-US "a" for ever"#);
     check_prompt(r#"<Say loop="many">a</Say>"#, &[20422], r#"say woman en-US "a""#);
     check_prompt("<Say> two \n  words </Say>", &[], r#"say woman en-US "two words""#);
-    check_prompt("<Say>a &amp; b <![CDATA[<c>]]></Say>", &[], r#"say woman en-US "a & b <c>""#);
+    check_prompt("<Say>a &amp; b <![CDATA[<c>]]></Say>", &[], r#"say woman en-US "a &amp; b &lt;c&gt;""#);
     check_prompt(r#"<Play digits="wwww9a*#"/>"#, &[], "digits wwww9A*#");
     check_prompt("<Play>http://cdn.example/a.mp3</Play>", &[], "play http://cdn.example/a.mp3");
     check_prompt("<Play>a.wav<b/></Play>", &[13215], "play https://app.example/calls/a.wav");
 }
 
 #[test]
-fn ssml_is_read_as_text() {
-    check_prompt(r#"<Say>Wait<break time="2s"/>now</Say>"#, &[], r#"say woman en-US "Wait, now""#);
-    check_prompt("<Say><p>One</p><s>Two!</s>Three</Say>", &[], r#"say woman en-US "One. Two! Three""#);
-    check_prompt(
-        r#"<Say>the <sub alias="World Wide Web">WWW</sub></Say>"#,
-        &[],
-        r#"say woman en-US "the World Wide Web""#,
+fn ssml_is_checked_and_handed_on() {
+    let say = |inner: &str, warnings: &[u32], text: &str| {
+        check_prompt(&format!("<Say>{inner}</Say>"), warnings, &format!("say woman en-US {text:?}"));
+    };
+    say(r#"Wait<break time="2s"/>now"#, &[], r#"Wait<break time="2000"/>now"#);
+    say(
+        r#"a<break time="11s"/>b<break time="soon"/>"#,
+        &[13215, 13215],
+        r#"a<break time="10000"/>b<break strength="medium"/>"#,
     );
-    check_prompt(
-        r#"<Say><prosody rate="slow"><emphasis>hi</emphasis></prosody></Say>"#,
-        &[],
-        r#"say woman en-US "hi""#,
+    say(r#"a<break strength="x-strong"/>b"#, &[], r#"a<break strength="x-strong"/>b"#);
+    say("<p>One</p><s>Two!</s>Three", &[], "<p>One</p><s>Two!</s>Three");
+    say(r#"the <sub alias="World Wide Web">WWW</sub>"#, &[], "the World Wide Web");
+    say(
+        r#"<prosody rate="SLOW" volume="+6dB" pitch="odd"><emphasis>hi</emphasis></prosody>"#,
+        &[13215],
+        r#"<prosody rate="slow" volume="+6db"><emphasis level="moderate">hi</emphasis></prosody>"#,
     );
-    check_prompt("<Say><blink>hi</blink></Say>", &[13215], r#"say woman en-US "hi""#);
-    check_prompt("<Say><break/>hi</Say>", &[], r#"say woman en-US "hi""#);
+    say(r#"<lang xml:lang="fr-FR">ça va</lang>"#, &[], r#"<lang tag="fr-FR">ça va</lang>"#);
+    say(r#"<lang xml:lang="&quot;>x">a</lang>"#, &[13215], "a");
+    say(
+        r#"<phoneme alphabet="ipa" ph="pɪˈkɑːn">pecan</phoneme>"#,
+        &[],
+        r#"<phoneme alphabet="ipa" ph="pɪˈkɑːn">pecan</phoneme>"#,
+    );
+    say(
+        r#"<say-as interpret-as="date" format="mdy">1/2/2026</say-as> <say-as interpret-as="tune">x</say-as>"#,
+        &[13215],
+        r#"<say-as as="date" format="mdy">1/2/2026</say-as> x"#,
+    );
+    say("<blink>hi</blink>", &[13215], "hi");
+    say("<break/>hi", &[], r#"<break strength="medium"/>hi"#);
+}
+
+#[test]
+fn a_voice_that_laml_does_not_have_is_warned_about() {
+    check_prompt(r#"<Say voice="robot">a</Say>"#, &[20422], r#"say woman en-US "a""#);
+    check_prompt(r#"<Say voice="gcloud.de-DE-Wavenet-A">a</Say>"#, &[], r#"say gcloud.de-DE-Wavenet-A en-US "a""#);
 }
 
 #[test]
@@ -152,7 +175,7 @@ fn say_reads_at_most_4096_characters() {
 fn a_verb_with_nothing_to_do_is_passed_over() {
     for (verb, code) in [
         ("<Say/>", 20422),
-        ("<Say><break/></Say>", 20422),
+        ("<Say><p> </p></Say>", 20422),
         ("<Play/>", 21455),
         ("<Play>ftp://a/b</Play>", 21455),
         ("<Play>http://</Play>", 21455),

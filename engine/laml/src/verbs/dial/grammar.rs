@@ -241,5 +241,5 @@ fn target(noun: &Node, around: &Surroundings<'_>, fx: &mut Effects) -> Option<Ta
 }
 
 fn plain(number: String) -> Target {
-    Target { to: TargetAddress::Number(number), status_callback: None, url: None, send_digits: None }
+    Target { to: TargetAddress::Number(number), status_callback: None, url: None, send_digits: None, amd: None }
 }

@@ -27,20 +27,26 @@ pub(crate) static SPEC: Spec = Spec {
 pub(crate) fn part(node: &Node, around: &Surroundings<'_>, fx: &mut Effects) -> Option<Part> {
     let attributes = Attributes::new(node, SPEC.attributes, around.url, fx);
     let repeat = attributes.repeat(fx);
-    let mut text = ssml::flatten(node, fx);
-    if text.is_empty() {
+    let markup = ssml::write(node, fx);
+    if markup.is_empty {
         fx.warn(code::ATTRIBUTE, attributes.line(), "Say: there is nothing to say");
         return None;
     }
-    if let Some((end, _)) = text.char_indices().nth(TEXT_CHARS_MAX) {
-        let message = format!("Say: the text is longer than {TEXT_CHARS_MAX} characters, the rest is not read");
-        fx.warn(code::ATTRIBUTE, attributes.line(), message);
-        text.truncate(end);
+    let voice = attributes.text("voice").trim();
+    if !is_voice(voice) {
+        attributes.warn_value("voice", "no voice known here, taken as woman", fx);
     }
     let what = Prompt::Speech {
-        text,
-        voice: attributes.text("voice").trim().to_owned(),
+        text: markup.text,
+        voice: if is_voice(voice) { voice.to_owned() } else { "woman".to_owned() },
         language: attributes.text("language").trim().to_owned(),
     };
     Some(Part::Prompt { what, repeat, line: node.line })
+}
+
+/// The names LaML has; a provider's voice is looked up by the speech engine, which says what it takes for one it lacks.
+fn is_voice(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let of = |prefix: &str| lower.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty());
+    matches!(lower.as_str(), "man" | "woman" | "alice") || of("polly.") || of("gcloud.") || of("google.")
 }

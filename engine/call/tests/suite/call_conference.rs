@@ -86,9 +86,10 @@ fn a_wait_document_runs_on_the_leg_until_the_room_stops_it() {
     assert_eq!(room(&mut w, document("wait")), "fetch https://app.test/wait");
     assert_eq!(w.param("ConferenceSid"), Some("c"));
     assert_eq!(room(&mut w, document("hold")), "cancel-fetch; fetch https://app.test/hold", "one at a time");
+    w.hold_plays = true;
     w.document("<Play>https://app.test/a.wav</Play>");
     assert_eq!(w.take(), "play L1 1");
-    assert_eq!(room(&mut w, ConferenceEvent::StopWait), "stop L1 1");
+    assert_eq!(room(&mut w, ConferenceEvent::StopWait), "stop-play L1 1");
     assert_eq!(room(&mut w, document("again")), "fetch https://app.test/again");
     assert_eq!(w.no_document(), "warn 11200; room L1 has no wait document");
 }

@@ -394,3 +394,36 @@ fn a_host_that_never_answers_flooded_by_calls_delays_no_fetch_from_another() {
     assert_eq!(bad.targets().len(), 8);
     drop(rungs);
 }
+
+#[test]
+fn in_the_twilio_dialect_a_call_keeps_cookies_tries_again_and_tells_places_and_minutes() {
+    let tandem = Tandem::start();
+    tandem.api("PUT", "/api/tandem/project", Some(json!({"dialect": "twilio"}))).success();
+    let mut bob = phone(&tandem, "bob");
+    let app = AppServer::start(|request| match request.path() {
+        "/voice" => Reply::laml("<Play digits=\"1\"/><Redirect>/next#rc=1&amp;rp=5xx</Redirect>")
+            .header("Set-Cookie", "session=7; Path=/; HttpOnly"),
+        // Well only with the cookie that the first try set.
+        "/next" if request.header("Cookie") == Some("session=7") => {
+            Reply::status(503).header("Set-Cookie", "seen=1; Path=/next")
+        }
+        "/next" => Reply::laml("<Hangup/>"),
+        _ => Reply::empty(),
+    });
+    let status = app.url("/status");
+    let (sid, rung) = call_to(&tandem, &mut bob, &app.url("/voice"), &[("StatusCallback", &status)]);
+    bob.hung_up(&rung);
+    let done = app.wait("/status", |s| s.param("CallSid") == sid);
+    assert!(!done.param("Duration").is_empty() && !done.param("CallDuration").is_empty(), "{done:?}");
+    let seen = app.seen();
+    let cookies: Vec<_> = seen.iter().map(|s| (s.path(), s.header("Cookie"))).collect();
+    let expected =
+        [("/voice", None), ("/next", Some("session=7")), ("/next", Some("seen=1; session=7")), ("/status", None)];
+    assert_eq!(cookies, expected);
+    let token = |n: usize| seen[n].header("I-Twilio-Idempotency-Token");
+    assert_eq!(token(1), token(2), "a second try of the same request");
+    for s in &seen {
+        s.assert_signed(SIGNING_KEY);
+        assert!(s.params.contains(&("FromCity".into(), String::new())), "{s:?}");
+    }
+}

@@ -547,7 +547,6 @@ fn webhook_client(
             })
         }),
         limits: Limits { in_flight_per_host_max: webhook.requests_per_host, ..Limits::default() },
-        ..WebhookConfig::default()
     };
     WebhookClient::new(settings).map_err(|e| format!("[webhook] {e}"))
 }

@@ -273,7 +273,7 @@ impl Handler<Ask> for RoomsActor {
     fn handle(&mut self, msg: Ask, ctx: &mut Self::Context) -> Self::Result {
         let Ask { conference: sid, what } = msg;
         if self.rooms.get(&sid).is_none_or(|open| open.room.is_over()) {
-            return Err(AskRefused::NoConference);
+            return Err(AskRefused::Conference);
         }
         let seen = |room: &Room| Seen { room: room.view(), members: room.members() };
         let done = self.step(sid, ctx, |room, now, wall| {
@@ -282,20 +282,20 @@ impl Handler<Ask> for RoomsActor {
                 Asked::Change { call, change } => room.change(now, wall, call, change)?,
                 Asked::Kick { call } => {
                     if !room.kick(now, wall, call) {
-                        return Err(AskRefused::NoMember);
+                        return Err(AskRefused::Member);
                     }
                 }
                 Asked::Complete => room.complete(now, wall, EndReason::Api),
                 Asked::Announce { url, method } => room.announce(now, wall, url, method),
                 Asked::Steer { recording, steer } => {
                     if !room.steer_recording(now, wall, recording, steer) {
-                        return Err(AskRefused::NoRecording);
+                        return Err(AskRefused::Recording);
                     }
                 }
             }
             Ok(seen(room))
         });
-        done.unwrap_or(Err(AskRefused::NoConference))
+        done.unwrap_or(Err(AskRefused::Conference))
     }
 }
 

@@ -73,11 +73,9 @@ impl ConferenceControl for RoomDesk {
 
 fn error_of(refused: AskRefused) -> CallControlError {
     match refused {
-        AskRefused::NoConference => CallControlError::new(404, 20_404, "There is no such conference in progress"),
-        AskRefused::NoMember => CallControlError::new(404, 20_404, "The conference has no such participant"),
-        AskRefused::NoCoached => CallControlError::new(400, 13_240, "'CallSidToCoach' is no other participant"),
-        AskRefused::NoRecording => {
-            CallControlError::new(404, 20_404, "The conference has no such recording in progress")
-        }
+        AskRefused::Conference => CallControlError::new(404, 20_404, "There is no such conference in progress"),
+        AskRefused::Member => CallControlError::new(404, 20_404, "The conference has no such participant"),
+        AskRefused::Coached => CallControlError::new(400, 13_240, "'CallSidToCoach' is no other participant"),
+        AskRefused::Recording => CallControlError::new(404, 20_404, "The conference has no such recording in progress"),
     }
 }

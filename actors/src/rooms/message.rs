@@ -58,20 +58,21 @@ pub struct Seen {
     pub members: Vec<MemberView>,
 }
 
+/// What is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AskRefused {
     /// It is over, or there never was one.
-    NoConference,
-    NoMember,
-    NoCoached,
-    NoRecording,
+    Conference,
+    Member,
+    Coached,
+    Recording,
 }
 
 impl From<ChangeRefused> for AskRefused {
     fn from(refused: ChangeRefused) -> Self {
         match refused {
-            ChangeRefused::NoMember => AskRefused::NoMember,
-            ChangeRefused::NoCoached => AskRefused::NoCoached,
+            ChangeRefused::NoMember => AskRefused::Member,
+            ChangeRefused::NoCoached => AskRefused::Coached,
         }
     }
 }

@@ -163,11 +163,11 @@ async fn rest_sees_and_changes_what_lives_and_nothing_else() {
     let ask = async |what| rig.rooms.send(Ask { conference: room, what }).await.unwrap().map(|seen| seen.members.len());
     assert_eq!(ask(Asked::View).await, Ok(2));
     assert_eq!(ask(Asked::Kick { call: a.sid }).await, Ok(1));
-    assert_eq!(ask(Asked::Kick { call: a.sid }).await, Err(AskRefused::NoMember));
+    assert_eq!(ask(Asked::Kick { call: a.sid }).await, Err(AskRefused::Member));
     rig.heard(&a).await;
     assert_eq!(a.told.lock().unwrap().last(), Some(&ConferenceEvent::Ended));
     rig.say(&b, ConferenceCommand::Leave { leg: b.leg }).await;
-    assert_eq!(ask(Asked::View).await, Err(AskRefused::NoConference));
+    assert_eq!(ask(Asked::View).await, Err(AskRefused::Conference));
     assert_eq!(rig.named("room").await.1, ConferenceStatus::Completed);
     // Commands of who has left are nobody's.
     rig.say(&b, ConferenceCommand::Announced { leg: b.leg, completed: true }).await;

@@ -54,7 +54,7 @@ impl Call {
         let limit = c.until.since(c.since);
         (c.since, c.until) = (now, now + limit);
         let joining = Joining { leg: leg.id, sid: leg.sid, conference: *conference };
-        self.to_room(ConferenceCommand::Join(Box::new(joining)));
+        self.tell_room(ConferenceCommand::Join(Box::new(joining)));
     }
 
     /// What the room says.
@@ -62,7 +62,7 @@ impl Call {
         let Some(c) = self.conference.as_mut().filter(|c| c.leg == leg && c.wanted.is_none()) else {
             // It crossed our leaving. A room that takes us in all the same hears of it.
             if let ConferenceEvent::Move { .. } = event {
-                self.to_room(ConferenceCommand::Leave { leg });
+                self.tell_room(ConferenceCommand::Leave { leg });
             }
             return;
         };
@@ -93,7 +93,7 @@ impl Call {
         let Some(c) = self.conference.as_mut().filter(|c| c.moving) else { return };
         c.moving = false;
         let leg = c.leg;
-        self.to_room(ConferenceCommand::Moved { leg, result });
+        self.tell_room(ConferenceCommand::Moved { leg, result });
     }
 
     /// A document of the room's has come to its end.
@@ -102,11 +102,11 @@ impl Call {
         if c.wait == Some(id) {
             c.wait = None;
             if end == RunEnd::NoDocument {
-                self.to_room(ConferenceCommand::WaitFailed { leg });
+                self.tell_room(ConferenceCommand::WaitFailed { leg });
             }
         } else if c.announcement == Some(id) {
             c.announcement = None;
-            self.to_room(ConferenceCommand::Announced { leg, completed: end == RunEnd::Finished });
+            self.tell_room(ConferenceCommand::Announced { leg, completed: end == RunEnd::Finished });
         }
     }
 
@@ -125,7 +125,7 @@ impl Call {
     fn leave_room(&mut self) {
         let Some(c) = self.conference.as_ref().filter(|c| c.wanted.is_none()) else { return };
         let leg = c.leg;
-        self.to_room(ConferenceCommand::Leave { leg });
+        self.tell_room(ConferenceCommand::Leave { leg });
     }
 
     fn conference_refused(&mut self, refused: Refused) {
@@ -162,7 +162,7 @@ impl Call {
         }
     }
 
-    fn to_room(&mut self, command: ConferenceCommand) {
+    fn tell_room(&mut self, command: ConferenceCommand) {
         self.emit(CallEffect::Conference(command));
     }
 }

@@ -168,15 +168,13 @@ fn a_refer_given_up_does_not_end_the_next() {
     let refer = "<Response><Refer action=\"a\"><Sip>bob@pbx.example</Sip></Refer></Response>";
     check(
         refer,
-        &format!(
-            "> answer
+        "> answer
             > refer sip:bob@pbx.example
             < replace <Response><Refer action='http://a.example/2'><Sip>carol@pbx.example</Sip></Refer></Response>
             > refer sip:carol@pbx.example
             < referred busy 486 -
             < referred in-progress 202 200
-            > fetch POST http://a.example/2 ReferCallStatus=in-progress ReferSipResponseCode=202 NotifySipResponseCode=200"
-        ),
+            > fetch POST http://a.example/2 ReferCallStatus=in-progress ReferSipResponseCode=202 NotifySipResponseCode=200",
     );
 }
 

@@ -12,6 +12,7 @@ use tandem_call::call::{
     LegRow, ListenEffect, Origin, Party, Plan, RecordingEffect, RecordingNews, RecordingOutcome, RegisteredContact,
     RunId, SeizedCarrier,
 };
+use tandem_call::call::{OpenStream, StreamEffect};
 use tandem_call::carrier::choose;
 use tandem_call::directory::{
     Carrier, ContactLimits, Directory, DomainApp, DtmfMethod, Encryption, Handler, OutboundPolicy, Project,
@@ -68,6 +69,8 @@ pub struct World {
     pub recordings: Vec<Sid>,
     /// The document that a fetch was for last.
     pub last_run: RunId,
+    /// The stream that was opened last.
+    pub last_stream: Option<OpenStream>,
     /// What INVITEs went out.
     pub specs: BTreeMap<LegId, InviteSpec>,
     /// Carriers that are down, by name; those at their limits; and the Service-Route of all.
@@ -392,6 +395,7 @@ impl World {
             params: vec![],
             fetched: vec![],
             last_ticket: 0,
+            last_stream: None,
             recordings: vec![],
             last_run: RunId(1),
             specs: BTreeMap::new(),
@@ -538,6 +542,8 @@ impl World {
                 | Event::Closed { leg, .. }
                 | Event::PlayDone { leg, .. }
                 | Event::Digit { leg, .. }
+                | Event::DigitEnded { leg, .. }
+                | Event::Marked { leg, .. }
                 | Event::DigitForPeer { leg, .. }) = event
                 else {
                     continue;
@@ -623,6 +629,34 @@ impl World {
         }
     }
 
+    fn stream(&mut self, effect: StreamEffect) {
+        self.log.push(match &effect {
+            StreamEffect::Open(open) => format!("open {}", open.stream.url),
+            StreamEffect::Tap { leg, tap, rate, .. } => format!("tap {leg} {} {}", tap.0, rate.0),
+            StreamEffect::Digit { digit, duration_ms, .. } => format!("key {digit} {duration_ms}"),
+            StreamEffect::Marked { mark, .. } => format!("marked {}", mark.0),
+            StreamEffect::Close { .. } => "close".into(),
+        });
+        if let StreamEffect::Open(open) = effect {
+            self.last_stream = Some(*open);
+        }
+    }
+
+    /// Media tells something of a leg.
+    pub fn media_event(&mut self, event: Event) -> String {
+        self.media.push_back(event);
+        self.settle();
+        self.take()
+    }
+
+    /// REST asks for something.
+    pub fn rest<T>(&mut self, ask: impl FnOnce(&mut Call, Timestamp, WallTime) -> T) -> (T, String) {
+        let wall = self.wall();
+        let answer = ask(&mut self.call, self.now, wall);
+        self.settle();
+        (answer, self.take())
+    }
+
     fn call_effect(&mut self, effect: CallEffect) {
         assert_eq!(self.finished, 0, "{effect:?} after Finished");
         match effect {
@@ -655,6 +689,7 @@ impl World {
                 }
             }
             CallEffect::Queue(ask) => self.queue_ask(ask),
+            CallEffect::Stream(effect) => self.stream(effect),
             CallEffect::Fetch { run, url, params, .. } => {
                 self.last_run = run;
                 let shown: String =
@@ -710,6 +745,12 @@ impl World {
                     let contacts = if aor == "carol" { vec![] } else { vec![contact(&aor)] };
                     self.call.handle(self.now, self.wall(), CallInput::Contacts { ticket, contacts });
                 }
+            }
+            CallEffect::Notify { params, .. } if params.iter().any(|(n, _)| n == "StreamEvent") => {
+                let value = |name: &str| params.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str());
+                let error = value("StreamError").map(|error| format!(" {error}")).unwrap_or_default();
+                self.log.push(format!("notify {}{error}", value("StreamEvent").unwrap_or_default()));
+                self.params = params;
             }
             CallEffect::Notify { url, params, .. } if !params.iter().any(|(n, _)| n == "SequenceNumber") => {
                 let shown: String =

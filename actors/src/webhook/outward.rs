@@ -6,7 +6,7 @@ use tandem_laml::instruction::FetchFailure;
 use url::{Host, Url};
 
 use super::client::WebhookClient;
-use super::failure::{code, fail};
+use super::failure::code;
 use super::signature;
 
 impl WebhookClient {
@@ -54,4 +54,8 @@ impl WebhookClient {
         let value = signature::sign(key, url, &[]);
         signature::HEADERS.iter().map(|name| (*name, value.clone())).collect()
     }
+}
+
+fn fail(code: u32, message: String) -> FetchFailure {
+    FetchFailure { code, message }
 }

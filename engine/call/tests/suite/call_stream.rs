@@ -141,7 +141,7 @@ fn a_document_that_takes_over_lets_go_of_the_connection_but_not_of_copies() {
     assert_eq!(w.step("1 BYE"), "L1 200; close; notify stream-stopped; notify 0 completed 200; finished");
 }
 
-fn stream(name: &str) -> Stream {
+pub fn stream(name: &str) -> Stream {
     Stream {
         url: "wss://rest.test/x".into(),
         name: Some(name.into()),

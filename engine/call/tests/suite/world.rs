@@ -2,7 +2,7 @@
 //!
 //! What the call wants done and what far ends see is one log of short lines, taken step by step.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tandem_call::call::{
     LegRow, ListenEffect, Origin, Party, Plan, RecordingEffect, RecordingNews, RecordingOutcome, RegisteredContact,
     RunId, SeizedCarrier,
 };
-use tandem_call::call::{OpenStream, StreamEffect};
+use tandem_call::call::{OpenStream, StreamEffect, StreamInput, StreamProblem};
 use tandem_call::carrier::choose;
 use tandem_call::directory::{
     Carrier, ContactLimits, Directory, DomainApp, DtmfMethod, Encryption, Handler, OutboundPolicy, Project,
@@ -24,8 +24,8 @@ use tandem_call::leg::{
 use tandem_call::room::conference::ConferenceCommand;
 use tandem_call::room::queue::{QueueAsk, QueueNews, QueueTicket};
 use tandem_call::routing;
-use tandem_laml::instruction::{Document, FetchFailure, Method, StatusCallback, StatusEvents};
-use tandem_media::control::{Clip, Command, Event, LegStats, MoveFailed};
+use tandem_laml::instruction::{Document, FetchFailure, Method, StatusCallback, StatusEvents, StreamFault};
+use tandem_media::control::{Clip, Command, Event, LegStats, MarkId, MoveFailed};
 use tandem_model::{LegId, SampleRate, SeedEntropy, Sid, Timestamp, WallTime};
 use tandem_sip::message::Uri;
 
@@ -71,6 +71,8 @@ pub struct World {
     pub last_run: RunId,
     /// The stream that was opened last.
     pub last_stream: Option<OpenStream>,
+    /// Those that were opened and not closed.
+    pub streams: BTreeSet<Sid>,
     /// What INVITEs went out.
     pub specs: BTreeMap<LegId, InviteSpec>,
     /// Carriers that are down, by name; those at their limits; and the Service-Route of all.
@@ -396,6 +398,7 @@ impl World {
             fetched: vec![],
             last_ticket: 0,
             last_stream: None,
+            streams: BTreeSet::new(),
             recordings: vec![],
             last_run: RunId(1),
             specs: BTreeMap::new(),
@@ -637,8 +640,15 @@ impl World {
             StreamEffect::Marked { mark, .. } => format!("marked {}", mark.0),
             StreamEffect::Close { .. } => "close".into(),
         });
-        if let StreamEffect::Open(open) = effect {
-            self.last_stream = Some(*open);
+        match effect {
+            StreamEffect::Open(open) => {
+                assert!(self.streams.insert(open.sid), "opened twice");
+                self.last_stream = Some(*open);
+            }
+            StreamEffect::Close { sid } => assert!(self.streams.remove(&sid), "closed twice"),
+            StreamEffect::Tap { sid, .. } | StreamEffect::Digit { sid, .. } | StreamEffect::Marked { sid, .. } => {
+                assert!(self.streams.contains(&sid), "of a stream that does not run");
+            }
         }
     }
 
@@ -647,6 +657,33 @@ impl World {
         self.media.push_back(event);
         self.settle();
         self.take()
+    }
+
+    /// Something of a stream happens, or what crosses its end; or REST wants one.
+    pub fn try_stream(&mut self, what: &str) {
+        if what == "rest stream" {
+            let call = self.call.rows().first().map(|r| r.sid);
+            let stream = crate::call_stream::stream("rest");
+            drop(call.map(|call| self.rest(|c, now, wall| c.start_stream(now, wall, call, stream))));
+            return;
+        }
+        let Some(sid) = self.last_stream.as_ref().map(|s| s.sid).filter(|_| self.finished == 0) else { return };
+        let problem = StreamProblem { fault: StreamFault::General, code: 11_200, message: "it broke".into() };
+        match what {
+            "stream opened" => drop(self.input(CallInput::Stream(StreamInput::Opened { sid }))),
+            "stream ended" => drop(self.input(CallInput::Stream(StreamInput::Ended { sid, problem: None }))),
+            "stream failed" => drop(self.input(CallInput::Stream(StreamInput::Ended { sid, problem: Some(problem) }))),
+            _ => {
+                for input in [
+                    StreamInput::Audio { sid, audio: vec![0; 160] },
+                    StreamInput::Mark { sid, mark: MarkId(1) },
+                    StreamInput::Digits { sid, digits: "1".into() },
+                    StreamInput::Clear { sid },
+                ] {
+                    self.input(CallInput::Stream(input));
+                }
+            }
+        }
     }
 
     /// REST asks for something.
@@ -869,6 +906,7 @@ impl World {
     #[track_caller]
     pub fn final_rows(&self) -> Vec<String> {
         assert_eq!(self.finished, 1, "the call has not finished");
+        assert!(self.streams.is_empty(), "streams outlive the call");
         for (id, party) in &self.parties {
             assert_eq!((party.ended, party.closed, party.stopped), (1, 1, true), "{id}");
         }

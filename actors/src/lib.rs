@@ -16,6 +16,7 @@ pub mod recording;
 pub mod rooms;
 pub mod signalling;
 pub mod store;
+pub mod stream;
 pub mod supervision;
 pub mod transcription;
 pub mod transport;

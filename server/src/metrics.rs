@@ -6,6 +6,7 @@ use tandem_actors::carrier::{CarrierSnapshot, Trunks};
 use tandem_actors::media::{Lateness, MediaHandle, MediaSnapshot};
 use tandem_actors::recording::RecordingService;
 use tandem_actors::store::Store;
+use tandem_actors::stream::StreamHub;
 use tandem_actors::supervision;
 use tandem_actors::transport::Transports;
 use tandem_actors::webhook::StatusQueue;
@@ -102,6 +103,24 @@ pub fn recordings(service: RecordingService) -> SampleSource {
             counter("recordings_failed", "Recordings without a file, against what was asked", s.failed),
             counter("recording_frames_lost", "Frames the recorder came too late for", s.frames_lost),
             counter("recording_bytes", "Bytes of finished recordings", s.bytes),
+        ]
+    })
+}
+
+pub fn streams(hub: StreamHub) -> SampleSource {
+    Box::new(move || {
+        let s = hub.stats();
+        vec![
+            gauge("streams_open", "Streams of calls' audio that are connected", s.open as f64),
+            counter("streams_connected", "Streams that were connected", s.connected),
+            counter("streams_failed", "Streams that did not come about, or broke", s.failed),
+            counter("stream_ticks_lost", "Ticks of audio that a stream's server was too slow to read", s.ticks_lost),
+            counter(
+                "stream_messages_ignored",
+                "Messages of streams' servers that nobody understood",
+                s.messages_ignored,
+            ),
+            counter("stream_samples_lost", "Samples of streams' servers that found no room", s.samples_lost),
         ]
     })
 }

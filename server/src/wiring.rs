@@ -33,6 +33,7 @@ use tandem_actors::signalling::{
     ShardConfig, Shards, SipShard,
 };
 use tandem_actors::store::{ProjectSettings, Store, WebhookLogBounds};
+use tandem_actors::stream::StreamHub;
 use tandem_actors::transcription::Transcriber;
 use tandem_actors::transport::{ConnectionLimits, Timing, TransportSettings, Transports};
 use tandem_actors::webhook::{
@@ -92,11 +93,13 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
     let status = StatusQueue::restored(webhooks.clone(), limits, store.clone())
         .await
         .map_err(|e| format!("[store] notifications of before the restart cannot be read: {e}"))?;
+    let streams = StreamHub::start(webhooks.clone(), &[], clock).map_err(|e| format!("streams: {e}"))?;
     let metrics = Metrics::new(vec![
         metrics::media(media_pool.handle()),
         metrics::transports(transports.clone()),
         metrics::queues(status.clone(), store.clone()),
         metrics::recordings(recordings.clone()),
+        metrics::streams(streams.clone()),
         metrics::carriers(trunks.clone()),
     ]);
 
@@ -168,6 +171,7 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
             ),
             recogniser,
             listen_limits: listen::Limits::new(config.speech_recognition.sessions_max),
+            streams,
             store: store.clone(),
             metrics: metrics.clone(),
         };
@@ -211,6 +215,7 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
         std::env::var("TANDEM_FAULTS").is_ok_and(|v| v == "1").then(|| Arc::new(control.clone()) as Arc<dyn Faults>);
     let state = ApiState {
         store: store.clone(),
+        streams: Arc::new(control.clone()),
         calls: Arc::new(control),
         conferences: Arc::new(RoomDesk::new(rooms)),
         registrations: Arc::new(RegistrationControl::new(view, registrar.clone())),

@@ -31,6 +31,7 @@ mod recordings;
 mod registrations;
 mod sip_profile;
 mod state;
+mod streams;
 mod transcriptions;
 mod webhooks;
 mod writing;
@@ -50,6 +51,7 @@ pub use ops::{Metrics, Sample, SampleSource, SampleValue};
 pub use queues::{QueueControl, QueueControlError};
 pub use rate::ChangeRate;
 pub use state::{ApiOptions, ApiState};
+pub use streams::StreamControl;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -109,6 +111,7 @@ fn routes(config: &mut web::ServiceConfig, state: ApiState) {
                 .configure(accounts::routes)
                 .configure(calls::routes)
                 .configure(conferences::routes)
+                .configure(streams::routes)
                 .configure(queues::routes)
                 .configure(transcriptions::routes)
                 .configure(notifications::routes)

@@ -5,6 +5,7 @@ use tandem_model::WallTime;
 
 use super::{
     CallControl, CarrierStates, ChangeRate, ConferenceControl, Faults, Logins, Metrics, QueueControl, Registrations,
+    StreamControl,
 };
 use crate::bins::LamlBins;
 use crate::recording::RecordingService;
@@ -16,6 +17,7 @@ pub struct ApiState {
     pub store: Store,
     pub calls: Arc<dyn CallControl>,
     pub conferences: Arc<dyn ConferenceControl>,
+    pub streams: Arc<dyn StreamControl>,
     pub registrations: Arc<dyn Registrations>,
     pub carriers: Arc<dyn CarrierStates>,
     pub queues: Arc<dyn QueueControl>,

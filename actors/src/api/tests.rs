@@ -9,6 +9,7 @@ mod recordings;
 mod relay;
 mod resources;
 mod speech;
+mod streams;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,12 +23,14 @@ use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
+use tandem_call::call::{StreamStatus, StreamView};
+use tandem_laml::instruction::Stream;
 use tandem_model::{Sid, WallTime};
 
 use super::{
     ApiOptions, ApiState, BODY_BYTES_MAX, CallControl, CallControlError, CallDocument, CallView, CarrierRegistration,
     CarrierState, CarrierStates, ChangeRate, ContactView, CreateCall, EndCall, Logins, Metrics, RecordingChange,
-    RecordingName, Registrations, StartRecording, UpdateCall, routes, serve,
+    RecordingName, Registrations, StartRecording, StreamControl, UpdateCall, routes, serve,
 };
 use crate::bins::LamlBins;
 use crate::recording::{RecordingConfig, RecordingService};
@@ -47,6 +50,7 @@ pub(super) struct Api {
     pub calls: Arc<FakeCalls>,
     pub conferences: Arc<conferences::FakeConferences>,
     pub queues: Arc<queues::FakeQueues>,
+    pub streams: Arc<FakeStreams>,
     _dir: TempDir,
 }
 
@@ -76,11 +80,13 @@ impl Api {
         let calls = Arc::new(FakeCalls::default());
         let conferences = Arc::new(conferences::FakeConferences::default());
         let queues = Arc::new(queues::FakeQueues::default());
+        let streams = Arc::new(FakeStreams::default());
         let bins = LamlBins::new(store.clone(), Clock::new(), &[URL.into()]);
         let state = ApiState {
             store,
             calls: calls.clone(),
             conferences: conferences.clone(),
+            streams: streams.clone(),
             registrations: Arc::new(FakeRegistrations),
             carriers: Arc::new(FakeCarriers),
             queues: queues.clone(),
@@ -95,7 +101,7 @@ impl Api {
             bins,
             options: ApiOptions { public_url: URL.into(), ..ApiOptions::default() },
         };
-        Api { state, calls, conferences, queues, _dir: dir }
+        Api { state, calls, conferences, queues, streams, _dir: dir }
     }
 
     pub async fn send(&self, request: TestRequest) -> Reply {
@@ -227,6 +233,40 @@ impl CallControl for FakeCalls {
 
     fn draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
+    }
+}
+
+/// Call 1 is in progress: its stream `taken` runs, and so does 50, of any name but `nobody`.
+#[derive(Default)]
+pub(super) struct FakeStreams {
+    pub started: Mutex<Vec<(Sid, Stream)>>,
+    pub stopped: Mutex<Vec<String>>,
+}
+
+fn stream_view(name: Option<String>, status: StreamStatus) -> StreamView {
+    StreamView { sid: sid(50), call_sid: sid(1), name, status, updated: WallTime(1_000) }
+}
+
+impl StreamControl for FakeStreams {
+    fn start(&self, call: Sid, stream: Stream) -> BoxFuture<'_, Result<StreamView, CallControlError>> {
+        let view = match stream.name.as_deref() {
+            _ if call != sid(1) => Err(CallControlError::new(404, 20404, "gone")),
+            Some("taken") => Err(CallControlError::new(400, 20422, "Duplicated stream name")),
+            _ => Ok(stream_view(stream.name.clone(), StreamStatus::Queued)),
+        };
+        self.started.lock().unwrap().push((call, stream));
+        async move { view }.boxed()
+    }
+
+    fn stop(&self, _: Sid, which: String) -> BoxFuture<'_, Result<StreamView, CallControlError>> {
+        let view = match which.as_str() {
+            "nobody" => Err(CallControlError::new(404, 20404, "gone")),
+            _ => Ok(stream_view(None, StreamStatus::Stopped)),
+        };
+        if view.is_ok() {
+            self.stopped.lock().unwrap().push(which);
+        }
+        async move { view }.boxed()
     }
 }
 

@@ -17,6 +17,7 @@ use super::services::{Floor, Services};
 use crate::carrier::Channel;
 use crate::media::MediaThread;
 use crate::queues::Seat;
+use crate::stream::StreamHandle;
 use crate::supervision::{Alarm, DeathWatch, Mailbox, Overflow};
 use crate::webhook::Session;
 
@@ -54,6 +55,7 @@ pub struct CallActor {
     pub(super) remarks: BTreeSet<String>,
     /// Recordings that run.
     pub(super) taped: BTreeMap<Sid, Taped>,
+    pub(super) streams: BTreeMap<Sid, StreamHandle>,
     alarm: Alarm,
     /// Documents being fetched.
     pub(super) fetches: BTreeMap<RunId, SpawnHandle>,
@@ -95,6 +97,7 @@ impl CallActor {
             detecting: BTreeMap::new(),
             remarks: BTreeSet::new(),
             taped: BTreeMap::new(),
+            streams: BTreeMap::new(),
             alarm: Alarm::default(),
             fetches: BTreeMap::new(),
             seat: None,
@@ -111,7 +114,7 @@ impl CallActor {
         self.settle(ctx);
     }
 
-    fn settle(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn settle(&mut self, ctx: &mut Context<Self>) {
         while let Some(effect) = self.call.poll() {
             self.carry_out(effect, ctx);
         }

@@ -60,6 +60,10 @@ impl SwitchboardControl {
     pub fn new(switchboard: Addr<Switchboard>, live: LiveCalls, gate: Arc<Gate>) -> Self {
         SwitchboardControl { switchboard, live, gate }
     }
+
+    pub(super) fn switchboard(&self) -> &Addr<Switchboard> {
+        &self.switchboard
+    }
 }
 
 impl CallControl for SwitchboardControl {

@@ -176,6 +176,7 @@ fn trace_report(report: &LegReport) {
         | LegReport::Digit(_)
         | LegReport::DigitEnded { .. }
         | LegReport::PlayDone { .. }
+        | LegReport::Marked { .. }
         | LegReport::Closed(_) => {}
     }
 }

@@ -13,6 +13,7 @@ mod recordings;
 mod records;
 mod replace;
 mod services;
+mod streams;
 mod switchboard;
 
 pub use actor::CallActor;

@@ -18,6 +18,7 @@ use crate::recording::RecordingService;
 use crate::rooms::FromCall;
 use crate::signalling::{RegistrarActor, Resolver, Shards};
 use crate::store::Store;
+use crate::stream::StreamHub;
 use crate::transcription::Transcriber;
 use crate::webhook::{StatusQueue, WebhookClient};
 use crate::world::Clock;
@@ -53,6 +54,7 @@ pub struct Services {
     pub recogniser: Option<Arc<dyn Recogniser>>,
     pub listen_limits: listen::Limits,
     pub transcriber: Transcriber,
+    pub streams: StreamHub,
     pub store: Store,
     pub metrics: Metrics,
 }

@@ -406,6 +406,7 @@ fn concerned(command: &Command) -> [Option<LegId>; 2] {
         | Command::Join { leg, .. }
         | Command::Unbridge { leg }
         | Command::Echo { leg, .. }
+        | Command::Denoise { leg, .. }
         | Command::Tap { leg, .. }
         | Command::Untap { leg, .. } => [Some(*leg), None],
         _ => [None, None],

@@ -101,6 +101,10 @@ impl WebhookClient {
         Ok(WebhookClient { inner: Arc::new(inner) })
     }
 
+    pub(super) fn inner(&self) -> &Inner {
+        &self.inner
+    }
+
     /// The rules that hold now.
     pub fn dialect(&self) -> Dialect {
         self.inner.dialect.now()

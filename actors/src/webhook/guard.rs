@@ -43,9 +43,15 @@ impl Guard {
         Guard { allow }
     }
 
+    /// Whether the operator listed the address, whatever it is.
+    pub fn is_listed(&self, address: IpAddr) -> bool {
+        let plain = unwrapped(address);
+        self.allow.iter().any(|net| net.contains(&plain) || net.contains(&address))
+    }
+
     pub fn check(&self, address: IpAddr) -> Result<(), Refused> {
         let plain = unwrapped(address);
-        if self.allow.iter().any(|net| net.contains(&plain) || net.contains(&address)) {
+        if self.is_listed(address) {
             return Ok(());
         }
         let rule = match plain {

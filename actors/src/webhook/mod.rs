@@ -14,6 +14,7 @@ mod exchange;
 mod failure;
 mod guard;
 mod in_flight;
+mod outward;
 mod own;
 mod request;
 mod resolver;

@@ -30,4 +30,6 @@ pub(crate) const CALLER_ID: u32 = 21_212;
 pub(crate) const URL: u32 = 21_402;
 pub(crate) const PLAY_URL: u32 = 21_455;
 pub(crate) const CALLBACK_EVENT: u32 = 21_626;
+/// Where a stream cannot go.
+pub(crate) const STREAM_URL: u32 = 31_922;
 pub(crate) const CODECS: u32 = 53_404;

@@ -1,6 +1,8 @@
 use std::collections::VecDeque;
 
-use crate::instruction::{Instruction, ListenCommand, ListenId, Listening, Prompt, PromptId, RecordingId, Repeat};
+use crate::instruction::{
+    ConnectId, Instruction, ListenCommand, ListenId, Listening, Prompt, PromptId, RecordingId, Repeat,
+};
 
 /// Warnings one document may log; a call's log is not a place a document may fill.
 pub(crate) const WARNINGS_PER_DOCUMENT_MAX: u32 = 100;
@@ -22,6 +24,7 @@ pub(crate) struct Effects {
     /// Listening to speech has turned out to be in vain: there is no recogniser.
     pub no_recogniser: bool,
     listenings: u64,
+    connects: u64,
     warnings: u32,
 }
 
@@ -38,6 +41,7 @@ impl Effects {
             prompts: 0,
             listenings: 0,
             recordings: 0,
+            connects: 0,
             warnings: 0,
         }
     }
@@ -79,6 +83,11 @@ impl Effects {
         let id = ListenId(self.listenings);
         self.push(Instruction::Listen(ListenCommand::Start { id, how: Box::new(how) }));
         id
+    }
+
+    pub fn connect_id(&mut self) -> ConnectId {
+        self.connects += 1;
+        ConnectId(self.connects)
     }
 
     pub fn warn(&mut self, code: u32, line: Option<u32>, message: impl Into<String>) {

@@ -34,6 +34,7 @@ mod verbs;
 
 pub use address::without_secrets;
 pub use nouns::sip_address;
+pub use nouns::stream::{is_token, stream_address};
 pub use reference::reference_tables;
 pub use role::{Dialect, Role};
 pub use script::{APOLOGY_TEXT, Script, ScriptConfig};

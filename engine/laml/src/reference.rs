@@ -2,7 +2,7 @@ use std::fmt::Write as _;
 
 use crate::attributes::{Attribute, Support};
 use crate::nouns::{self, NOUNS, NOUNS_NOT_YET};
-use crate::verbs::{VERBS, VERBS_NOT_YET};
+use crate::verbs::{VERBS, VERBS_NOT_YET, connect, start};
 
 /// What of LaML is supported, as Markdown, from the lists the verbs and nouns are read by. `tests` says where an attribute of an
 /// element is tried.
@@ -16,9 +16,12 @@ pub fn reference_tables(tests: &dyn Fn(&str, &str) -> String) -> String {
     }
     section(&mut out, "Dial / Queue", nouns::queue::NAME, &nouns::queue::ATTRIBUTES, tests);
     section(&mut out, "Dial / Conference", nouns::conference::NAME, &nouns::conference::ATTRIBUTES, tests);
+    section(&mut out, "Connect, Start, Stop / Stream", "Stream", nouns::stream::ATTRIBUTES, tests);
     let _ = writeln!(out, "### Warned about and passed over\n");
     let _ = writeln!(out, "Verbs: {}.\n", list(VERBS_NOT_YET));
-    let _ = writeln!(out, "Nouns of Dial: {}.", list(NOUNS_NOT_YET));
+    let _ = writeln!(out, "Nouns of Dial: {}.\n", list(NOUNS_NOT_YET));
+    let _ = writeln!(out, "Nouns of Connect: {}.\n", list(connect::NOUNS_NOT_RUN));
+    let _ = writeln!(out, "Nouns of Start and Stop: {}.", list(start::NOUNS_NOT_RUN));
     out
 }
 

@@ -98,6 +98,12 @@ pub enum Command {
         leg: LegId,
         on: bool,
     },
+    /// Take steady noise out of what the leg's peer says, for its partner, its mix and its taps; off at first. A leg whose noise is
+    /// taken out is decoded, never relayed.
+    Denoise {
+        leg: LegId,
+        on: bool,
+    },
     /// Begin to play audio that comes by [`Command::Inject`], at this rate (8 to 48 kHz). A stream plays while nothing else does,
     /// and lets the partner through while it has nothing; it ends with `StopPlay`, or when another begins.
     StartStream {
@@ -164,6 +170,7 @@ impl Command {
             | Command::PressDigit { leg, .. }
             | Command::HearDigit { leg, .. }
             | Command::Echo { leg, .. }
+            | Command::Denoise { leg, .. }
             | Command::StartStream { leg, .. }
             | Command::Inject { leg, .. }
             | Command::Mark { leg, .. }

@@ -4,6 +4,7 @@
 pub mod amd;
 pub mod conceal;
 pub mod control;
+pub mod denoise;
 pub mod dtmf;
 pub mod file;
 pub mod jitter;

@@ -9,6 +9,7 @@ use common::{Phone, TICK, World, addr, spec};
 use tandem_codecs::CodecId::{Opus, Pcma, Pcmu};
 use tandem_media::conceal::{Background, Concealer};
 use tandem_media::control::{Command, MixId, Seat};
+use tandem_media::denoise::Denoiser;
 use tandem_media::dtmf::{EventPacket, EventReceiver, EventSender, InBandDetector, Key, Step};
 use tandem_media::jitter::{Content, JitterBuffer, JitterConfig, Packet, Pop};
 use tandem_media::playout::{FRAME_SAMPLES_MAX, Playout, PlayoutCounts};
@@ -228,5 +229,20 @@ fn a_player_allocates_nothing_whatever_the_network_does() {
         });
         assert_eq!(count, 0, "{codec:?}");
         assert!(counts.concealed > 0 && counts.noise > 0 && counts.accelerated > 0, "{counts:?}");
+    }
+}
+
+#[test]
+fn noise_reduction_allocates_nothing_per_tick() {
+    for rate in [SampleRate::HZ_8000, SampleRate::HZ_16000, SampleRate::HZ_48000] {
+        let mut denoiser = Denoiser::new(rate);
+        let mut tick = vec![0; rate.0 as usize / 50];
+        let count = allocations(|| {
+            for n in 0..100_usize {
+                tick.iter_mut().enumerate().for_each(|(i, s)| *s = ((i * 37 + n * 11) % 2_000) as i16 - 1_000);
+                denoiser.process(&mut tick);
+            }
+        });
+        assert_eq!(count, 0, "{rate:?}");
     }
 }

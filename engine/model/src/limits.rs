@@ -92,8 +92,28 @@ pub const STREAM_ITEMS_MAX: usize = 4_096;
 pub const MIX_MEMBERS_MAX: usize = 250;
 /// Clips played into one mix at a time: an announcement and some beeps.
 pub const MIX_CLIPS_MAX: usize = 4;
-/// Taps on one leg: a recording, two streams, and one to spare.
-pub const TAPS_PER_LEG_MAX: usize = 4;
+/// Taps on one leg: recordings, streams, a recogniser and a detector.
+pub const TAPS_PER_LEG_MAX: usize = 8;
+/// Of these, for streams. The others are for recordings, recognisers and detectors.
+pub const STREAMS_PER_LEG_MAX: usize = 4;
+/// DNS, TCP, TLS and the upgrade of a stream's connection together.
+pub const STREAM_CONNECT_WAIT: Duration = Duration::from_secs(5);
+/// What a stream's server may send in one message: half a minute of L16 at 24 kHz.
+pub const STREAM_MESSAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// What is read of a stream's server in a tick; the rest waits in the network. Many times what audio takes.
+pub const STREAM_READ_BYTES_PER_TICK: usize = 64 * 1024;
+/// Messages of a stream's server that cannot be read, before its connection is closed.
+pub const STREAM_MESSAGES_IGNORED_MAX: u32 = 64;
+/// Audio of a stream's server that waits to be played; what exceeds it is left out and counted.
+pub const STREAM_BACKLOG_SECS_MAX: u32 = 120;
+/// Marks of a stream's server that wait to be reached.
+pub const STREAM_MARKS_MAX: usize = 1_024;
+/// Ticks of audio that wait for a stream's server to read; the oldest is lost beyond.
+pub const STREAM_TICKS_WAITING_MAX: usize = 50;
+/// What a stream is told by its call and has not heard.
+pub const STREAM_COMMANDS: usize = 64;
+/// Streams that ended are shown by REST while the call lives, the last so many.
+pub const STREAMS_REMEMBERED_PER_CALL: usize = 32;
 /// SRTP keys of one crypto line that are kept ready; a line with more is not taken (RFC 4568 section 6.1 sets no bound).
 pub const SRTP_KEYS_MAX: usize = 4;
 /// Media silence that ends a call.

@@ -16,6 +16,7 @@ mod queue;
 mod registration;
 mod resources;
 mod rest_clients;
+mod streams;
 mod transfers;
 mod transports;
 mod voicemail;

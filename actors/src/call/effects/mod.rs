@@ -8,6 +8,7 @@ mod prompts;
 mod queue;
 mod recording;
 mod speech;
+mod stream;
 mod webhooks;
 
 pub(super) use recording::Taped;
@@ -32,6 +33,7 @@ impl CallActor {
             CallEffect::CreateLeg { leg, sid, spec } => self.create_leg(leg, sid, *spec, ctx),
             CallEffect::Media(command) => self.command_media(command),
             CallEffect::MoveMedia { beside } => self.move_media(beside, ctx),
+            CallEffect::Stream(effect) => self.stream(effect, ctx),
             CallEffect::Fetch { run, url, method, params } => self.fetch(run, url, method, params, ctx),
             CallEffect::CancelFetch { run } => self.cancel_fetch(run, ctx),
             CallEffect::LoadPrompt { run, id, what } => self.load_prompt(run, id, what, ctx),

@@ -17,6 +17,7 @@ use super::carriers::{CarriersBusy, SeizedCarrier};
 use super::hops::Hops;
 use super::identity::Asserted;
 use super::recording::{RecordingEffect, RecordingNews};
+use super::streams::{StreamEffect, StreamInput};
 use crate::directory::{Carrier, Directory, DomainApp, DtmfMethod, Encryption, PhoneNumber, SipEndpoint};
 use crate::leg::{Credentials, InviteSpec, LegCommand, LegReport, MediaPolicy, Replaces};
 use crate::own::Own;
@@ -204,6 +205,7 @@ pub enum CallInput {
         leg: LegId,
         news: AmdNews,
     },
+    Stream(StreamInput),
     Update(CallUpdate),
     /// A leg takes the place of another ([`super::Call::may_replace`]): the next of this call, which is being started.
     Replace {
@@ -259,6 +261,7 @@ pub enum CallEffect {
     MoveMedia {
         beside: LegId,
     },
+    Stream(StreamEffect),
     Fetch {
         run: RunId,
         url: String,

@@ -24,6 +24,7 @@ mod redirect;
 mod refer;
 mod replace;
 mod run;
+mod streams;
 mod transfer;
 
 pub use amd::{AmdEffect, AmdNews, ApiAmd, AsyncAmd};
@@ -37,6 +38,7 @@ pub use hops::{HOPS, Hops, Looped};
 pub use identity::{Asserted, Identity};
 pub use invite::endpoint_media;
 pub use recording::{RecordingEffect, RecordingNews, RecordingOrder, RecordingOutcome, RecordingSource};
+pub use streams::{OpenStream, StreamEffect, StreamInput, StreamProblem, StreamRefused, StreamStatus, StreamView};
 pub use transfer::{VOUCHER, party_of_badge};
 
 use std::collections::{BTreeMap, VecDeque};
@@ -88,6 +90,7 @@ pub struct Call {
     transfer: Option<Transfer>,
     replacement: Option<Replacement>,
     plays: u64,
+    streams: streams::Streams,
     /// Lookups so far: an answer names its own, also when it comes after the next run of dialling has begun.
     tickets: u64,
     /// The caller's side, for what is dialled on its behalf.
@@ -177,6 +180,7 @@ impl Call {
             transfer: None,
             replacement: None,
             plays: 0,
+            streams: streams::Streams::default(),
             tickets: 0,
             inbound,
             caller,
@@ -234,6 +238,7 @@ impl Call {
             CallInput::MediaMoved { result } => self.queue_media_moved(result),
             CallInput::Heard { run, id, news } => self.heard(run, id, news),
             CallInput::Amd { leg, news } => self.amd_news(leg, news),
+            CallInput::Stream(input) => self.stream_input(input),
             CallInput::Update(update) => self.update(update),
             CallInput::Replace { replaced, inbound, by } => self.replace(replaced, &inbound, by),
             CallInput::EndLeg { sid } => {
@@ -416,7 +421,8 @@ impl Call {
             LegReport::Redirected { targets } => self.redirected(id, targets),
             LegReport::Digit(digit) => self.digit(id, digit),
             // For who wants to know how long: no verb does.
-            LegReport::DigitEnded { .. } => {}
+            LegReport::DigitEnded { digit, duration_ms } => self.stream_digit(id, digit, duration_ms),
+            LegReport::Marked { play, mark } => self.stream_marked(id, play, mark),
             LegReport::PlayDone { play, .. } => self.play_done(id, play),
             LegReport::Ended(end) => self.leg_ended(id, end),
             LegReport::Closed(stats) => {
@@ -444,6 +450,7 @@ impl Call {
         self.amd_leg_ended(id);
         self.recordings_leg_ended(id);
         self.refer_leg_ended(id);
+        self.stream_leg_ended(id);
         self.runs_leg_ended(id);
         if id == self.primary { self.primary_ended() } else { self.dialled_ended(id, &end) }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tandem_codecs::{CodecId, Tuning};
-use tandem_media::control::{Command, Event, LegStats, PlayId};
+use tandem_media::control::{Command, Event, LegStats, MarkId, PlayId};
 use tandem_model::{CallSid, Endpoint, LegId, SrtpSuite, Timestamp};
 use tandem_sip::dialog::{DialogId, DialogSnapshot, MIN_SE_SECS};
 use tandem_sip::message::Message;
@@ -353,6 +353,11 @@ pub enum LegReport {
     PlayDone {
         play: PlayId,
         completed: bool,
+    },
+    /// A mark of a stream was reached, or cleared.
+    Marked {
+        play: PlayId,
+        mark: MarkId,
     },
     /// No more talking on this leg. Exactly once.
     Ended(LegEnd),

@@ -296,9 +296,9 @@ impl Leg {
             Event::PlayDone { play, completed, .. } => {
                 self.report(LegReport::PlayDone { play: *play, completed: *completed });
             }
+            Event::Marked { play, mark, .. } => self.report(LegReport::Marked { play: *play, mark: *mark }),
             Event::Started { .. }
             | Event::Stats { .. }
-            | Event::Marked { .. }
             | Event::JoinRefused { .. }
             | Event::Speaking { .. }
             | Event::Floor { .. } => {}

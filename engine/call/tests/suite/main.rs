@@ -14,6 +14,7 @@ mod call_redirect;
 mod call_replace;
 mod call_script;
 mod call_speech;
+mod call_stream;
 mod call_transfer;
 mod carriers;
 mod leg_challenge;

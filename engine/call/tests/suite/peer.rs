@@ -417,6 +417,12 @@ pub fn media(command: &Command) -> String {
         Command::HearDigit { digit, duration_ms, .. } => format!("hear-digit {digit} {duration_ms}"),
         Command::PressDigit { digit, duration_ms, .. } => format!("press-digit {digit} {duration_ms}"),
         Command::Echo { leg, on } => format!("echo {leg} {on}"),
+        Command::Denoise { leg, on } => format!("denoise {leg} {on}"),
+        Command::StartStream { leg, play, rate } => format!("start-stream {leg} {} {}", play.0, rate.0),
+        Command::Inject { leg, play, audio } => format!("inject {leg} {} {}", play.0, audio.len()),
+        Command::Mark { leg, play, mark } => format!("mark {leg} {} {}", play.0, mark.0),
+        Command::ClearStream { leg, play } => format!("clear {leg} {}", play.0),
+        Command::Untap { leg, tap } => format!("untap {leg} {}", tap.0),
         other => format!("unexpected {other:?}"),
     }
 }
@@ -435,6 +441,7 @@ fn reported(report: &LegReport) -> String {
         LegReport::Digit(digit) => format!("digit {digit}"),
         LegReport::DigitEnded { digit, duration_ms } => format!("digit-ended {digit} {duration_ms}"),
         LegReport::PlayDone { play, .. } => format!("play-done {}", play.0),
+        LegReport::Marked { play, mark } => format!("marked {} {}", play.0, mark.0),
         LegReport::Ended(end) => {
             let by = match end.by {
                 EndedBy::Remote => "remote",

@@ -298,6 +298,11 @@ const WORLD_WORDS: &[&str] = &[
     "drain",
     "crash 1",
     "crash 2",
+    "stream opened",
+    "stream ended",
+    "stream failed",
+    "stream says",
+    "rest stream",
 ];
 
 const DOCUMENTS: &[&str] = &[
@@ -311,6 +316,8 @@ const DOCUMENTS: &[&str] = &[
     "<Dial timeout=\"10\" action=\"https://app.test/x\"><Queue url=\"https://app.test/u\">q</Queue></Dial>",
     "<Leave/>",
     "",
+    "<Connect action=\"https://app.test/x\"><Stream url=\"wss://a.test/\" statusCallback=\"https://app.test/s\"/></Connect><Pause length=\"9\"/>",
+    "<Denoise>on</Denoise><Start><Stream name=\"a\" url=\"wss://a.test/\"/></Start><Start><Stream name=\"a\" url=\"wss://a.test/\"/></Start><Gather><Pause/></Gather><Stop><Stream name=\"a\"/></Stop>",
 ];
 
 fn world_of(kind: usize) -> World {
@@ -348,6 +355,7 @@ fn act(w: &mut World, word: &str, document: &str) {
             drop(sid.map(|sid| w.input(CallInput::EndLeg { sid })));
         }
         "drain" => drop(w.input(CallInput::Drain)),
+        "stream opened" | "stream ended" | "stream failed" | "stream says" | "rest stream" => w.try_stream(word),
         "replace 1" | "replace 2" | "replace 3" => w.try_replace(word[8..].parse().expect("a leg")),
         line => w.try_step(line),
     }

@@ -2,7 +2,7 @@
 //!
 //! What the call wants done and what far ends see is one log of short lines, taken step by step.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use tandem_call::call::{
     LegRow, ListenEffect, Origin, Party, Plan, RecordingEffect, RecordingNews, RecordingOutcome, RegisteredContact,
     RunId, SeizedCarrier,
 };
+use tandem_call::call::{OpenStream, StreamEffect, StreamInput, StreamProblem};
 use tandem_call::carrier::choose;
 use tandem_call::directory::{
     Carrier, ContactLimits, Directory, DomainApp, DtmfMethod, Encryption, Handler, OutboundPolicy, Project,
@@ -23,8 +24,8 @@ use tandem_call::leg::{
 use tandem_call::room::conference::ConferenceCommand;
 use tandem_call::room::queue::{QueueAsk, QueueNews, QueueTicket};
 use tandem_call::routing;
-use tandem_laml::instruction::{Document, FetchFailure, Method, StatusCallback, StatusEvents};
-use tandem_media::control::{Clip, Command, Event, LegStats, MoveFailed};
+use tandem_laml::instruction::{Document, FetchFailure, Method, StatusCallback, StatusEvents, StreamFault};
+use tandem_media::control::{Clip, Command, Event, LegStats, MarkId, MoveFailed};
 use tandem_model::{LegId, SampleRate, SeedEntropy, Sid, Timestamp, WallTime};
 use tandem_sip::message::Uri;
 
@@ -68,6 +69,10 @@ pub struct World {
     pub recordings: Vec<Sid>,
     /// The document that a fetch was for last.
     pub last_run: RunId,
+    /// The stream that was opened last.
+    pub last_stream: Option<OpenStream>,
+    /// Those that were opened and not closed.
+    pub streams: BTreeSet<Sid>,
     /// What INVITEs went out.
     pub specs: BTreeMap<LegId, InviteSpec>,
     /// Carriers that are down, by name; those at their limits; and the Service-Route of all.
@@ -392,6 +397,8 @@ impl World {
             params: vec![],
             fetched: vec![],
             last_ticket: 0,
+            last_stream: None,
+            streams: BTreeSet::new(),
             recordings: vec![],
             last_run: RunId(1),
             specs: BTreeMap::new(),
@@ -538,6 +545,8 @@ impl World {
                 | Event::Closed { leg, .. }
                 | Event::PlayDone { leg, .. }
                 | Event::Digit { leg, .. }
+                | Event::DigitEnded { leg, .. }
+                | Event::Marked { leg, .. }
                 | Event::DigitForPeer { leg, .. }) = event
                 else {
                     continue;
@@ -623,6 +632,68 @@ impl World {
         }
     }
 
+    fn stream(&mut self, effect: StreamEffect) {
+        self.log.push(match &effect {
+            StreamEffect::Open(open) => format!("open {}", open.stream.url),
+            StreamEffect::Tap { leg, tap, rate, .. } => format!("tap {leg} {} {}", tap.0, rate.0),
+            StreamEffect::Digit { digit, duration_ms, .. } => format!("key {digit} {duration_ms}"),
+            StreamEffect::Marked { mark, .. } => format!("marked {}", mark.0),
+            StreamEffect::Close { .. } => "close".into(),
+        });
+        match effect {
+            StreamEffect::Open(open) => {
+                assert!(self.streams.insert(open.sid), "opened twice");
+                self.last_stream = Some(*open);
+            }
+            StreamEffect::Close { sid } => assert!(self.streams.remove(&sid), "closed twice"),
+            StreamEffect::Tap { sid, .. } | StreamEffect::Digit { sid, .. } | StreamEffect::Marked { sid, .. } => {
+                assert!(self.streams.contains(&sid), "of a stream that does not run");
+            }
+        }
+    }
+
+    /// Media tells something of a leg.
+    pub fn media_event(&mut self, event: Event) -> String {
+        self.media.push_back(event);
+        self.settle();
+        self.take()
+    }
+
+    /// Something of a stream happens, or what crosses its end; or REST wants one.
+    pub fn try_stream(&mut self, what: &str) {
+        if what == "rest stream" {
+            let call = self.call.rows().first().map(|r| r.sid);
+            let stream = crate::call_stream::stream("rest");
+            drop(call.map(|call| self.rest(|c, now, wall| c.start_stream(now, wall, call, stream))));
+            return;
+        }
+        let Some(sid) = self.last_stream.as_ref().map(|s| s.sid).filter(|_| self.finished == 0) else { return };
+        let problem = StreamProblem { fault: StreamFault::General, code: 11_200, message: "it broke".into() };
+        match what {
+            "stream opened" => drop(self.input(CallInput::Stream(StreamInput::Opened { sid }))),
+            "stream ended" => drop(self.input(CallInput::Stream(StreamInput::Ended { sid, problem: None }))),
+            "stream failed" => drop(self.input(CallInput::Stream(StreamInput::Ended { sid, problem: Some(problem) }))),
+            _ => {
+                for input in [
+                    StreamInput::Audio { sid, audio: vec![0; 160] },
+                    StreamInput::Mark { sid, mark: MarkId(1) },
+                    StreamInput::Digits { sid, digits: "1".into() },
+                    StreamInput::Clear { sid },
+                ] {
+                    self.input(CallInput::Stream(input));
+                }
+            }
+        }
+    }
+
+    /// REST asks for something.
+    pub fn rest<T>(&mut self, ask: impl FnOnce(&mut Call, Timestamp, WallTime) -> T) -> (T, String) {
+        let wall = self.wall();
+        let answer = ask(&mut self.call, self.now, wall);
+        self.settle();
+        (answer, self.take())
+    }
+
     fn call_effect(&mut self, effect: CallEffect) {
         assert_eq!(self.finished, 0, "{effect:?} after Finished");
         match effect {
@@ -655,6 +726,7 @@ impl World {
                 }
             }
             CallEffect::Queue(ask) => self.queue_ask(ask),
+            CallEffect::Stream(effect) => self.stream(effect),
             CallEffect::Fetch { run, url, params, .. } => {
                 self.last_run = run;
                 let shown: String =
@@ -710,6 +782,12 @@ impl World {
                     let contacts = if aor == "carol" { vec![] } else { vec![contact(&aor)] };
                     self.call.handle(self.now, self.wall(), CallInput::Contacts { ticket, contacts });
                 }
+            }
+            CallEffect::Notify { params, .. } if params.iter().any(|(n, _)| n == "StreamEvent") => {
+                let value = |name: &str| params.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str());
+                let error = value("StreamError").map(|error| format!(" {error}")).unwrap_or_default();
+                self.log.push(format!("notify {}{error}", value("StreamEvent").unwrap_or_default()));
+                self.params = params;
             }
             CallEffect::Notify { url, params, .. } if !params.iter().any(|(n, _)| n == "SequenceNumber") => {
                 let shown: String =
@@ -828,6 +906,7 @@ impl World {
     #[track_caller]
     pub fn final_rows(&self) -> Vec<String> {
         assert_eq!(self.finished, 1, "the call has not finished");
+        assert!(self.streams.is_empty(), "streams outlive the call");
         for (id, party) in &self.parties {
             assert_eq!((party.ended, party.closed, party.stopped), (1, 1, true), "{id}");
         }

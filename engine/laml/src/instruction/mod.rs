@@ -7,6 +7,7 @@ mod queue;
 mod recording;
 mod refer;
 mod speech;
+mod stream;
 
 pub use conference::{Beep, Conference, ConferenceCallback, ConferenceEvents, ConferenceRecordingCallback, WaitMusic};
 pub use dial::{
@@ -20,6 +21,7 @@ pub use recording::{
 };
 pub use refer::{Refer, ReferOutcome, ReferStatus};
 pub use speech::{Heard, ListenCommand, ListenFailure, ListenId, Listening, MachineDetection, Utterance};
+pub use stream::{ConnectId, Stream, StreamCodec, StreamCommand, StreamEvent, StreamFault, Track};
 
 /// HTTP method of a webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -68,6 +70,11 @@ pub enum Instruction {
     Echo {
         on: bool,
     },
+    /// Take noise out of what the leg's far end says, or leave it in again.
+    Denoise {
+        on: bool,
+    },
+    Stream(StreamCommand),
     Recording(RecordingCommand),
     Queue(QueueCommand),
     /// Send the leg elsewhere (RFC 3515). [`Input::ReferEnded`] follows exactly once.
@@ -143,6 +150,7 @@ pub enum Input {
     RecordingEnded(RecordingEnded),
     Queue(QueueEvent),
     ReferEnded(ReferOutcome),
+    Stream(StreamEvent),
     /// The leg is gone. A verb whose action is told of that waits for what it has to say ([`Instruction::Tell`]); all others
     /// end without another instruction.
     HungUp,

@@ -9,6 +9,7 @@ pub(crate) mod number;
 pub(crate) mod queue;
 pub(crate) mod recording;
 pub(crate) mod sip;
+pub(crate) mod stream;
 pub(crate) mod verto;
 
 pub use sip::sip_address;

@@ -155,6 +155,7 @@ impl Script {
             Input::Queue(event) => self.handle_event(now, &Event::Queue(event)),
             Input::ReferEnded(_) if self.fx.refers_given_up > 0 => self.fx.refers_given_up -= 1,
             Input::ReferEnded(outcome) => self.handle_event(now, &Event::ReferEnded(outcome)),
+            Input::Stream(event) => self.handle_event(now, &Event::Stream(event)),
             Input::HungUp => self.hung_up(),
             // Nobody is left to run it for.
             Input::Redirect { .. } | Input::Replace { .. } if matches!(self.state, State::Leaving(_)) => {}

@@ -3,6 +3,8 @@
 //! The contract of a verb: `start` once, then `handle` and `expire` until one of them gives [`Step::Done`], which
 //! happens exactly once; or `cancel` at any moment before, which stops all it has running. After either it is dropped.
 
+pub(crate) mod connect;
+pub(crate) mod denoise;
 pub(crate) mod dial;
 pub(crate) mod echo;
 pub(crate) mod enqueue;
@@ -19,6 +21,8 @@ pub(crate) mod refer;
 pub(crate) mod reject;
 pub(crate) mod say;
 pub(crate) mod sms;
+pub(crate) mod start;
+pub(crate) mod stop;
 #[cfg(test)]
 mod tests;
 
@@ -29,7 +33,9 @@ use tandem_model::Timestamp;
 use crate::attributes::Attribute;
 use crate::document::Node;
 use crate::effects::Effects;
-use crate::instruction::{DialOutcome, Method, PromptFailure, PromptId, QueueEvent, RecordingEnded, ReferOutcome};
+use crate::instruction::{
+    DialOutcome, Method, PromptFailure, PromptId, QueueEvent, RecordingEnded, ReferOutcome, StreamEvent,
+};
 use crate::role::Dialect;
 
 /// The verbs that run, in the order of the reference. A verb is its folder and its line here.
@@ -43,6 +49,10 @@ pub(crate) static VERBS: &[&Spec] = &[
     &reject::SPEC,
     &hangup::SPEC,
     &echo::SPEC,
+    &denoise::SPEC,
+    &connect::SPEC,
+    &start::SPEC,
+    &stop::SPEC,
     &record::SPEC,
     &refer::SPEC,
     &enqueue::SPEC,
@@ -52,7 +62,7 @@ pub(crate) static VERBS: &[&Spec] = &[
 ];
 
 /// Verbs of LaML that this server does not run yet: warned about (13750) and passed over.
-pub(crate) static VERBS_NOT_YET: &[&str] = &["Connect", "Start", "Stop", "Denoise", "Prompt"];
+pub(crate) static VERBS_NOT_YET: &[&str] = &["Prompt"];
 
 /// What the registry knows of a verb.
 pub(crate) struct Spec {
@@ -123,6 +133,17 @@ pub(crate) enum Event {
     RecordingEnded(RecordingEnded),
     Queue(QueueEvent),
     ReferEnded(ReferOutcome),
+    Stream(StreamEvent),
+}
+
+/// Warns of a noun that a verb does not run: one of LaML's that this server has nothing for (13750), or none at all.
+fn refuse_noun(verb: &str, noun: &str, known: &[&str], line: u32, fx: &mut Effects) {
+    let shown: String = noun.chars().take(60).collect();
+    let (code, what) = match known.contains(&noun) {
+        true => (crate::code::VERB_UNSUPPORTED, "is not supported here, it is passed over"),
+        false => (crate::code::NESTING, "may not stand inside"),
+    };
+    fx.warn(code, Some(line), format!("{verb}: <{shown}> {what}"));
 }
 
 /// Warns of elements inside one that takes none.

@@ -11,7 +11,7 @@ use crate::effects::Effects;
 use crate::instruction::*;
 
 /// Documents of one verb each; every verb of the list has to have one.
-const EXAMPLES: [&str; 27] = [
+const EXAMPLES: [&str; 34] = [
     "<Say>hello</Say>",
     "<Say loop='0'>for ever</Say>",
     "<Play>http://a.example/b</Play>",
@@ -29,6 +29,13 @@ const EXAMPLES: [&str; 27] = [
     "<Reject/>",
     "<Hangup/>",
     "<Echo/>",
+    "<Denoise>on</Denoise>",
+    "<Connect><Stream url='wss://a.example/'/></Connect>",
+    "<Connect action='http://a.example/'><Stream url='wss://a.example/'/></Connect>",
+    "<Connect><Stream track='both_tracks'/></Connect>",
+    "<Start><Stream url='wss://a.example/'/><Stream url='b'/></Start>",
+    "<Start><Siprec/><Stream/></Start>",
+    "<Stop><Stream name='a'/></Stop>",
     "<Record/>",
     "<Record playBeep='false' finishOnKey='' action='http://a.example/'/>",
     "<Refer><Sip>sip:a@b.example</Sip></Refer>",
@@ -53,6 +60,7 @@ struct Running {
     refer: bool,
     queue: bool,
     listening: Option<ListenId>,
+    connect: Option<ConnectId>,
 }
 
 impl Running {
@@ -71,6 +79,13 @@ impl Running {
                 Instruction::Dial(_) => self.dial = true,
                 Instruction::CancelDial => self.dial_cancelled = true,
                 Instruction::Echo { on } => self.echo = on,
+                Instruction::Stream(StreamCommand::Connect { id, .. }) => self.connect = Some(id),
+                Instruction::Stream(StreamCommand::Disconnect { id }) => {
+                    assert_eq!(self.connect.take(), Some(id));
+                }
+                // What they begin or end goes on beside the document.
+                Instruction::Stream(StreamCommand::Start(_) | StreamCommand::Stop { .. })
+                | Instruction::Denoise { .. } => {}
                 Instruction::Recording(RecordingCommand::Start { id, .. }) => self.recording = Some(id),
                 Instruction::Recording(RecordingCommand::Stop { .. }) => self.recording_stopped = true,
                 // Given up, its end is counted off by the script.
@@ -98,6 +113,7 @@ impl Running {
             && !recording
             && !self.queue
             && self.listening.is_none()
+            && self.connect.is_none()
     }
 }
 
@@ -115,10 +131,11 @@ enum Act {
     Words,
     Noise,
     Deaf,
+    StreamEnded,
     Time,
 }
 
-const ACTS: [Act; 15] = [
+const ACTS: [Act; 16] = [
     Act::PromptEnded,
     Act::PromptFailed,
     Act::StalePrompt,
@@ -133,6 +150,7 @@ const ACTS: [Act; 15] = [
     Act::Words,
     Act::Noise,
     Act::Deaf,
+    Act::StreamEnded,
     Act::Time,
 ];
 
@@ -187,6 +205,10 @@ fn run(xml: &str, acts: &[Act]) -> (Option<Done>, Box<dyn Verb>, Effects, Runnin
                 let deaf = matches!(act, Act::Deaf);
                 let result = if deaf { Err(failure) } else { Ok(Utterance { text, confidence: None }) };
                 Event::Heard(Heard::Ended { id, result })
+            }),
+            Act::StreamEnded => running.connect.take().map(|id| {
+                let (sid, name) = ("sid".to_owned(), "sid".to_owned());
+                Event::Stream(StreamEvent::Ended { id, sid, name, fault: None })
             }),
             Act::Time => {
                 now = verb.deadline().unwrap_or(now + Duration::from_secs(1));
@@ -249,6 +271,7 @@ fn a_verb_is_done_once_all_it_started_has_ended() {
         Act::ReferEnded,
         Act::RecordingEnded,
         Act::QueueEnded,
+        Act::StreamEnded,
         Act::PromptEnded,
         Act::Time,
         Act::Time,
@@ -269,7 +292,8 @@ fn a_verb_that_waits_has_a_deadline_or_something_running() {
                 || running.dial
                 || running.refer
                 || running.queue
-                || running.listening.is_some();
+                || running.listening.is_some()
+                || running.connect.is_some();
             let waits = verb.deadline().is_some() || runs;
             assert!(done.is_some() || waits, "{xml} is stuck after {acts:?}");
         }

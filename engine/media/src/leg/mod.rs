@@ -34,6 +34,7 @@ use tandem_model::limits::{RTP_TIMEOUT, TICK};
 use tandem_model::{Entropy, LegId, SampleRate, Timestamp};
 
 use crate::control::{Clip, Event, KeyDirection, LegSpec, LegStats, MarkId, PlayId, Repeat};
+use crate::denoise::Denoiser;
 use crate::dtmf::TONE_MS;
 use crate::jitter::JitterConfig;
 use crate::playout::PlayoutCounts;
@@ -64,6 +65,9 @@ pub(crate) struct Leg {
     stream: Option<Box<Stream>>,
     stream_samples_lost: u64,
     taps: Taps,
+    denoise: bool,
+    /// At the rate heard last.
+    denoiser: Option<Box<Denoiser>>,
     reporter: Reporter,
     quality: QualityWatch,
     /// When the silence began that `RTP_TIMEOUT` measures; None when it does not, or was reported.
@@ -110,6 +114,8 @@ impl Leg {
             stream: None,
             stream_samples_lost: 0,
             taps: Taps::default(),
+            denoise: false,
+            denoiser: None,
             reporter: Reporter::new(now, entropy),
             quality: QualityWatch::new(now),
             silent_since: None,
@@ -200,10 +206,29 @@ impl Leg {
             None => self.play_noise(turn),
         };
         if let Some((samples, rate)) = heard {
+            self.reduce_noise(&mut turn.scratch.tick[..samples], rate);
             self.taps.inbound(&turn.scratch.tick[..samples], rate);
         }
         self.taps.hand_over(turn.now);
         heard
+    }
+
+    pub fn set_denoise(&mut self, on: bool) {
+        (self.denoise, self.denoiser) = (on, None);
+    }
+
+    pub fn denoises(&self) -> bool {
+        self.denoise
+    }
+
+    fn reduce_noise(&mut self, pcm: &mut [i16], rate: SampleRate) {
+        if !self.denoise {
+            return;
+        }
+        if self.denoiser.as_ref().is_none_or(|denoiser| denoiser.rate() != rate) {
+            self.denoiser = Some(Box::new(Denoiser::new(rate)));
+        }
+        self.denoiser.iter_mut().for_each(|denoiser| denoiser.process(pcm));
     }
 
     /// What a relayed partner says, for the taps: its packets go to the peer as they are.
@@ -318,7 +343,7 @@ impl Leg {
     /// roll-over counters, source lock and accounts.
     pub fn rebuild(&mut self) -> Option<Event> {
         let ended = self.stop_playing(None);
-        self.player = None;
+        (self.player, self.denoiser) = (None, None);
         let (listener, observed) = (self.receiver.listener, self.receiver.observed);
         if let Some(spec) = self.spec.as_deref() {
             self.receiver.rebuild(spec);

@@ -110,7 +110,9 @@ impl Stream {
 impl Leg {
     /// One tick of the stream, while nothing else plays.
     pub(super) fn advance_stream(&mut self, turn: &mut Turn<'_>) {
-        let (Some(mut stream), Some(spec)) = (self.stream.take(), self.spec.as_deref()) else { return };
+        // Before media is agreed it waits.
+        let Some(spec) = self.spec.as_deref() else { return };
+        let Some(mut stream) = self.stream.take() else { return };
         let rate = encoder_rate(spec.codec, stream.rate);
         let mut pcm = [0; TICK_SAMPLES_MAX];
         let pcm = &mut pcm[..tick_samples(rate).min(TICK_SAMPLES_MAX)];

@@ -202,6 +202,12 @@ impl Shard {
                     self.echo(slot, on, now, batch);
                 }
             }
+            Command::Denoise { leg, on } => {
+                if let Some(slot) = self.slot(leg) {
+                    self.contained(slot, now, batch, |leg, _| leg.set_denoise(on));
+                    self.wire(slot, now, batch);
+                }
+            }
             Command::Tap { leg, tap, rate, sink } => match self.slot(leg) {
                 Some(slot) => {
                     self.contained(slot, now, batch, |leg, _| leg.tap(tap, rate, sink));

@@ -102,13 +102,19 @@ impl Shard {
         to.comfort_noise.is_none() && self.place(slot).is_some_and(|place| place.leg.speaks_of_noise())
     }
 
+    /// The partner takes the payload as it came: it knows all of it, and nothing is to be done to the sound.
+    fn may_relay(&self, slot: Slot, from: &LegSpec, to: &LegSpec) -> bool {
+        let denoised = self.place(slot).is_some_and(|place| place.leg.denoises());
+        passes_through(from, to) && !self.needs_noise_made(slot, to) && !denoised
+    }
+
     fn listener_of(&self, slot: Slot) -> Listener {
         if let Link::Mix(at) = self.link(slot) {
             return self.mix_rate(at).map_or(Listener::Nobody, Listener::Transcode);
         }
         let spec = |slot: Slot| self.place(slot).and_then(|p| p.leg.spec());
         match (spec(slot), self.partner(slot).and_then(spec)) {
-            (Some(from), Some(to)) if passes_through(from, to) && !self.needs_noise_made(slot, to) => Listener::Relay,
+            (Some(from), Some(to)) if self.may_relay(slot, from, to) => Listener::Relay,
             (Some(from), Some(to)) => Listener::Transcode(common_rate(from, to)),
             _ => Listener::Nobody,
         }

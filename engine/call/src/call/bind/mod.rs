@@ -3,6 +3,7 @@
 mod api;
 mod prompts;
 mod speech;
+mod stream;
 
 pub(super) use prompts::Playing;
 pub(super) use speech::Ear;
@@ -44,6 +45,8 @@ impl Call {
             Instruction::Dial(dial) => self.start_dial(*dial),
             Instruction::CancelDial => self.cancel_dial(),
             Instruction::Echo { on } => self.echo(leg, on),
+            Instruction::Denoise { on } => self.emit(CallEffect::Media(Command::Denoise { leg, on })),
+            Instruction::Stream(command) => self.stream_command(id, leg, command),
             Instruction::Reject { reason } => {
                 // laml.md 1.13: the codes of the field's other provider, since none are documented.
                 let status = match reason {

@@ -275,6 +275,7 @@ impl Party {
             | LegReport::Refer(_)
             | LegReport::ReferEnded(_)
             | LegReport::Redirected { .. }
+            | LegReport::Marked { .. }
             | LegReport::PlayDone { .. } => {}
         }
     }

@@ -7,6 +7,7 @@ mod gather;
 mod queue;
 mod random;
 mod record;
+mod stream;
 mod takeover;
 mod verbs;
 
@@ -105,6 +106,7 @@ fn apply(script: &mut Script, now: &mut Timestamp, line: &str) {
             Input::Heard(Heard::Ended { id, result })
         }
         "dialled" => Input::DialEnded(outcome(rest)),
+        "streamed" => stream::ended(rest),
         "recorded" | "unrecorded" => {
             let (id, secs) = rest.split_once(' ').expect("an id and seconds");
             let recording = RecordingRef { sid: "rec".to_owned(), url: "https://switch.example/rec".to_owned() };
@@ -230,6 +232,8 @@ pub(super) fn write(instruction: &Instruction) -> String {
         Instruction::Dial(dial) => write_dial(dial),
         Instruction::CancelDial => "cancel dial".to_owned(),
         Instruction::Echo { on } => format!("echo {}", if *on { "on" } else { "off" }),
+        Instruction::Denoise { on } => format!("denoise {}", if *on { "on" } else { "off" }),
+        Instruction::Stream(command) => stream::write(command),
         Instruction::Reject { reason: RejectReason::Busy } => "reject busy".to_owned(),
         Instruction::Reject { reason: RejectReason::Rejected } => "reject rejected".to_owned(),
         Instruction::Hangup => "hangup".to_owned(),

@@ -31,6 +31,11 @@ fn verb() -> impl Strategy<Value = String> {
         Just("<Enqueue>q</Enqueue>"),
         Just("<Leave/>"),
         Just("<Echo timeout=\"5\"/>"),
+        Just("<Denoise>on</Denoise>"),
+        Just("<Connect action=\"a\"><Stream url=\"wss://a.example/\"/></Connect>"),
+        Just("<Connect><Stream track=\"x\"/><Room>r</Room></Connect>"),
+        Just("<Start><Stream name=\"a\" url=\"b\"><Parameter name=\"c\" value=\"d\"/></Stream></Start>"),
+        Just("<Stop><Stream name=\"a\"/><Stream/></Stop>"),
         Just("<Redirect/>"),
         Just("<Redirect>ftp://x</Redirect>"),
         Just("<Reject/>"),
@@ -113,6 +118,7 @@ enum Act {
     SpeechBegan,
     SpeechEnded(bool),
     Deaf(bool),
+    StreamEnded,
     Digit(char),
     Wait(u64),
     Redirect,
@@ -133,6 +139,7 @@ fn act() -> impl Strategy<Value = Act> {
         3 => Just(Act::SpeechBegan),
         4 => any::<bool>().prop_map(Act::SpeechEnded),
         1 => any::<bool>().prop_map(Act::Deaf),
+        3 => Just(Act::StreamEnded),
         4 => prop_oneof![Just('1'), Just('#'), Just('*'), any::<char>()].prop_map(Act::Digit),
         6 => (0u64..7_000).prop_map(Act::Wait),
         1 => Just(Act::Redirect),
@@ -152,6 +159,7 @@ struct Leg {
     listening: bool,
     dials: u32,
     cancelled: u32,
+    connect: Option<ConnectId>,
     fetching: bool,
     echo: bool,
     answered: bool,
@@ -176,6 +184,7 @@ impl Leg {
                 assert!(
                     !self.fetching && audible == 0 && !self.echo && !self.listening && self.dials == self.cancelled
                 );
+                assert!(self.connect.is_none());
                 self.fetching = true;
             }
             Instruction::CancelFetch => {
@@ -240,6 +249,15 @@ impl Leg {
                 assert!(self.echo != *on && self.answered);
                 self.echo = *on;
             }
+            Instruction::Denoise { .. } | Instruction::Stream(StreamCommand::Start(_) | StreamCommand::Stop { .. }) => {
+            }
+            Instruction::Stream(StreamCommand::Connect { id, .. }) => {
+                assert!(self.answered && audible == 0 && !self.echo && self.dials == self.cancelled);
+                assert!(self.connect.replace(*id).is_none(), "connected twice");
+            }
+            Instruction::Stream(StreamCommand::Disconnect { id }) => {
+                assert_eq!(self.connect.take(), Some(*id), "gave up what does not run");
+            }
             Instruction::Reject { .. } => {
                 assert!(!self.answered);
                 self.over = true;
@@ -249,7 +267,13 @@ impl Leg {
                 self.over = true;
             }
             Instruction::Finished => {
-                assert!(audible == 0 && !self.echo && !self.listening && self.dials == self.cancelled);
+                assert!(
+                    audible == 0
+                        && !self.echo
+                        && !self.listening
+                        && self.dials == self.cancelled
+                        && self.connect.is_none()
+                );
                 self.over = true;
             }
             Instruction::Warn { code, .. } => assert!((10_000..60_000).contains(code)),
@@ -340,6 +364,11 @@ fn run(acts: &[Act]) {
                     id,
                     result: if deaf { Err(failure) } else { Ok(Utterance { text, confidence: Some(0.5) }) },
                 })
+            }
+            Act::StreamEnded => {
+                let Some(id) = leg.connect.take() else { continue };
+                let (sid, name) = ("sid".to_owned(), "sid".to_owned());
+                Input::Stream(StreamEvent::Ended { id, sid, name, fault: None })
             }
             Act::Digit(digit) => Input::Digit(*digit),
             Act::Wait(ms) => {

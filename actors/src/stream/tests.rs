@@ -1,7 +1,7 @@
 //! Streams against servers that behave, and that do not, over real sockets.
 
 use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ fn stream(url: impl Into<String>) -> Stream {
 }
 
 fn open(hub: &StreamHub, stream: Stream, two_way: bool) -> (StreamHandle, Receiver<StreamInput>) {
-    let (reports, heard) = channel();
+    let (reports, heard) = sync_channel(4_096);
     let open = OpenStream {
         sid: ME.parse().unwrap(),
         account_sid: "acc".into(),
@@ -58,7 +58,7 @@ fn open(hub: &StreamHub, stream: Stream, two_way: bool) -> (StreamHandle, Receiv
         two_way,
         dialect: Dialect::SignalWire,
     };
-    (hub.open(open, move |input| reports.send(input).is_ok()), heard)
+    (hub.open(open, move |input| reports.try_send(input).is_ok()), heard)
 }
 
 /// A server of one connection, in a thread of its own.
@@ -387,7 +387,7 @@ fn a_connection_that_breaks_is_an_error_and_one_that_is_closed_is_not() {
 
 #[test]
 fn a_server_that_never_reads_loses_the_oldest_audio_and_holds_nobody_up() {
-    let (stop, wait) = channel::<()>();
+    let (stop, wait) = sync_channel::<()>(1);
     let (url, _server) = serve(move |mut socket| {
         json_of(&mut socket);
         let _ = wait.recv();

@@ -156,7 +156,7 @@ impl Inner {
         };
         let params = params.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         // A refusal has been counted and logged where it happened.
-        let _ = self.status.push(StatusJob { call, request: WebhookRequest { url, method, params } });
+        let _ = self.status.push(StatusJob::new(call, WebhookRequest { url, method, params }));
     }
 }
 

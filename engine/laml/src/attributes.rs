@@ -15,7 +15,7 @@ pub(crate) struct Attribute {
     pub name: &'static str,
     /// As it would be written; empty when leaving the attribute out means something of its own.
     pub default: &'static str,
-    /// For people: the values taken.
+    /// For people: the values taken, or why it is left out.
     pub values: &'static str,
     pub support: Support,
 }
@@ -24,7 +24,7 @@ pub(crate) struct Attribute {
 pub(crate) enum Support {
     Supported,
     /// Part of LaML; here it is warned about and has no effect, unless it asks for the default.
-    NotYet,
+    LeftOut,
 }
 
 impl Attribute {
@@ -34,11 +34,7 @@ impl Attribute {
 
     /// Part of LaML that this server leaves out, with the reason; `default` is the value that asks for nothing.
     pub const fn left_out(name: &'static str, default: &'static str, why: &'static str) -> Self {
-        Attribute { name, default, values: why, support: Support::NotYet }
-    }
-
-    pub const fn not_yet(name: &'static str) -> Self {
-        Attribute { name, default: "", values: "", support: Support::NotYet }
+        Attribute { name, default, values: why, support: Support::LeftOut }
     }
 }
 
@@ -50,15 +46,15 @@ pub(crate) struct Attributes<'a> {
 }
 
 impl<'a> Attributes<'a> {
-    /// Warns of each attribute that does not exist (20422) or does nothing yet (10001).
+    /// Warns of each attribute that does not exist (20422) or does nothing here (10001).
     pub fn new(node: &'a Node, table: &'static [Attribute], base: Option<&'a str>, fx: &mut Effects) -> Self {
         for (name, value) in &node.attributes {
             let shown: String = name.chars().take(60).collect();
             match table.iter().find(|a| a.name == name) {
                 Some(Attribute { support: Support::Supported, .. }) => {}
-                Some(Attribute { support: Support::NotYet, default, .. }) if value.trim() == *default => {}
-                Some(Attribute { support: Support::NotYet, .. }) => {
-                    let message = format!("{}: the attribute {shown} is not supported yet and ignored", node.name);
+                Some(Attribute { support: Support::LeftOut, default, .. }) if value.trim() == *default => {}
+                Some(Attribute { support: Support::LeftOut, values: why, .. }) => {
+                    let message = format!("{}: the attribute {shown} is ignored: {why}", node.name);
                     fx.warn(code::ATTRIBUTE_UNSUPPORTED, Some(node.line), message);
                 }
                 None => {

@@ -42,8 +42,7 @@ fn section(
         let default = if attribute.default.is_empty() { String::new() } else { format!("`{}`", attribute.default) };
         let (values, how) = match attribute.support {
             Support::Supported => (attribute.values, tests(element, attribute.name)),
-            Support::NotYet if attribute.values.is_empty() => ("", "warned about (10001), no effect yet".to_owned()),
-            Support::NotYet => ("", format!("warned about (10001): {}", attribute.values)),
+            Support::LeftOut => ("", format!("warned about (10001): {}", attribute.values)),
         };
         let _ = writeln!(out, "| {} | {default} | {values} | {how} |", attribute.name);
     }

@@ -9,6 +9,8 @@ use tandem_laml::reference_tables;
 
 const BEGIN: &str = "<!-- written by engine/laml/tests/reference.rs -->\n";
 const END: &str = "<!-- end -->\n";
+/// Of an attribute that no test gives a value.
+const UNTRIED: &str = "no test gives it";
 /// Files named for one attribute, of however many.
 const NAMED_MAX: usize = 3;
 
@@ -61,11 +63,12 @@ fn the_reference_page_says_what_the_code_does() {
             .map(|(path, _)| path.as_str())
             .collect();
         match named.len() {
-            0 => "no test gives it".to_owned(),
+            0 => UNTRIED.to_owned(),
             n => format!("`{}`", named[..n.min(NAMED_MAX)].join("`, `")),
         }
     };
     let tables = reference_tables(&tried);
+    assert!(!tables.contains(UNTRIED), "an attribute that is supported and that no test gives a value:\n{tables}");
     let page = root().join("docs/laml.md");
     let text = fs::read_to_string(&page).expect("docs/laml.md");
     let begin = text.find(BEGIN).expect("where the tables begin") + BEGIN.len();

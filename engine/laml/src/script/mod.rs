@@ -341,7 +341,7 @@ impl Script {
 
     fn parse(&mut self, node: &Node) -> Option<Box<dyn Verb>> {
         let Some(spec) = VERBS.iter().find(|s| s.name == node.name) else {
-            let message = format!("<{}> is not supported yet, it is passed over", node.name);
+            let message = format!("<{}> is not supported, it is passed over", node.name);
             self.fx.warn(code::VERB_UNSUPPORTED, Some(node.line), message);
             return None;
         };

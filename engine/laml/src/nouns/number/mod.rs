@@ -20,7 +20,7 @@ pub(crate) static SPEC: Spec = Spec {
         Attribute::new("statusCallback", "", "URL"),
         Attribute::new("statusCallbackMethod", "POST", "GET, POST"),
         Attribute::new("statusCallbackEvent", "completed", "initiated ringing answered completed"),
-        Attribute::not_yet("byoc"),
+        Attribute::left_out("byoc", "", "carriers are chosen by their patterns, priorities and weights"),
         Attribute::new("machineDetection", "", "Enable, DetectMessageEnd: who answered is told to amdStatusCallback"),
         Attribute::new("machineDetectionTimeout", "30", "seconds, 1 to 120"),
         Attribute::new("machineDetectionSpeechThreshold", "2400", "milliseconds, 1000 to 6000"),

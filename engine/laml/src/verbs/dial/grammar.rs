@@ -232,7 +232,7 @@ fn target(noun: &Node, around: &Surroundings<'_>, fx: &mut Effects) -> Option<Ta
     }
     let shown: String = noun.name.chars().take(60).collect();
     if NOUNS_NOT_YET.contains(&noun.name.as_str()) {
-        let message = format!("Dial: <{shown}> is not supported yet, it is not dialled");
+        let message = format!("Dial: <{shown}> is not supported, it is not dialled");
         fx.warn(code::VERB_UNSUPPORTED, Some(noun.line), message);
     } else {
         fx.warn(code::NESTING, Some(noun.line), format!("Dial: <{shown}> may not stand inside, it is not dialled"));

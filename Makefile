@@ -44,7 +44,7 @@ rfc-coverage: ## Write docs/rfc-coverage.md anew from the citations in code and 
 	TANDEM_BLESS=1 $(CARGO) test --locked --quiet -p tandem-model --test rfc_coverage
 
 laml-reference: ## Write the tables of docs/laml.md anew from the verbs and nouns
-	TANDEM_BLESS=1 $(CARGO) test --locked --quiet -p tandem-laml --test reference
+	TANDEM_BLESS=1 $(CARGO) test --locked --quiet -p tandem-laml --test reference --test parameters
 
 clean: ## Remove what was built and the demo's data
 	$(CARGO) clean

@@ -78,6 +78,8 @@ fn rest_rings_an_agent_and_its_document_connects_the_customer() {
     let ended = app.wait("/child", |s| s.param("CallStatus") == "completed");
     assert_eq!((ended.param("ParentCallSid"), ended.param("HangupDirection")), (sid.as_str(), "inbound"));
     assert!(ended.param("HangupBy").contains("customer"), "{ended:?}");
+    assert_eq!((ended.param("SipResultCode"), ended.param("SipResponseCode")), ("200", "200"));
+    assert_eq!(ended.param("SipInviteResultPhrase"), "OK");
 
     let row = |sid: &str| tandem.wait_call("the end", |c| c["sid"] == json!(sid) && c["status"] == "completed");
     let (parent, child) = (row(&sid), row(&child));

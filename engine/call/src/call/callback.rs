@@ -65,4 +65,32 @@ mod tests {
         assert!(params.contains(&("Duration".into(), "2".into())));
         assert_eq!(params.len(), 1 + 16 + 1);
     }
+
+    #[test]
+    fn what_is_told_of_audio_is_what_was_counted() {
+        let stats = LegStats {
+            packets_received: 500,
+            packets_lost: 5,
+            packets_dropped: 2,
+            packets_sent: 501,
+            dtmf_received: 3,
+            dtmf_sent: 4,
+            jitter_ms_max: 7.5,
+            ..LegStats::default()
+        };
+        let mut params = Vec::new();
+        add_media(&mut params, &stats);
+        for (name, value) in [
+            ("AudioInMediaPacketCount", "500"),
+            ("AudioInSkipPacketCount", "5"),
+            ("AudioInFlushPacketCount", "2"),
+            ("AudioOutMediaPacketCount", "501"),
+            ("AudioInDtmfPacketCount", "3"),
+            ("AudioOutDtmfPacketCount", "4"),
+            ("AudioInJitterMaxVariance", "7.50"),
+        ] {
+            assert!(params.contains(&(name.into(), value.into())), "{name}: {params:?}");
+        }
+        assert!(!params.iter().any(|(name, _)| name == "AudioInMos"), "nothing was heard");
+    }
 }

@@ -127,6 +127,7 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
     let prompts = PromptLoader::new(webhooks.clone(), PromptLimits::default());
     orphaned_conferences(&store, clock).await?;
     let rooms = RoomsActor::new(RoomServices {
+        streams: streams.clone(),
         clock,
         directory: store.directory(),
         media: media_pool.handle(),

@@ -9,7 +9,7 @@ use tandem_call::room::conference::{
     ConferenceCommand, ConferenceEvent, EndReason, Refused, Room, RoomSpec, RoomStatus, Sounds,
 };
 use tandem_media::control::{Command, MixId};
-use tandem_model::{LegId, Sid, Timestamp, WallTime, limits};
+use tandem_model::{LegId, SampleRate, Sid, Timestamp, WallTime, limits};
 use tokio::sync::watch;
 
 use super::message::{Ask, AskRefused, Asked, Fault, FromCall, Seen, Spoke};
@@ -19,6 +19,7 @@ use crate::media::{MediaHandle, MediaThread};
 use crate::prompt::{PromptLoader, SpeechEngine};
 use crate::recording::RecordingService;
 use crate::store::{ConferenceRecord, ConferenceStatus, Store};
+use crate::stream::{StreamHandle, StreamHub};
 use crate::supervision::{Alarm, Mailbox, Overflow};
 use crate::webhook::{StatusQueue, WebhookClient};
 use crate::world::{Clock, SystemEntropy};
@@ -34,6 +35,7 @@ pub struct RoomServices {
     pub prompts: PromptLoader,
     pub speech: Arc<dyn SpeechEngine>,
     pub recordings: RecordingService,
+    pub streams: StreamHub,
     pub store: Store,
     /// Scheme, host and port under which REST is reached, without a slash at the end.
     pub public_url: String,
@@ -57,6 +59,8 @@ pub(super) struct Open {
     /// The one its mix is on.
     pub thread: Option<MediaThread>,
     pub recording: Option<Taped>,
+    /// Its sid, and the rate of its audio.
+    pub stream: Option<(Sid, SampleRate, StreamHandle)>,
     /// The document of an announcement that is being fetched.
     pub fetch: Option<SpawnHandle>,
     alarm: Alarm,
@@ -213,7 +217,8 @@ impl RoomsActor {
             sounds: self.sounds.clone(),
         };
         let room = Room::new(spec, clock.now(), clock.wall());
-        let open = Open { room, mix, thread: None, recording: None, fetch: None, alarm: Alarm::default() };
+        let open =
+            Open { room, mix, thread: None, recording: None, stream: None, fetch: None, alarm: Alarm::default() };
         self.rooms.insert(sid, open);
         self.by_name.insert(name.to_owned(), sid);
         tracing::info!(conference = %sid, "conference begins");

@@ -33,6 +33,8 @@ impl RoomsActor {
                 }
             }
             RoomEffect::StartRecording { trim } => self.start_recording(sid, trim, ctx),
+            RoomEffect::OpenStream(stream) => self.open_stream(sid, *stream, ctx),
+            RoomEffect::CloseStream => self.close_stream(sid),
             RoomEffect::SteerRecording(steer) => self.steer_recording(sid, steer),
             RoomEffect::Changed => {
                 if let Some(view) = self.rooms.get(&sid).map(|open| open.room.view()) {

@@ -13,6 +13,7 @@ mod control;
 mod effects;
 mod message;
 mod recording;
+mod stream;
 #[cfg(test)]
 mod tests;
 

@@ -19,6 +19,7 @@ use crate::prompt::{EspeakConfig, EspeakEngine, PromptLimits, PromptLoader};
 use crate::recording::{RecordingConfig, RecordingService};
 use crate::store::tests::TempDir;
 use crate::store::{CallPage, ConferenceFilter, ConferenceStatus, ProjectSettings, Store};
+use crate::stream::StreamHub;
 use crate::webhook::{StatusQueue, StatusQueueLimits, WebhookClient, WebhookConfig};
 use crate::world::{Clock, SystemEntropy};
 
@@ -75,6 +76,7 @@ impl Rig {
             media: pool.handle(),
             status: StatusQueue::start(webhooks.clone(), StatusQueueLimits::default()),
             prompts: PromptLoader::new(webhooks.clone(), PromptLimits::default()),
+            streams: StreamHub::start(webhooks.clone(), &[], Clock::new()).unwrap(),
             webhooks,
             speech: Arc::new(EspeakEngine::start(EspeakConfig::default()).await),
             recordings: RecordingService::open(RecordingConfig { folder, ..RecordingConfig::default() }).unwrap(),
@@ -105,6 +107,7 @@ impl Rig {
             status_callback: None,
             recording_callback: None,
             event_callback: None,
+            stream: None,
         };
         self.say(&member, ConferenceCommand::Join(Box::new(Joining { leg, sid, conference }))).await;
         if member.told.lock().unwrap().iter().any(|e| matches!(e, ConferenceEvent::Move { .. })) {

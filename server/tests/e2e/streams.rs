@@ -497,3 +497,38 @@ fn denoise_takes_the_noise_out_of_what_comes_back() {
     levels[0] /= 3.0;
     assert!(levels[1] < levels[0] && levels[0] > 50.0, "{levels:?}");
 }
+
+#[test]
+fn a_conference_is_copied_to_a_server_that_hears_all_of_it() {
+    let _turn = alone();
+    let tandem = Tandem::start();
+    let server = AudioServer::listener();
+    let app = app(format!(
+        "<Dial><Conference beep=\"false\">room<Stream name=\"ears\" url=\"{}\" statusCallback=\"/stream\"/></Conference></Dial>",
+        server.url()
+    ));
+    let (mut anna, mut with_anna) = calling(&tandem, &app);
+    let mut ben = Phone::new(&tandem, "ben", "");
+    let mut with_ben = ben.invite(&tandem.app_uri("app"));
+    ben.connected(&mut with_ben);
+    let start = server.wait_event("start");
+    let started = app.wait("/stream", |s| s.param("StreamEvent") == "stream-started");
+    started.assert_signed(SIGNING_KEY);
+    let conference = started.param("ConferenceSid").to_owned();
+    assert_eq!(start["start"]["callSid"], json!(conference));
+    let (hers, his) = (audio::sweep(2.0, 400.0, 1_200.0), audio::sweep(2.0, 2_600.0, 1_400.0));
+    with_anna.media.play(&hers);
+    std::thread::sleep(Duration::from_millis(2_400));
+    with_ben.media.play(&his);
+    std::thread::sleep(Duration::from_millis(2_600));
+    let heard = server.track("inbound");
+    let (one, other) = (audio::likeness(&hers, &heard), audio::likeness(&his, &heard));
+    assert!(one >= 0.85 && other >= 0.85, "hers {one:.2}, his {other:.2}");
+    assert_eq!(anna.hang_up(&mut with_anna).status(), 200);
+    assert_eq!(ben.hang_up(&mut with_ben).status(), 200);
+    server.wait_event("stop");
+    let stopped = app.wait("/stream", |s| s.param("StreamEvent") == "stream-stopped");
+    for (name, value) in [("ConferenceSid", conference.as_str()), ("StreamName", "ears"), ("Unique-ID", &conference)] {
+        assert_eq!(stopped.param(name), value, "{name}");
+    }
+}

@@ -1,6 +1,6 @@
 //! What `<Conference>` says (laml.md 1.8).
 
-use super::Method;
+use super::{Method, Stream};
 
 /// The room a leg goes into, and how it is there.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +23,8 @@ pub struct Conference {
     pub recording_callback: Option<ConferenceRecordingCallback>,
     /// Asked once, at the end.
     pub event_callback: Option<String>,
+    /// Where a copy of the whole conference goes.
+    pub stream: Option<Box<Stream>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

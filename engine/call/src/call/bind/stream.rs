@@ -57,8 +57,10 @@ impl Call {
                 self.stream_media(sid, |leg, play| Command::Inject { leg, play, audio });
             }
             StreamInput::Mark { sid, mark } => {
-                // One that nobody plays has nothing to wait for.
-                if !self.stream_media(sid, |leg, play| Command::Mark { leg, play, mark }) {
+                // Of one that has ended nobody waits for it; one that plays nothing has nothing to wait for.
+                if self.streams.find(sid).is_some()
+                    && !self.stream_media(sid, |leg, play| Command::Mark { leg, play, mark })
+                {
                     self.emit(CallEffect::Stream(StreamEffect::Marked { sid, mark }));
                 }
             }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tandem_laml::Dialect;
-use tandem_laml::instruction::{Conference, Method, Prompt, WaitMusic};
+use tandem_laml::instruction::{Conference, Method, Prompt, Stream, WaitMusic};
 use tandem_media::control::{Clip, Command, MixId, MoveFailed};
 use tandem_media::tone::{enter_beep, exit_beep, wait_music};
 use tandem_model::{CallSid, LegId, Sid, WallTime};
@@ -155,6 +155,10 @@ pub enum RoomEffect {
         trim: bool,
     },
     SteerRecording(Steer),
+    /// Copy the mix to a customer's server. Answered by [`super::Room::stream_began`] at once, then by `stream_opened` and
+    /// `stream_ended`.
+    OpenStream(Box<Stream>),
+    CloseStream,
     /// Its row has changed.
     Changed,
     /// Nobody is in it and all has been told.

@@ -14,6 +14,7 @@ mod changes;
 pub mod contract;
 mod member;
 mod recording;
+mod streaming;
 #[cfg(test)]
 mod tests;
 mod waiting;
@@ -34,6 +35,7 @@ use announcement::Announcement;
 use callbacks::Told;
 use member::{Member, Stage};
 use recording::Recording;
+use streaming::Streaming;
 
 /// Poll [`Room::poll`] until None after every input.
 pub struct Room {
@@ -46,6 +48,7 @@ pub struct Room {
     recording_callback: Option<ConferenceRecordingCallback>,
     event_callback: Option<String>,
     recording: Recording,
+    streaming: Streaming,
     announcement: Option<Announcement>,
     sequence: u64,
     plays: u64,
@@ -80,6 +83,7 @@ impl Room {
             recording_callback: None,
             event_callback: None,
             recording: Recording::default(),
+            streaming: Streaming::default(),
             announcement: None,
             sequence: 0,
             plays: PLAYS_FROM,
@@ -249,6 +253,7 @@ impl Room {
             }
         }
         self.start_recording();
+        self.start_stream();
         self.changed();
     }
 
@@ -329,6 +334,7 @@ impl Room {
         let until = self.clock.0 + recording::WAIT;
         self.end = Some(End { reason, by, duration_secs, told: false, until });
         self.stop_recording();
+        self.stop_stream();
         self.changed();
         if !self.recording.is_running() {
             self.tell_end();
@@ -346,10 +352,11 @@ impl Room {
     }
 
     fn take_values(&mut self, conference: Conference) {
-        let Conference { status_callback, recording_callback, event_callback, record, trim, .. } = conference;
+        let Conference { status_callback, recording_callback, event_callback, record, trim, stream, .. } = conference;
         self.status_callback = self.status_callback.take().or(status_callback);
         self.recording_callback = self.recording_callback.take().or(recording_callback);
         self.event_callback = self.event_callback.take().or(event_callback);
+        self.streaming.want(stream);
         if record {
             self.recording.want(trim);
         }

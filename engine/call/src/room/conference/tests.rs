@@ -6,14 +6,14 @@ use std::time::Duration;
 use tandem_laml::Dialect;
 use tandem_laml::instruction::{
     Beep, Conference, ConferenceCallback, ConferenceEvents, ConferenceRecordingCallback, Document, Method, Prompt,
-    WaitMusic,
+    Stream, StreamCodec, StreamFault, Track, WaitMusic,
 };
 use tandem_media::control::{Clip, Command, MixId, MoveFailed};
 use tandem_model::{CallSid, LegId, SampleRate, SeedEntropy, Sid, Timestamp, WallTime};
 
 use super::contract::*;
 use super::{Room, Sounds};
-use crate::call::ApiDocument;
+use crate::call::{ApiDocument, StreamProblem};
 
 struct Rig {
     room: Room,
@@ -45,6 +45,7 @@ fn said() -> Conference {
         status_callback: None,
         recording_callback: None,
         event_callback: None,
+        stream: None,
     }
 }
 
@@ -137,7 +138,10 @@ impl Rig {
             },
             RoomEffect::Notify { url, params, .. } => {
                 let value = |name: &str| params.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
-                let what = value("StatusCallbackEvent").or(value("RecordingStatus")).unwrap_or_default();
+                let what = value("StatusCallbackEvent")
+                    .or(value("RecordingStatus"))
+                    .or(value("StreamEvent"))
+                    .unwrap_or_default();
                 let line = format!("tell {} {what}", url.trim_start_matches("http://app/"));
                 self.told.push(params);
                 line
@@ -149,6 +153,8 @@ impl Rig {
             },
             RoomEffect::Warn { code, .. } => format!("warn {code}"),
             RoomEffect::StartRecording { trim } => format!("record trim={trim}"),
+            RoomEffect::OpenStream(stream) => format!("stream to {}", stream.url),
+            RoomEffect::CloseStream => "stream closed".to_owned(),
             RoomEffect::SteerRecording(steer) => format!("recording {steer:?}"),
             RoomEffect::Changed => return None,
             RoomEffect::Over => "over".to_owned(),
@@ -548,4 +554,58 @@ fn the_document_made_of_an_audio_url_is_well_formed() {
         matches!(said, tandem_laml::instruction::Instruction::Prompt { what: Prompt::Url(url), .. } if url.contains("a=1&b="))
     });
     assert!(plays);
+}
+
+fn streamed() -> Box<Stream> {
+    Box::new(Stream {
+        url: "wss://ears.example/room".into(),
+        name: None,
+        track: Track::Inbound,
+        codec: StreamCodec::Pcmu,
+        realtime: false,
+        bearer_token: None,
+        status_callback: Some(("http://app/stream".into(), Method::Post)),
+        parameters: vec![],
+        fault: None,
+    })
+}
+
+#[test]
+fn a_conference_is_copied_from_its_start_to_its_end_and_the_first_to_ask_counts() {
+    let mut rig = Rig::new(Dialect::SignalWire);
+    rig.enter(1, Conference { stream: Some(streamed()), ..said() });
+    let other = Box::new(Stream { url: "wss://other.example/".into(), ..*streamed() });
+    let begun = rig.enter(2, Conference { stream: Some(other), ..said() });
+    assert_eq!(begun, ["1 quiet", "1 talks", "2 talks", "stream to wss://ears.example/room"]);
+    rig.room.stream_began(sid(77));
+    assert!(rig.room.stream_opened(rig.now, wall(rig.now)));
+    assert_eq!(rig.lines(), ["tell stream stream-started"]);
+    let exact = "AccountSid=acc ConferenceSid={} StreamSid={} StreamName={} StreamTrack=inbound_track Unique-ID={}";
+    let [room, stream] = [sid(1_000).to_string(), sid(77).to_string()];
+    let values = [&room, &stream, &stream, &room];
+    let expected = values.iter().fold(exact.to_owned(), |text, value| text.replacen("{}", value, 1));
+    let names = ["AccountSid", "ConferenceSid", "StreamSid", "StreamName", "StreamTrack", "Unique-ID"];
+    assert_eq!(rig.last(&names), expected);
+    rig.leave(1);
+    assert_eq!(rig.leave(2), ["2 out of the mix", "tell stream stream-stopped", "stream closed", "over"]);
+    assert!(!rig.room.stream_opened(rig.now, wall(rig.now)), "it is over");
+}
+
+#[test]
+fn a_stream_that_breaks_or_cannot_be_is_told_once_and_the_conference_goes_on() {
+    let mut rig = Rig::new(Dialect::SignalWire);
+    rig.enter(1, Conference { stream: Some(streamed()), ..said() });
+    rig.enter(2, said());
+    rig.room.stream_began(sid(77));
+    let problem = StreamProblem { fault: StreamFault::Refused, code: 31_000, message: "no".into() };
+    rig.room.stream_ended(rig.now, wall(rig.now), Some(problem));
+    assert_eq!(rig.lines(), ["tell stream stream-error", "stream closed"]);
+    assert_eq!(rig.last(&["StreamError"]), "StreamError=connection_refused");
+    assert_eq!(rig.room.view().status, RoomStatus::InProgress);
+    assert_eq!(rig.leave(2), ["2 out of the mix"]);
+
+    let mut rig = Rig::new(Dialect::SignalWire);
+    let void = Box::new(Stream { fault: Some(StreamFault::InvalidUrl), ..*streamed() });
+    rig.enter(1, Conference { stream: Some(void), ..said() });
+    assert_eq!(rig.enter(2, said()), ["1 quiet", "1 talks", "2 talks", "tell stream stream-error"]);
 }

@@ -6,13 +6,15 @@ use crate::attributes::{Attribute, Attributes};
 use crate::code;
 use crate::document::Node;
 use crate::effects::Effects;
-use crate::instruction::{Beep, Conference, WaitMusic};
+use crate::instruction::{Beep, Conference, Stream, WaitMusic};
+use crate::nouns::stream::Ways;
 use crate::verbs::Surroundings;
 
 /// As REST's friendly name (laml.md 3.9).
 const NAME_CHARS_MAX: usize = 64;
 const LABEL_CHARS_MAX: usize = 128;
 pub(crate) const NAME: &str = "Conference";
+const STREAM: &str = "Stream";
 
 pub(crate) static ATTRIBUTES: [Attribute; 22] = [
     Attribute::new("muted", "false", "true, false"),
@@ -43,7 +45,11 @@ pub(crate) static ATTRIBUTES: [Attribute; 22] = [
     Attribute::new("participantLabel", "", "up to 128 characters, shown by REST and in callbacks"),
     Attribute::left_out("jitterBufferSize", "large", "each leg's buffer adapts to its network"),
     Attribute::left_out("region", "", "a conference is where its server is"),
-    Attribute::left_out("streamUrl", "", "streams are of calls: `<Start><Stream>`"),
+    Attribute::new(
+        "streamUrl",
+        "",
+        "wss URL that gets a copy of the conference, as a `<Stream>` inside says in full; the first member's counts",
+    ),
     Attribute::left_out(
         "recordingConfigurationId",
         "",
@@ -54,7 +60,8 @@ pub(crate) static ATTRIBUTES: [Attribute; 22] = [
 /// None, with its warning, when it names no room.
 pub(crate) fn read(node: &Node, around: &Surroundings<'_>, fx: &mut Effects) -> Option<Conference> {
     let attributes = Attributes::new(node, &ATTRIBUTES, around.url, fx);
-    for child in node.elements() {
+    let stream = stream(node, &attributes, around, fx);
+    for child in node.elements().filter(|child| child.name != STREAM) {
         let shown: String = child.name.chars().take(60).collect();
         fx.warn(
             code::NESTING,
@@ -83,7 +90,26 @@ pub(crate) fn read(node: &Node, around: &Surroundings<'_>, fx: &mut Effects) -> 
         status_callback: callbacks::status(&attributes, around, fx),
         recording_callback: callbacks::recording(&attributes, fx),
         event_callback: attributes.url("eventCallbackUrl", fx),
+        stream,
     })
+}
+
+/// A `<Stream>` inside, or else one to `streamUrl` alone. What is heard of a conference is one track.
+fn stream(
+    node: &Node,
+    attributes: &Attributes<'_>,
+    around: &Surroundings<'_>,
+    fx: &mut Effects,
+) -> Option<Box<Stream>> {
+    let url = attributes.given("streamUrl").map(str::trim).filter(|url| !url.is_empty());
+    let made = url.map(|url| Node {
+        name: STREAM.to_owned(),
+        attributes: vec![("url".to_owned(), url.to_owned())],
+        children: Vec::new(),
+        line: node.line,
+    });
+    let inside = node.elements().find(|child| child.name == STREAM);
+    inside.or(made.as_ref()).map(|stream| Box::new(super::stream::read(stream, around, Ways::Both, fx)))
 }
 
 const FLAGS: [(&str, bool); 2] = [("true", true), ("false", false)];

@@ -23,6 +23,9 @@ pub(crate) static ATTRIBUTES: &[Attribute] = &[
     Attribute::new("authBearerToken", "", "sent as Authorization: Bearer"),
     Attribute::new("statusCallback", "", "URL"),
     Attribute::new("statusCallbackMethod", "POST", "GET, POST"),
+    Attribute::left_out("bidir", "false", "a conference is copied; nothing is played into it"),
+    Attribute::left_out("streamStartConferenceOnEnter", "false", "its members start a conference"),
+    Attribute::left_out("streamSslValidateCertificate", "true", "certificates are always verified"),
 ];
 
 /// Which way the audio goes.

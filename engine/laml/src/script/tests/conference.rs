@@ -61,13 +61,12 @@ fn what_cannot_be_read_is_warned_about_and_left_at_its_default() {
         (r#"colour="red""#, 20422),
         (r#"region="us1""#, 10001),
         (r#"jitterBufferSize="small""#, 10001),
-        (r#"streamUrl="wss://x""#, 10001),
         (r#"recordingConfigurationId="x""#, 10001),
     ] {
         check_room(&format!("<Dial><Conference {attributes}>a</Conference></Dial>"), &[code], r#"room "a""#);
     }
     check_room(r#"<Dial><Conference jitterBufferSize="large">a</Conference></Dial>"#, &[], r#"room "a""#);
-    check_room("<Dial><Conference>a<Stream/></Conference></Dial>", &[13215], r#"room "a""#);
+    check_room("<Dial><Conference>a<Say>b</Say></Conference></Dial>", &[13215], r#"room "a""#);
     check_room(r#"<Dial record="true"><Conference>a</Conference></Dial>"#, &[10001], r#"room "a""#);
 }
 
@@ -130,4 +129,28 @@ fn documents_that_accompany_a_conference_never_apologise() {
              > no document",
         );
     }
+}
+
+#[test]
+fn a_conference_may_be_streamed() {
+    check_room(
+        r#"<Dial><Conference streamUrl="wss://ears.example/a">a</Conference></Dial>"#,
+        &[],
+        "room \"a\" stream wss://ears.example/a",
+    );
+    check_room(
+        r#"<Dial><Conference streamUrl="wss://x.example/">a<Stream url="wss://ears.example/b" name="n" codec="L16@16000h"/></Conference></Dial>"#,
+        &[],
+        "room \"a\" stream wss://ears.example/b",
+    );
+    check_room(
+        r#"<Dial><Conference>a<Stream url="wss://ears.example/b" bidir="true"/><Say>x</Say></Conference></Dial>"#,
+        &[10001, 13215],
+        "room \"a\" stream wss://ears.example/b",
+    );
+    check_room(
+        r#"<Dial><Conference streamUrl="http://ears.example/a">a</Conference></Dial>"#,
+        &[31922],
+        "room \"a\" stream  InvalidUrl",
+    );
 }

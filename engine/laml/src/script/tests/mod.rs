@@ -417,6 +417,10 @@ fn write_conference(room: &Conference) -> String {
         out.push_str(&format!(" recording {} {} {events:?}", method_name(callback.method), callback.url));
     }
     out.extend(room.event_callback.iter().map(|url| format!(" end {url}")));
+    if let Some(stream) = &room.stream {
+        out.push_str(&format!(" stream {}", stream.url));
+        out.extend(stream.fault.iter().map(|fault| format!(" {fault:?}")));
+    }
     out
 }
 

@@ -1,8 +1,6 @@
 //! Pages of the Compatibility lists (laml.md 3.12), newest first. A token names the record beside the page: `PA` the one
 //! before its first, `PB` the one after its last.
 
-use std::sync::Arc;
-
 use serde_json::{Map, Value, json};
 use tandem_model::{Sid, WallTime};
 use time::format_description::well_known::{Rfc2822, Rfc3339};
@@ -86,25 +84,25 @@ impl<'q> PageAsked<'q> {
         self.body(uri, key, &items, more || backwards, sid, show)
     }
 
-    /// A page of a list that is held whole.
+    /// A page of a list that is held whole. When the record that it lies beside is gone since, it begins where its number says.
     pub fn of_all<T>(
         &self,
         uri: &str,
         key: &str,
-        all: &[Arc<T>],
+        all: &[T],
         sid: impl Fn(&T) -> Sid,
         show: impl Fn(&T) -> Value,
-    ) -> Result<Value, LamlError> {
+    ) -> Value {
         let size = self.size as usize;
-        let place = |sought: Sid| all.iter().position(|item| sid(item) == sought).ok_or_else(bad_token);
-        let (start, end) = match self.beside {
-            None => (0, size),
-            Some((Side::After, sought)) => (place(sought)? + 1, (place(sought)? + 1).saturating_add(size)),
-            Some((Side::Before, sought)) => (place(sought)?.saturating_sub(size), place(sought)?),
+        let place = |sought: Sid| all.iter().position(|item| sid(item) == sought);
+        let start = match self.beside {
+            None => Some(0),
+            Some((Side::After, sought)) => place(sought).map(|at| at + 1),
+            Some((Side::Before, sought)) => place(sought).map(|at| at.saturating_sub(size)),
         };
-        let end = end.min(all.len());
-        let items = &all[start.min(end)..end];
-        Ok(self.body(uri, key, items, end < all.len(), |item| sid(item), |item| show(item)))
+        let start = start.unwrap_or((self.number as usize).saturating_mul(size)).min(all.len());
+        let end = start.saturating_add(size).min(all.len());
+        self.body(uri, key, &all[start..end], end < all.len(), sid, show)
     }
 
     /// The meta keys, and exactly one other: clients find the list by that (laml.md 4, rule 3).
@@ -219,11 +217,11 @@ mod tests {
     /// Walks a list of five by twos, there and back.
     #[test]
     fn a_list_that_is_held_whole_is_walked_in_both_directions() {
-        let all: Vec<Arc<u8>> = (1..=5).map(Arc::new).collect();
+        let all = [1, 2, 3, 4, 5];
         let page = |uri: &str| {
             let query = Form::of_query(uri.split_once('?').map_or("", |(_, q)| q)).unwrap();
             let sid = |n: &u8| Sid::from_bytes([*n; 16]);
-            PageAsked::of(&query).and_then(|asked| asked.of_all("/x", "things", &all, sid, |n| json!(n)))
+            PageAsked::of(&query).map(|asked| asked.of_all("/x", "things", &all, sid, |n| json!(n)))
         };
         let mut uri = "/x?PageSize=2&FriendlyName=a".to_owned();
         let mut seen = Vec::new();
@@ -249,9 +247,10 @@ mod tests {
             ("/x?PageSize=1001", 54454),
             ("/x?Page=1&PageToken=PAx", 21481),
             ("/x?Page=1&PageToken=\u{e9}", 21481),
-            (&format!("/x?Page=1&PageToken=PA{}", Sid::from_bytes([9; 16])), 21481),
         ] {
             assert_eq!(page(bad).unwrap_err().code, code, "{bad}");
         }
+        let gone = page(&format!("/x?Page=1&PageSize=2&PageToken=PA{}", Sid::from_bytes([9; 16]))).unwrap();
+        assert_eq!(gone["things"], json!([3, 4]));
     }
 }

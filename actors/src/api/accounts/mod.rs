@@ -1,7 +1,5 @@
 //! `/Accounts` and `/Accounts/{Sid}`: the project, as the Compatibility API calls it. The guard has checked the id.
 
-use std::sync::Arc;
-
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Map, Value, json};
 
@@ -45,13 +43,13 @@ async fn list(state: web::Data<ApiState>, request: HttpRequest) -> Result<HttpRe
     let project = state.store.catalog().project.clone();
     let wanted = |name: &str, value: &str| query.get(name).is_none_or(|sought| sought.eq_ignore_ascii_case(value));
     let shown = wanted("FriendlyName", &project.space) && wanted("Status", "active");
-    let all: Vec<Arc<()>> = if shown { vec![Arc::new(())] } else { Vec::new() };
+    let all: &[()] = if shown { &[()] } else { &[] };
     let sid = project.id.parse().unwrap_or(tandem_model::Sid::from_bytes([0; 16]));
     let uri = match Writing::of(&state).dialect {
         tandem_laml::Dialect::SignalWire => format!("{}/Accounts", LAML_PREFIXES[0]),
         tandem_laml::Dialect::Twilio => format!("{}/Accounts.json", LAML_PREFIXES[1]),
     };
-    Ok(HttpResponse::Ok().json(asked.of_all(&uri, "accounts", &all, |()| sid, |()| show(&state))?))
+    Ok(HttpResponse::Ok().json(asked.of_all(&uri, "accounts", all, |()| sid, |()| show(&state))))
 }
 
 fn show(state: &ApiState) -> Value {

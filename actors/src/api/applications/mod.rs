@@ -40,7 +40,7 @@ async fn list(state: web::Data<ApiState>, request: HttpRequest) -> Result<HttpRe
     let all = catalog.applications.newest_first().filter(|a| name.is_none_or(|n| a.friendly_name == n));
     let all: Vec<Arc<ApplicationRecord>> = all.cloned().collect();
     let writing = Writing::of(&state);
-    let body = asked.of_all(&writing.path("/Applications"), "applications", &all, |a| a.id, |a| show(a, &writing))?;
+    let body = asked.of_all(&writing.path("/Applications"), "applications", &all, |a| a.id, |a| show(a, &writing));
     Ok(HttpResponse::Ok().json(body))
 }
 

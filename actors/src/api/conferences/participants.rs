@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use actix_web::{Error, HttpRequest, HttpResponse, web};
 use tandem_call::room::conference::{MemberChange, MemberView};
 use tandem_laml::Dialect;
@@ -35,11 +33,11 @@ async fn list(state: web::Data<ApiState>, request: HttpRequest) -> Result<HttpRe
     let (muted, hold) = (boolean(&query, "Muted")?, boolean(&query, "Hold")?);
     let mut members = members(&state, conference).await?;
     members.retain(|m| muted.is_none_or(|muted| m.muted == muted) && hold.is_none_or(|hold| m.hold == hold));
-    let newest_first: Vec<Arc<MemberView>> = members.into_iter().rev().map(Arc::new).collect();
+    members.reverse();
     let writing = Writing::of(&state);
     let uri = writing.path(&format!("/Conferences/{conference}/Participants"));
     let show = |m: &MemberView| show::participant(m, conference, &writing);
-    let body = PageAsked::of(&query)?.of_all(&uri, "participants", &newest_first, |m| m.call, show)?;
+    let body = PageAsked::of(&query)?.of_all(&uri, "participants", &members, |m| m.call, show);
     Ok(HttpResponse::Ok().json(body))
 }
 

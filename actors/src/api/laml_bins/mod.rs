@@ -74,8 +74,8 @@ async fn list(state: web::Data<ApiState>, request: HttpRequest) -> Result<HttpRe
     let all: Vec<Arc<LamlBinRecord>> = all.cloned().collect();
     let writing = Writing::of(&state);
     let used = |id: Sid| uses.get(&id).copied().unwrap_or_default();
-    let show = |bin: &LamlBinRecord| show(bin, used(bin.id), &writing, &state);
-    let body = asked.of_all(&writing.path("/LamlBins"), "laml_bins", &all, |b| b.id, show)?;
+    let show = |bin: &Arc<LamlBinRecord>| show(bin, used(bin.id), &writing, &state);
+    let body = asked.of_all(&writing.path("/LamlBins"), "laml_bins", &all, |b| b.id, show);
     Ok(HttpResponse::Ok().json(body))
 }
 

@@ -53,7 +53,7 @@ async fn list(state: web::Data<ApiState>, request: HttpRequest) -> Result<HttpRe
     let all: Vec<Arc<PhoneNumberRecord>> = all.cloned().collect();
     let writing = Writing::of(&state);
     let uri = writing.path("/IncomingPhoneNumbers");
-    let body = asked.of_all(&uri, "incoming_phone_numbers", &all, |n| n.id, |n| show(n, &writing))?;
+    let body = asked.of_all(&uri, "incoming_phone_numbers", &all, |n| n.id, |n| show(n, &writing));
     Ok(HttpResponse::Ok().json(body))
 }
 

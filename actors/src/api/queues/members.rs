@@ -3,11 +3,11 @@ use serde_json::{Value, json};
 use tandem_call::room::queue::{MemberView, Whom};
 use tandem_laml::instruction::Method;
 
-use super::page;
 use crate::api::ApiState;
 use crate::api::body::Form;
 use crate::api::error::LamlError;
 use crate::api::fields::is_web_url;
+use crate::api::laml_page::PageAsked;
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
@@ -25,11 +25,12 @@ async fn list(
     request: HttpRequest,
 ) -> Result<HttpResponse, LamlError> {
     let sid = super::sid(&path.1)?;
+    let query = Form::of_query(request.query_string())?;
+    let asked = PageAsked::of(&query)?;
     let members = state.queues.members(sid).await?;
     let base = format!("{}/{sid}/Members", super::path(&state));
     let show = |member: &MemberView| show(member, &state);
-    let page = page::of(&base, request.query_string(), "queue_members", &members, |m| m.call_sid, show)?;
-    Ok(HttpResponse::Ok().json(page))
+    Ok(HttpResponse::Ok().json(asked.of_all(&base, "queue_members", &members, |m| m.call_sid, show)))
 }
 
 async fn fetch(

@@ -3,7 +3,6 @@
 
 mod control;
 mod members;
-mod page;
 
 pub use control::{QueueControl, QueueControlError};
 
@@ -16,6 +15,7 @@ use super::ApiState;
 use super::auth::LAML_PREFIXES;
 use super::body::Form;
 use super::error::LamlError;
+use super::laml_page::PageAsked;
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
@@ -34,11 +34,12 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
 }
 
 async fn list(state: web::Data<ApiState>, request: HttpRequest) -> Result<HttpResponse, LamlError> {
+    let query = Form::of_query(request.query_string())?;
+    let asked = PageAsked::of(&query)?;
     let queues = state.queues.list().await?;
     let base = path(&state);
     let show = |queue: &QueueView| show(queue, &state);
-    let page = page::of(&base, request.query_string(), "queues", &queues, |q| q.record.sid, show)?;
-    Ok(HttpResponse::Ok().json(page))
+    Ok(HttpResponse::Ok().json(asked.of_all(&base, "queues", &queues, |q| q.record.sid, show)))
 }
 
 async fn create(state: web::Data<ApiState>, body: Result<web::Bytes, Error>) -> Result<HttpResponse, LamlError> {

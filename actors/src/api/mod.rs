@@ -29,6 +29,7 @@ mod queues;
 mod rate;
 mod recordings;
 mod registrations;
+mod revise;
 mod sip_profile;
 mod state;
 mod streams;

@@ -9,12 +9,12 @@ use tandem_model::Sid;
 use super::ApiState;
 use super::body::Form;
 use super::changes::Changes;
-use super::endpoints::TRIES_MAX;
 use super::error::LamlError;
 use super::laml_page::PageAsked;
+use super::revise::revise;
 use super::state::wall_now;
 use super::writing::Writing;
-use crate::store::{ApplicationRecord, StoreError, random_sid};
+use crate::store::{ApplicationRecord, Catalog, StoreError, random_sid};
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
@@ -78,17 +78,13 @@ async fn update(
 }
 
 pub(super) async fn update_from(state: &ApiState, id: Sid, form: &Form) -> Result<Arc<ApplicationRecord>, LamlError> {
-    for _ in 0..TRIES_MAX {
-        let stored = state.store.catalog().applications.get(id).cloned().ok_or_else(|| not_found(id))?;
-        let mut record = ApplicationRecord::clone(&stored);
+    let edit = |catalog: &Catalog| {
+        let mut record = ApplicationRecord::clone(catalog.applications.get(id).ok_or_else(|| not_found(id))?);
         change(&mut record, &Changes(form))?;
         record.updated = wall_now();
-        match state.store.put_application(record).await {
-            Err(StoreError::Stale) => continue,
-            done => return Ok(done?),
-        }
-    }
-    Err(StoreError::Stale.into())
+        Ok(record)
+    };
+    revise(state, edit, async |record| state.store.put_application(record).await).await
 }
 
 async fn delete(

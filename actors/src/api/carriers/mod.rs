@@ -11,12 +11,13 @@ use tandem_call::directory::IpRange;
 use tandem_model::Transport;
 
 use super::body::json_object;
-use super::endpoints::{TRIES_MAX, parse_id};
+use super::endpoints::parse_id;
 use super::error::RelayError;
 use super::fields::{DTMF_METHODS, Fields};
+use super::revise::revise;
 use super::state::wall_now;
 use super::{ApiState, page};
-use crate::store::{CarrierRecord, StoreError, random_sid};
+use crate::store::{CarrierRecord, Catalog, random_sid};
 
 const PATH: &str = "/api/tandem/carriers";
 
@@ -56,17 +57,14 @@ async fn update(
 ) -> Result<HttpResponse, RelayError> {
     let sent = json_object(body)?;
     let id = parse_id(&id)?;
-    for _ in 0..TRIES_MAX {
-        let stored = state.store.catalog().carriers.get(id).cloned().ok_or(RelayError::NotFound)?;
-        let mut record = CarrierRecord::clone(&stored);
+    let edit = |catalog: &Catalog| {
+        let mut record = CarrierRecord::clone(catalog.carriers.get(id).ok_or(RelayError::NotFound)?);
         change(&mut record, sent.clone())?;
         record.updated = wall_now();
-        match state.store.put_carrier(record).await {
-            Err(StoreError::Stale) => continue,
-            done => return Ok(HttpResponse::Ok().json(show(&state, &*done?))),
-        }
-    }
-    Err(RelayError::Unavailable)
+        Ok::<_, RelayError>(record)
+    };
+    let record = revise(&state, edit, async |record| state.store.put_carrier(record).await).await?;
+    Ok(HttpResponse::Ok().json(show(&state, &record)))
 }
 
 async fn delete(state: web::Data<ApiState>, id: web::Path<String>) -> Result<HttpResponse, RelayError> {

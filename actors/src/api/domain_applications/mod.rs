@@ -6,13 +6,14 @@ use tandem_call::directory::IpRange;
 use tandem_model::Sid;
 
 use super::body::json_object;
-use super::endpoints::{TRIES_MAX, parse_id};
+use super::endpoints::parse_id;
 use super::error::RelayError;
 use super::fields::{CIPHERS, CODECS, Fields};
+use super::revise::revise;
 use super::sip_profile::identifier_problem;
 use super::state::wall_now;
 use super::{ApiState, handler, page};
-use crate::store::{Catalog, DomainAppRecord, HandlerFields, StoreError, random_sid};
+use crate::store::{Catalog, DomainAppRecord, HandlerFields, random_sid};
 
 const PATH: &str = "/api/relay/rest/domain_applications";
 
@@ -61,17 +62,14 @@ async fn update(
 ) -> Result<HttpResponse, RelayError> {
     let sent = json_object(body)?;
     let id = parse_id(&id)?;
-    for _ in 0..TRIES_MAX {
-        let stored = state.store.catalog().domain_apps.get(id).cloned().ok_or(RelayError::NotFound)?;
-        let mut record = DomainAppRecord::clone(&stored);
-        change(&mut record, sent.clone(), &state.store.catalog())?;
+    let edit = |catalog: &Catalog| {
+        let mut record = DomainAppRecord::clone(catalog.domain_apps.get(id).ok_or(RelayError::NotFound)?);
+        change(&mut record, sent.clone(), catalog)?;
         record.updated = wall_now();
-        match state.store.put_domain_app(record).await {
-            Err(StoreError::Stale) => continue,
-            done => return Ok(HttpResponse::Ok().json(show(&*done?, &state.store.catalog()))),
-        }
-    }
-    Err(RelayError::Unavailable)
+        Ok::<_, RelayError>(record)
+    };
+    let record = revise(&state, edit, async |record| state.store.put_domain_app(record).await).await?;
+    Ok(HttpResponse::Ok().json(show(&record, &state.store.catalog())))
 }
 
 async fn delete(state: web::Data<ApiState>, id: web::Path<String>) -> Result<HttpResponse, RelayError> {

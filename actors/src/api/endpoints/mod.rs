@@ -9,14 +9,13 @@ use tandem_sip::registrar::Overflow;
 use super::body::json_object;
 use super::error::RelayError;
 use super::fields::{CIPHERS, CODECS, DTMF_METHODS, Fields, is_e164};
+use super::revise::revise;
 use super::state::wall_now;
 use super::{ApiState, handler, page, registrations};
-use crate::store::{Catalog, EndpointRecord, StoreError, digest_secrets, random_sid};
+use crate::store::{Catalog, EndpointRecord, digest_secrets, random_sid};
 
 const PATH: &str = "/api/relay/rest/endpoints/sip";
 const CONTACTS_MAX: i32 = limits::CONTACTS_PER_AOR_MAX as i32;
-/// Tries when others change the same record meanwhile.
-pub(super) const TRIES_MAX: usize = 8;
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config.service(web::resource(PATH).route(web::get().to(list)).route(web::post().to(create))).service(
@@ -75,17 +74,14 @@ async fn update(
 ) -> Result<HttpResponse, RelayError> {
     let sent = json_object(body)?;
     let id = parse_id(&id)?;
-    for _ in 0..TRIES_MAX {
-        let stored = state.store.catalog().endpoints.get(id).cloned().ok_or(RelayError::NotFound)?;
-        let mut record = EndpointRecord::clone(&stored);
-        change(&mut record, sent.clone(), &state.store.catalog())?;
+    let edit = |catalog: &Catalog| {
+        let mut record = EndpointRecord::clone(catalog.endpoints.get(id).ok_or(RelayError::NotFound)?);
+        change(&mut record, sent.clone(), catalog)?;
         record.updated = wall_now();
-        match state.store.put_endpoint(record).await {
-            Err(StoreError::Stale) => continue,
-            done => return Ok(HttpResponse::Ok().json(show(&*done?, &state.store.catalog(), &state))),
-        }
-    }
-    Err(RelayError::Unavailable)
+        Ok::<_, RelayError>(record)
+    };
+    let record = revise(&state, edit, async |record| state.store.put_endpoint(record).await).await?;
+    Ok(HttpResponse::Ok().json(show(&record, &state.store.catalog(), &state)))
 }
 
 async fn delete(state: web::Data<ApiState>, id: web::Path<String>) -> Result<HttpResponse, RelayError> {

@@ -10,13 +10,13 @@ use tandem_model::{Sid, limits};
 use super::ApiState;
 use super::body::Form;
 use super::changes::{Changes, NAME_CHARS_MAX};
-use super::endpoints::TRIES_MAX;
 use super::error::LamlError;
 use super::laml_page::PageAsked;
+use super::revise::revise;
 use super::state::wall_now;
 use super::writing::Writing;
 use crate::bins::{BinError, PATH, Template};
-use crate::store::{BinUse, LamlBinRecord, StoreError, random_sid};
+use crate::store::{BinUse, Catalog, LamlBinRecord, StoreError, random_sid};
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
@@ -110,17 +110,13 @@ async fn update(
 }
 
 pub(super) async fn update_from(state: &ApiState, id: Sid, form: &Form) -> Result<Arc<LamlBinRecord>, LamlError> {
-    for _ in 0..TRIES_MAX {
-        let stored = state.store.catalog().laml_bins.get(id).cloned().ok_or_else(|| not_found(id))?;
-        let mut record = LamlBinRecord::clone(&stored);
+    let edit = |catalog: &Catalog| {
+        let mut record = LamlBinRecord::clone(catalog.laml_bins.get(id).ok_or_else(|| not_found(id))?);
         change(&mut record, &Changes(form))?;
         record.updated = wall_now();
-        match state.store.put_laml_bin(record).await {
-            Err(StoreError::Stale) => continue,
-            done => return Ok(done?),
-        }
-    }
-    Err(StoreError::Stale.into())
+        Ok(record)
+    };
+    revise(state, edit, async |record| state.store.put_laml_bin(record).await).await
 }
 
 async fn delete(

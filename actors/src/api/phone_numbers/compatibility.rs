@@ -8,9 +8,9 @@ use super::e164;
 use crate::api::ApiState;
 use crate::api::body::Form;
 use crate::api::changes::Changes;
-use crate::api::endpoints::TRIES_MAX;
 use crate::api::error::LamlError;
 use crate::api::laml_page::PageAsked;
+use crate::api::revise::revise;
 use crate::api::state::wall_now;
 use crate::api::writing::Writing;
 use crate::store::{Catalog, PhoneNumberRecord, StoreError, random_sid};
@@ -95,17 +95,14 @@ async fn update(
     body: Result<web::Bytes, Error>,
 ) -> Result<HttpResponse, LamlError> {
     let (form, id) = (Form::of_body(body)?, parse_sid(&path.1)?);
-    for _ in 0..TRIES_MAX {
-        let stored = state.store.catalog().numbers.get(id).cloned().ok_or_else(|| not_found(id))?;
-        let mut record = PhoneNumberRecord::clone(&stored);
-        change(&mut record, &Changes(&form), &state.store.catalog())?;
+    let edit = |catalog: &Catalog| {
+        let mut record = PhoneNumberRecord::clone(catalog.numbers.get(id).ok_or_else(|| not_found(id))?);
+        change(&mut record, &Changes(&form), catalog)?;
         record.updated = wall_now();
-        match state.store.put_phone_number(record).await {
-            Err(StoreError::Stale) => continue,
-            done => return Ok(HttpResponse::Ok().json(show(&*self::stored(done)?, &Writing::of(&state)))),
-        }
-    }
-    Err(StoreError::Stale.into())
+        Ok::<_, LamlError>(record)
+    };
+    let record = revise(&state, edit, async |record| state.store.put_phone_number(record).await).await?;
+    Ok(HttpResponse::Ok().json(show(&record, &Writing::of(&state))))
 }
 
 async fn delete(

@@ -3,12 +3,13 @@ use serde_json::{Map, Value, json};
 
 use super::{e164, handlers};
 use crate::api::body::json_object;
-use crate::api::endpoints::{TRIES_MAX, parse_id};
+use crate::api::endpoints::parse_id;
 use crate::api::error::RelayError;
 use crate::api::fields::{Fields, is_web_url};
+use crate::api::revise::revise;
 use crate::api::state::wall_now;
 use crate::api::{ApiState, handler, page};
-use crate::store::{Catalog, NUMBER_RINGS_ENDPOINT, PhoneNumberRecord, StoreError, random_sid};
+use crate::store::{Catalog, NUMBER_RINGS_ENDPOINT, PhoneNumberRecord, random_sid};
 
 const PATH: &str = "/api/relay/rest/phone_numbers";
 
@@ -56,18 +57,14 @@ async fn update(
     body: Result<web::Bytes, Error>,
 ) -> Result<HttpResponse, RelayError> {
     let (sent, id) = (json_object(body)?, parse_id(&id)?);
-    for _ in 0..TRIES_MAX {
-        let catalog = state.store.catalog();
-        let stored = catalog.numbers.get(id).cloned().ok_or(RelayError::NotFound)?;
-        let mut record = PhoneNumberRecord::clone(&stored);
-        change(&mut record, sent.clone(), &catalog)?;
+    let edit = |catalog: &Catalog| {
+        let mut record = PhoneNumberRecord::clone(catalog.numbers.get(id).ok_or(RelayError::NotFound)?);
+        change(&mut record, sent.clone(), catalog)?;
         record.updated = wall_now();
-        match state.store.put_phone_number(record).await {
-            Err(StoreError::Stale) => continue,
-            done => return Ok(HttpResponse::Ok().json(show(&*done?))),
-        }
-    }
-    Err(RelayError::Unavailable)
+        Ok::<_, RelayError>(record)
+    };
+    let record = revise(&state, edit, async |record| state.store.put_phone_number(record).await).await?;
+    Ok(HttpResponse::Ok().json(show(&record)))
 }
 
 async fn delete(state: web::Data<ApiState>, id: web::Path<String>) -> Result<HttpResponse, RelayError> {

@@ -5,10 +5,10 @@ use serde_json::{Map, Value, json};
 
 use super::ApiState;
 use super::body::json_object;
-use super::endpoints::TRIES_MAX;
 use super::error::RelayError;
 use super::fields::{CIPHERS, CODECS, Fields, is_e164};
-use crate::store::{Catalog, SipProfileRecord, StoreError};
+use super::revise::revise;
+use crate::store::{Catalog, SipProfileRecord};
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config.service(
@@ -26,18 +26,13 @@ async fn fetch(state: web::Data<ApiState>) -> HttpResponse {
 /// Answers 201, as documented.
 async fn update(state: web::Data<ApiState>, body: Result<web::Bytes, Error>) -> Result<HttpResponse, RelayError> {
     let sent = json_object(body)?;
-    for _ in 0..TRIES_MAX {
-        let mut record = SipProfileRecord::clone(&state.store.catalog().profile);
+    let edit = |catalog: &Catalog| {
+        let mut record = SipProfileRecord::clone(&catalog.profile);
         change(&mut record, sent.clone())?;
-        match state.store.put_profile(record).await {
-            Err(StoreError::Stale) => continue,
-            done => {
-                done?;
-                return Ok(HttpResponse::Created().json(show(&state.store.catalog())));
-            }
-        }
-    }
-    Err(RelayError::Unavailable)
+        Ok::<_, RelayError>(record)
+    };
+    revise(&state, edit, async |record| state.store.put_profile(record).await).await?;
+    Ok(HttpResponse::Created().json(show(&state.store.catalog())))
 }
 
 fn change(record: &mut SipProfileRecord, sent: Map<String, Value>) -> Result<(), RelayError> {

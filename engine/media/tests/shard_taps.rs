@@ -10,6 +10,7 @@ use common::*;
 use tandem_codecs::CodecId::{self, Opus, Pcma, Pcmu};
 use tandem_media::control::{Clip, Command, PlayId, Repeat};
 use tandem_media::tap::TapId;
+use tandem_model::limits::TAPS_PER_LEG_MAX;
 use tandem_model::{LegId, SampleRate};
 
 /// Two legs that are bridged; 500 Hz comes from the first, 900 Hz from the second.
@@ -125,8 +126,9 @@ fn a_sink_is_told_its_end_exactly_once() {
     assert_eq!(third.ended(), 1, "with its leg");
     assert_eq!(tap(&mut bridge.world, b, 1, SampleRate::HZ_8000).ended(), 1, "no such leg");
     assert_eq!(tap(&mut bridge.world, a, 1, SampleRate(11_025)).ended(), 1, "no such rate");
-    let kept: Vec<_> = (0..4).map(|id| tap(&mut bridge.world, a, id, SampleRate::HZ_8000)).collect();
-    assert_eq!(tap(&mut bridge.world, a, 9, SampleRate::HZ_8000).ended(), 1, "too many");
+    let most = TAPS_PER_LEG_MAX as u64;
+    let kept: Vec<_> = (0..most).map(|id| tap(&mut bridge.world, a, id, SampleRate::HZ_8000)).collect();
+    assert_eq!(tap(&mut bridge.world, a, most, SampleRate::HZ_8000).ended(), 1, "too many");
     drop(bridge);
     assert!(kept.iter().all(|tape| tape.ended() == 1), "with its thread");
 }

@@ -14,6 +14,7 @@ pub(super) fn record_of(row: &LegRow, now: WallTime) -> CallRecord {
     let mut record = CallRecord::new(row.sid, direction, row.from.clone(), row.to.clone(), row.created_at);
     record.parent_sid = row.parent_sid;
     record.caller_name = row.caller_name.clone();
+    record.forwarded_from = row.forwarded_from.clone();
     record.status = status_of(row.status);
     record.updated = now;
     record.started = Some(row.created_at);

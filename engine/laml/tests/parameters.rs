@@ -23,11 +23,7 @@ const PARAMETERS: &[(&str, &str, &str)] = &[
     ("every request", "Called", ""),
     ("every request", "ParentCallSid", ""),
     ("every request", "CallerName", ""),
-    (
-        "every request",
-        "ForwardedFrom",
-        "Diversion is not read into it; it reaches documents as a header where the policy allows",
-    ),
+    ("every request", "ForwardedFrom", ""),
     ("every request, Twilio dialect", "City", ""),
     ("every request, Twilio dialect", "State", ""),
     ("every request, Twilio dialect", "Zip", ""),

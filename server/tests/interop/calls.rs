@@ -132,7 +132,9 @@ fn an_asserted_identity_reaches_the_application_of_a_carriers_call() {
     let told = app.wait("/app", |_| true);
     let told = told.params.iter().find(|(name, _)| name == "SipHeader_P-Asserted-Identity");
     assert!(told.is_some_and(|(_, value)| value.contains("+15550001111")), "{:?}", app.seen());
+    assert_eq!(app.wait("/app", |_| true).param("ForwardedFrom"), "+15550002222");
     eventually("the call is over", Duration::from_secs(5), || {
         rig.tandem.calls().iter().all(|c| c["status"] == "completed").then_some(())
     });
+    assert_eq!(rig.tandem.calls()[0]["forwarded_from"], "+15550002222");
 }

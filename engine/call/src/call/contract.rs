@@ -385,6 +385,8 @@ pub struct LegRow {
     pub from: String,
     pub to: String,
     pub caller_name: Option<String>,
+    /// Who sent the call on to here.
+    pub forwarded_from: Option<String>,
     pub status: LegStatus,
     pub created_at: WallTime,
     pub answered_at: Option<WallTime>,

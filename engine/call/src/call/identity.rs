@@ -5,6 +5,7 @@ use tandem_sip::message::{Builder, Message, NameAddr, Uri};
 
 use crate::directory::{CallerIdentity, Carrier};
 use crate::leg::InviteSpec;
+use crate::routing::is_number;
 
 /// RFC 3323 section 4.1.1.3.
 const ANONYMOUS: &str = "sip:anonymous@anonymous.invalid";
@@ -22,6 +23,8 @@ pub struct Asserted {
     pub diversions: Vec<String>,
     /// History-Info values (RFC 7044), of trusted senders.
     pub history: Vec<String>,
+    /// Who sent the call on last, as the first of the diversions says: a number, or else a SIP address. None where it asks for privacy.
+    pub forwarded_from: Option<String>,
 }
 
 /// A caller: the user part, decoded, and the name to show.
@@ -71,8 +74,21 @@ impl Asserted {
         let values = |name| invite.token_list(name).filter(sound).take(DIVERSIONS_MAX).map(str::to_owned).collect();
         asserted.diversions = values("Diversion");
         asserted.history = values("History-Info");
+        asserted.forwarded_from = asserted.diversions.first().and_then(|value| forwarder(value));
         asserted
     }
+}
+
+/// The address in a Diversion value (RFC 5806 section 4), as applications are shown one.
+fn forwarder(value: &str) -> Option<String> {
+    let address = NameAddr::parse(value).ok()?;
+    let privacy = address.params().get("privacy").unwrap_or_default().trim_matches('"');
+    if ["full", "uri"].iter().any(|p| privacy.eq_ignore_ascii_case(p)) {
+        return None;
+    }
+    let uri = address.uri().ok()?;
+    let user = uri.user_decoded().unwrap_or_default();
+    Some(if is_number(&user) { user.into_owned() } else { uri.as_str().to_owned() })
 }
 
 fn identity_of(address: &NameAddr<'_>) -> Option<Identity> {
@@ -201,9 +217,23 @@ mod tests {
         assert!(got.withheld, "by the privacy of Remote-Party-ID");
         assert_eq!(got.diversions, ["<sip:first@x>;reason=user-busy", "<sip:second@x>"]);
         assert_eq!(got.history, ["<sip:old@x>;index=1"]);
+        assert_eq!(got.forwarded_from.as_deref(), Some("sip:first@x"));
         assert_eq!(Asserted::read(&invite(&CLAIMS), false), Asserted::default());
         let rpid = Asserted::read(&invite(&CLAIMS[1..2]), true);
         assert_eq!(rpid.caller.map(|c| c.user).as_deref(), Some("+15550002222"));
+    }
+
+    #[test]
+    fn who_sent_a_call_on_is_a_number_an_address_or_private() {
+        for (value, want) in [
+            ("\"Office\" <sip:+15550003333@gw.example;user=phone>;reason=no-answer", Some("+15550003333")),
+            ("<tel:+15550003333>;reason=unconditional", Some("+15550003333")),
+            ("<sip:bob@home.example>;reason=user-busy;privacy=off", Some("sip:bob@home.example")),
+            ("<sip:+15550003333@gw.example>;privacy=full", None),
+            ("<sip:+15550003333@gw.example>;privacy=\"uri\"", None),
+        ] {
+            assert_eq!(forwarder(value).as_deref(), want, "{value}");
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub(super) struct CallLeg {
     pub from: String,
     pub to: String,
     pub caller_name: Option<String>,
+    pub forwarded_from: Option<String>,
     pub status: LegStatus,
     pub created_at: WallTime,
     pub answered_at: Option<(Timestamp, WallTime)>,
@@ -93,6 +94,7 @@ impl CallLeg {
             from: self.from.clone(),
             to: self.to.clone(),
             caller_name: self.caller_name.clone(),
+            forwarded_from: self.forwarded_from.clone(),
             status: self.status,
             created_at: self.created_at,
             answered_at: self.answered_at.map(|(_, wall)| wall),
@@ -138,6 +140,9 @@ impl CallLeg {
         }
         if let Some(name) = &self.caller_name {
             p.push(("CallerName".to_owned(), name.clone()));
+        }
+        if let Some(who) = &self.forwarded_from {
+            p.push(("ForwardedFrom".to_owned(), who.clone()));
         }
         p
     }

@@ -325,6 +325,7 @@ impl Call {
         };
         let leg = self.new_leg(inbound.sid, Direction::Inbound, &inbound.from_uri, &inbound.to_uri, LegStatus::Ringing);
         leg.caller_name = inbound.from_display.clone();
+        leg.forwarded_from = inbound.asserted.forwarded_from.clone();
         leg.callback = callback;
         let id = leg.id;
         self.primary = id;
@@ -362,6 +363,7 @@ impl Call {
             from: from.to_owned(),
             to: to.to_owned(),
             caller_name: None,
+            forwarded_from: None,
             status,
             created_at: self.clock.1,
             answered_at: None,

@@ -34,6 +34,7 @@ pub fn arrived(carrier: &Carrier, leg: &mut InboundLeg, called: &str) {
     if let Some(Named { user, uri, .. }) = caller(carrier, &leg.from_user, &leg.from_uri) {
         (leg.from_user, leg.from_uri) = (user, uri);
     }
+    leg.asserted.forwarded_from = leg.asserted.forwarded_from.take().map(|who| forwarder(carrier, who));
     if let Some(Named { user, host, uri }) = callee(&leg.request_user, called) {
         (leg.request_user, leg.request_host, leg.to_uri) = (user, host, uri);
     }
@@ -73,6 +74,15 @@ fn callee(user: &str, called: &str) -> Option<Named> {
     })
 }
 
+/// A number the carrier writes in its own way may stand in an address.
+fn forwarder(carrier: &Carrier, who: String) -> String {
+    let number = match Uri::parse(&who) {
+        Ok(uri) => carrier.numbers.of_uri(&uri),
+        Err(_) => carrier.numbers.from_carrier(&who),
+    };
+    if is_number(&number) { number } else { who }
+}
+
 fn with_user(uri: &str, number: &str) -> String {
     match uri.split_once('@') {
         Some((_, host)) => format!("sip:{number}@{host}"),
@@ -110,6 +120,13 @@ mod tests {
         assert_eq!(caller(&carrier, "+49301111", "sip:+49301111@gw.example"), None);
         assert_eq!(callee("030123456", "sip:+4930123456@home.example"), Some(named("+4930123456", "home.example")));
         assert_eq!(callee("alice", "sip:alice@192.0.2.1;x=y"), None);
+        for (who, want) in [
+            ("sip:0301111@gw.example", "+49301111"),
+            ("+49301111", "+49301111"),
+            ("sip:alice@gw.example", "sip:alice@gw.example"),
+        ] {
+            assert_eq!(forwarder(&carrier, who.to_owned()), want);
+        }
     }
 
     #[test]

@@ -3,9 +3,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
 
-use crate::config::{self, Config, LogFormat};
+use crate::config::{self, Config};
+use crate::log::Log;
 use crate::{demo, wiring};
 
 /// Tandem: a programmable voice switch.
@@ -74,10 +74,13 @@ fn report(problems: &[config::Problem]) -> ExitCode {
 }
 
 fn serve(config: Config, demo: Option<SocketAddr>) -> ExitCode {
-    if let Err(problem) = start_log(&config) {
-        eprintln!("[log] level: {problem}");
-        return ExitCode::from(2);
-    }
+    let _log = match Log::start(&config) {
+        Ok(log) => log,
+        Err(problem) => {
+            eprintln!("[log] level: {problem}");
+            return ExitCode::from(2);
+        }
+    };
     let system = actix::System::new();
     match system.block_on(wiring::serve(config, demo)) {
         Ok(code) => code,
@@ -87,14 +90,4 @@ fn serve(config: Config, demo: Option<SocketAddr>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn start_log(config: &Config) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&config.log.level).map_err(|e| e.to_string())?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match config.log.format {
-        LogFormat::Text => log.with_ansi(false).init(),
-        LogFormat::Json => log.json().init(),
-    }
-    Ok(())
 }

@@ -5,6 +5,7 @@ mod cli;
 mod config;
 mod demo;
 mod fatal;
+mod log;
 mod metrics;
 mod wiring;
 

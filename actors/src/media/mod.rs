@@ -17,6 +17,7 @@ mod poll_loop;
 mod poller;
 mod port_pool;
 mod socket;
+mod spare;
 mod supervise;
 mod tap_queue;
 

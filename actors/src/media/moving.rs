@@ -49,6 +49,7 @@ impl Worker {
         for slot in slots {
             let Some(mut open) = self.legs.get_mut(slot.0).and_then(Option::take) else { continue };
             self.unwatch(&open);
+            self.seats.leave(open.port.number);
             self.let_go(&mut open);
             open.port.lend(&self.ports);
             legs.push(open);
@@ -103,7 +104,7 @@ impl Worker {
             Err(media) => return Err(Box::new(Arriving { order, media, legs, back })),
         };
         for (slot, mut open) in slots.into_iter().zip(legs) {
-            let watched = self.watch(slot, &open.sockets);
+            let watched = self.watch(open.port.number, &open.sockets);
             open.port.come_home(&self.ports);
             self.load.arrived(&open.load);
             let leg = open.leg;

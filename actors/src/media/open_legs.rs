@@ -3,16 +3,17 @@
 use std::io;
 use std::time::Duration;
 
-use tandem_media::control::{Command, Event, OpenFailed};
+use tandem_media::control::{Event, OpenFailed};
 use tandem_media::shard::Slot;
-use tandem_model::LegId;
 use tandem_model::limits::TICK;
+use tandem_model::{LegId, Timestamp};
 
 use super::EventSink;
 use super::poll_loop::{OpenLeg, Worker};
 use super::poller::Socket;
 use super::port_pool::Port;
 use super::socket::LegSockets;
+use super::spare::Spare;
 
 /// Ports tried before an open is refused: others on this host may sit on some.
 const BINDS_PER_OPEN: usize = 32;
@@ -38,22 +39,15 @@ impl Worker {
         if !room {
             return Err(OpenFailed::Overloaded);
         }
-        let (port, sockets) = self.bind_pair()?;
+        let (port, Spare { sockets, drops }) = self.take_pair()?;
         match self.shard.open(now, leg, port, &mut self.entropy) {
             Ok(slot) => {
-                let watched = self.watch(slot, &sockets);
                 let load = self.load.opened();
-                self.seat(slot, OpenLeg { leg, port: Port::own(port), sockets, load, drops: 0 });
-                if let Err(error) = watched {
-                    // The leg was announced: it ends like any other.
-                    tracing::warn!(%leg, %error, "media socket could not be watched");
-                    self.shard.handle_command(now, Command::Close { leg }, &mut self.batch);
-                    self.settle_released();
-                }
+                self.seat(slot, OpenLeg { leg, port: Port::own(port), sockets, load, drops });
                 Ok(())
             }
             Err(reason) => {
-                self.ports.release(now, port);
+                self.put_by(now, port, Spare { sockets, drops });
                 Err(reason)
             }
         }
@@ -65,14 +59,34 @@ impl Worker {
             self.legs.resize_with(slot.0 + 1, || None);
         }
         *self.calls.entry(open.leg.call_number()).or_default() += 1;
+        self.seats.take(open.port.number, slot);
         self.legs[slot.0] = Some(open);
     }
 
-    /// The sockets of a leg that ended are closed here, by leaving.
+    /// A leg ended. Its sockets stay open for the next one on its port, unless that is another thread's or there are enough.
     pub(super) fn closed(&mut self, mut open: OpenLeg) {
         self.let_go(&mut open);
-        let now = self.now();
-        self.ports.give_back(now, open.port);
+        let (now, port) = (self.now(), open.port.number);
+        self.seats.leave(port);
+        if !open.port.is_own() {
+            return self.ports.give_back(now, open.port);
+        }
+        let was_connected = open.sockets.rtp_peer.is_some();
+        let sockets = open.sockets.renewed();
+        let drops = if was_connected { sockets.kernel_drops() } else { open.drops };
+        self.put_by(now, port, Spare { sockets, drops });
+    }
+
+    /// A port that no leg has is to rest.
+    fn put_by(&mut self, now: Timestamp, port: u16, spare: Spare) {
+        if self.spares.keep(port, spare) {
+            // What is in them is nobody's: it is thrown away while they rest.
+            self.poller.has_more(port, Socket::Rtp);
+            self.poller.has_more(port, Socket::Rtcp);
+            self.ports.release_open(now, port);
+        } else {
+            self.ports.release(now, port);
+        }
     }
 
     /// A leg leaves this thread's books.
@@ -107,12 +121,23 @@ impl Worker {
         self.shard.legs() > 0 && self.lateness > LATENESS_MAX
     }
 
-    fn bind_pair(&mut self) -> Result<(u16, LegSockets), OpenFailed> {
+    /// A pair of ports with watched sockets: those that the port kept, or new ones.
+    fn take_pair(&mut self) -> Result<(u16, Spare), OpenFailed> {
         for _ in 0..BINDS_PER_OPEN {
             let now = self.now();
             let port = self.ports.take(now).ok_or(OpenFailed::PortsExhausted)?;
+            if let Some(spare) = self.spares.take(port) {
+                return Ok((port, spare));
+            }
             match LegSockets::bind(self.config.address, port, &self.config.sockets) {
-                Ok(sockets) => return Ok((port, sockets)),
+                Ok(sockets) => match self.watch(port, &sockets) {
+                    Ok(()) => return Ok((port, Spare { sockets, drops: 0 })),
+                    Err(error) => {
+                        self.ports.release(now, port);
+                        tracing::warn!(port, %error, "media socket could not be watched");
+                        return Err(OpenFailed::Socket);
+                    }
+                },
                 Err(error) => {
                     self.ports.release(now, port);
                     if error.kind() != io::ErrorKind::AddrInUse {
@@ -125,11 +150,11 @@ impl Worker {
         Err(OpenFailed::PortsExhausted)
     }
 
-    pub(super) fn watch(&self, slot: Slot, sockets: &LegSockets) -> io::Result<()> {
-        self.poller.watch(slot, Socket::Rtp, &sockets.rtp)?;
-        self.poller.watch(slot, Socket::Rtcp, &sockets.rtcp)?;
+    pub(super) fn watch(&self, port: u16, sockets: &LegSockets) -> io::Result<()> {
+        self.poller.watch(port, Socket::Rtp, &sockets.rtp)?;
+        self.poller.watch(port, Socket::Rtcp, &sockets.rtcp)?;
         match &sockets.rtp_peer {
-            Some(connected) => self.poller.watch(slot, Socket::RtpPeer, connected),
+            Some(connected) => self.poller.watch(port, Socket::RtpPeer, connected),
             None => Ok(()),
         }
     }

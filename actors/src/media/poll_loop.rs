@@ -18,6 +18,7 @@ use super::metrics::{ShardCounts, ThreadMetrics};
 use super::poller::{Poller, Ready, Socket, Waker};
 use super::port_pool::{Port, PortPool};
 use super::socket::LegSockets;
+use super::spare::{Seats, SpareSockets};
 use super::{EventSink, MediaConfig};
 
 /// Commands done in one turn.
@@ -49,6 +50,8 @@ pub(super) struct Worker {
     counts: ShardCounts,
     /// By slot.
     pub(super) legs: Vec<Option<OpenLeg>>,
+    pub(super) seats: Seats,
+    pub(super) spares: SpareSockets,
     /// How many legs each call has here.
     pub(super) calls: BTreeMap<u64, usize>,
     pub(super) load: Load,
@@ -115,6 +118,8 @@ impl Worker {
             entropy: ChaCha(ChaCha12Rng::from_rng(&mut rand::rng())),
             counts: ShardCounts::default(),
             legs: Vec::new(),
+            seats: Seats::new(),
+            spares: SpareSockets::new(config.cpus.len()),
             calls: BTreeMap::new(),
             load: Load::new(Timestamp::ZERO, config.load_max),
             batch: Batch::with_capacity(BATCH_PACKETS),
@@ -149,7 +154,7 @@ impl Worker {
             let began = self.now();
             for index in 0..ready {
                 match self.poller.ready(index) {
-                    Some(Ready::Readable(slot, which)) => self.read(slot, which, &mut datagrams),
+                    Some(Ready::Readable(port, which)) => self.read(port, which, &mut datagrams),
                     Some(Ready::Timer) => self.timer_rang = true,
                     Some(Ready::Woken) | None => {}
                 }
@@ -177,6 +182,7 @@ impl Worker {
         for open in std::mem::take(&mut self.legs).into_iter().flatten() {
             let stats = self.shard.stats(open.leg).unwrap_or_default();
             self.deliver(sink, Event::Failed { leg: open.leg, stats: Box::new(stats) });
+            self.seats.leave(open.port.number);
             self.ports.give_back(now, open.port);
         }
         let (legs_max, wall_at_zero) = (self.ports.size(), self.clock.wall_at_zero);
@@ -194,12 +200,14 @@ impl Worker {
     }
 
     /// Takes what a socket has, up to so many that a flood on one port delays the others by microseconds only.
-    fn read(&mut self, slot: Slot, which: Socket, datagrams: &mut Datagrams) {
-        let Some(open) = self.legs.get(slot.0).and_then(Option::as_ref) else { return };
+    fn read(&mut self, port: u16, which: Socket, datagrams: &mut Datagrams) {
+        let slot = self.seats.slot(port);
+        let open = slot.and_then(|slot| self.legs.get(slot.0)).and_then(Option::as_ref);
+        let Some(sockets) = open.map(|open| &open.sockets).or_else(|| self.spares.get(port)) else { return };
         let (socket, component) = match which {
-            Socket::Rtp => (&open.sockets.rtp, Component::Rtp),
-            Socket::Rtcp => (&open.sockets.rtcp, Component::Rtcp),
-            Socket::RtpPeer => match &open.sockets.rtp_peer {
+            Socket::Rtp => (&sockets.rtp, Component::Rtp),
+            Socket::Rtcp => (&sockets.rtcp, Component::Rtcp),
+            Socket::RtpPeer => match &sockets.rtp_peer {
                 Some(connected) => (connected, Component::Rtp),
                 None => return,
             },
@@ -208,10 +216,15 @@ impl Worker {
             Ok(count) => count,
             Err(error) => {
                 // That nobody listens at the peer (RFC 1122 section 4.1.3.3): being told of it has cleared it, and the leg goes on.
-                tracing::trace!(leg = %open.leg, %error, "media socket");
-                return self.poller.has_more(slot, which);
+                tracing::trace!(port, %error, "media socket");
+                return self.poller.has_more(port, which);
             }
         };
+        if count == DATAGRAMS {
+            self.poller.has_more(port, which);
+        }
+        // What comes to a port that no leg has is nobody's.
+        let Some(slot) = slot else { return };
         for n in 0..count {
             let now = self.now();
             let Some((packet, src)) = datagrams.get(n) else { continue };
@@ -220,9 +233,6 @@ impl Worker {
             if !self.batch.has_room() {
                 self.flush();
             }
-        }
-        if count == DATAGRAMS {
-            self.poller.has_more(slot, which);
         }
     }
 
@@ -289,7 +299,7 @@ impl Worker {
         }
     }
 
-    /// Closes the sockets of legs that ended, their last packets sent first.
+    /// Lets go of legs that ended, their last packets sent first.
     pub(super) fn settle_released(&mut self) {
         self.flush();
         while let Some(slot) = self.shard.poll_released() {
@@ -324,7 +334,7 @@ impl Worker {
                 }
             }
             if let Some(peer) = open.sockets.wants_peer() {
-                connect(open, packet.slot, peer, &self.config, &self.poller);
+                connect(open, peer, &self.config, &self.poller);
             }
         }
         self.batch.clear();
@@ -387,9 +397,9 @@ impl OpenLeg {
 }
 
 /// A leg goes on without a connected socket when there is none to be had.
-fn connect(open: &mut OpenLeg, slot: Slot, peer: SocketAddr, config: &MediaConfig, poller: &Poller) {
+fn connect(open: &mut OpenLeg, peer: SocketAddr, config: &MediaConfig, poller: &Poller) {
     let connected = open.sockets.connect_peer(peer, &config.sockets).and_then(|made| match &open.sockets.rtp_peer {
-        Some(socket) if made => poller.watch(slot, Socket::RtpPeer, socket),
+        Some(socket) if made => poller.watch(open.port.number, Socket::RtpPeer, socket),
         _ => Ok(()),
     });
     if let Err(error) = connected {

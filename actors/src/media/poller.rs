@@ -8,7 +8,6 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
-use tandem_media::shard::Slot;
 
 const EVENTS_PER_WAIT: usize = 1_024;
 /// Not a socket's: those count up from zero.
@@ -28,7 +27,7 @@ pub(super) struct Poller {
     unread: Vec<Ready>,
 }
 
-/// One of a leg's sockets.
+/// One of the sockets of a pair of ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Socket {
     Rtp,
@@ -42,7 +41,8 @@ pub(super) enum Socket {
 pub(super) enum Ready {
     Woken,
     Timer,
-    Readable(Slot, Socket),
+    /// A socket of the pair of ports that begins with this one.
+    Readable(u16, Socket),
 }
 
 /// Ends the wait of a media thread, from another. Cheap to clone.
@@ -115,9 +115,9 @@ impl Poller {
     ///
     /// # Errors
     /// The kernel's.
-    pub fn watch(&self, slot: Slot, which: Socket, socket: impl AsFd) -> io::Result<()> {
+    pub fn watch(&self, port: u16, which: Socket, socket: impl AsFd) -> io::Result<()> {
         let fd = socket.as_fd().as_raw_fd();
-        self.poll.registry().register(&mut SourceFd(&fd), key(slot, which), Interest::READABLE)
+        self.poll.registry().register(&mut SourceFd(&fd), key(port, which), Interest::READABLE)
     }
 
     /// Watches a socket no longer, which stays open.
@@ -129,8 +129,8 @@ impl Poller {
     }
 
     /// Something may be left in this socket.
-    pub fn has_more(&mut self, slot: Slot, which: Socket) {
-        self.unread.push(Ready::Readable(slot, which));
+    pub fn has_more(&mut self, port: u16, which: Socket) {
+        self.unread.push(Ready::Readable(port, which));
     }
 
     /// Waits until something is ready, or with `look_only` not at all. Returns how many things are: see [`Poller::ready`].
@@ -172,15 +172,18 @@ impl Poller {
 
 const SOCKETS: [Socket; 3] = [Socket::Rtp, Socket::Rtcp, Socket::RtpPeer];
 
-fn key(slot: Slot, which: Socket) -> Token {
-    Token(slot.0 * SOCKETS.len() + which as usize)
+fn key(port: u16, which: Socket) -> Token {
+    Token(usize::from(port) * SOCKETS.len() + which as usize)
 }
 
 fn from_key(key: Token) -> Option<Ready> {
     match key {
         WAKER => Some(Ready::Woken),
         TIMER => Some(Ready::Timer),
-        Token(key) => Some(Ready::Readable(Slot(key / SOCKETS.len()), *SOCKETS.get(key % SOCKETS.len())?)),
+        Token(key) => {
+            let port = u16::try_from(key / SOCKETS.len()).ok()?;
+            Some(Ready::Readable(port, *SOCKETS.get(key % SOCKETS.len())?))
+        },
     }
 }
 
@@ -191,12 +194,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_socket_of_every_slot_has_a_key_of_its_own() {
+    fn every_socket_of_every_port_has_a_key_of_its_own() {
         let mut keys = std::collections::BTreeSet::new();
-        for slot in (0..1_000).map(Slot) {
+        for port in (0..=u16::MAX).step_by(101) {
             for which in SOCKETS {
-                assert!(keys.insert(key(slot, which)));
-                assert_eq!(from_key(key(slot, which)), Some(Ready::Readable(slot, which)));
+                assert!(keys.insert(key(port, which)));
+                assert_eq!(from_key(key(port, which)), Some(Ready::Readable(port, which)));
             }
         }
     }
@@ -205,12 +208,12 @@ mod tests {
     fn what_is_said_to_be_left_in_a_socket_is_found_again_and_nothing_else_is() {
         let mut poller = Poller::new().unwrap();
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        poller.watch(Slot(7), Socket::Rtcp, &socket).unwrap();
+        poller.watch(7, Socket::Rtcp, &socket).unwrap();
         socket.send_to(b"x", socket.local_addr().unwrap()).unwrap();
         for _ in 0..3 {
             assert_eq!(poller.wait(false).unwrap(), 1);
-            assert_eq!(poller.ready(0), Some(Ready::Readable(Slot(7), Socket::Rtcp)));
-            poller.has_more(Slot(7), Socket::Rtcp);
+            assert_eq!(poller.ready(0), Some(Ready::Readable(7, Socket::Rtcp)));
+            poller.has_more(7, Socket::Rtcp);
         }
         assert_eq!(poller.wait(true).unwrap(), 1);
         assert_eq!(poller.wait(true).unwrap(), 0);

@@ -14,10 +14,19 @@ const QUARANTINE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct PortPool {
     free: VecDeque<u16>,
-    resting: VecDeque<(Timestamp, u16)>,
+    /// Those of the free whose sockets are open still: they go first.
+    open: VecDeque<u16>,
+    resting: VecDeque<Resting>,
     size: usize,
     /// Given back by legs that ended on other threads.
     returned: Arc<ArrayQueue<u16>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Resting {
+    since: Timestamp,
+    port: u16,
+    is_open: bool,
 }
 
 /// A port that is out.
@@ -49,6 +58,11 @@ impl Port {
         Port { number, lent: None }
     }
 
+    /// It is of the pool of the thread it is on.
+    pub fn is_own(&self) -> bool {
+        self.lent.is_none()
+    }
+
     /// Its leg leaves the thread of this pool, which may have it lent itself.
     pub fn lend(&mut self, pool: &PortPool) {
         let number = self.number;
@@ -69,28 +83,39 @@ impl PortPool {
     pub fn share(ports: &RangeInclusive<u16>, index: usize, of: usize) -> Self {
         let free: VecDeque<u16> = pairs(ports).skip(index).step_by(of.max(1)).collect();
         let size = free.len();
-        PortPool { free, resting: VecDeque::new(), size, returned: Arc::new(ArrayQueue::new(size.max(1))) }
+        PortPool { free, open: VecDeque::new(), resting: VecDeque::new(), size, returned: Arc::new(ArrayQueue::new(size.max(1))) }
     }
 
-    /// A port not used for the longest time. None when all are out or resting.
+    /// Of the ports whose sockets are open, or else of all, the one not used for the longest time. None when all are out or resting.
     pub fn take(&mut self, now: Timestamp) -> Option<u16> {
         while let Some(port) = self.returned.pop() {
             self.release(now, port);
         }
-        while let Some(&(since, port)) = self.resting.front() {
+        while let Some(&Resting { since, port, is_open }) = self.resting.front() {
             if now.since(since) < QUARANTINE {
                 break;
             }
             self.resting.pop_front();
-            self.free.push_back(port);
+            let rested = if is_open { &mut self.open } else { &mut self.free };
+            rested.push_back(port);
         }
-        self.free.pop_front()
+        self.open.pop_front().or_else(|| self.free.pop_front())
     }
 
     /// Gives back what [`PortPool::take`] gave.
     pub fn release(&mut self, now: Timestamp, port: u16) {
-        debug_assert!(!self.free.contains(&port) && !self.resting.iter().any(|&(_, p)| p == port));
-        self.resting.push_back((now, port));
+        self.rest(now, port, false);
+    }
+
+    /// Gives back what [`PortPool::take`] gave, its sockets open.
+    pub fn release_open(&mut self, now: Timestamp, port: u16) {
+        self.rest(now, port, true);
+    }
+
+    fn rest(&mut self, since: Timestamp, port: u16, is_open: bool) {
+        debug_assert!(!self.free.contains(&port) && !self.open.contains(&port));
+        debug_assert!(!self.resting.iter().any(|resting| resting.port == port));
+        self.resting.push_back(Resting { since, port, is_open });
     }
 
     /// Gives back what a leg had, to whichever pool it is of.
@@ -103,7 +128,7 @@ impl PortPool {
 
     /// Free or resting.
     pub fn available(&self) -> usize {
-        self.free.len() + self.resting.len() + self.returned.len()
+        self.free.len() + self.open.len() + self.resting.len() + self.returned.len()
     }
 
     /// All of the share, out or not.
@@ -158,6 +183,18 @@ mod tests {
         assert_eq!(pool.available(), 1);
         assert_eq!(pool.take(Timestamp::from_secs(3)), Some(first));
         assert_eq!(pool.take(Timestamp::from_secs(9)), None);
+    }
+
+    #[test]
+    fn ports_with_open_sockets_go_first_once_they_rested() {
+        let mut pool = PortPool::share(&(20_000..=20_007), 0, 1);
+        let [first, second] = [0; 2].map(|_| pool.take(Timestamp::ZERO).unwrap());
+        pool.release_open(Timestamp::from_secs(1), second);
+        pool.release(Timestamp::from_secs(1), first);
+        assert_eq!(pool.available(), 4);
+        assert_eq!(pool.take(Timestamp::from_secs(2)), Some(20_004));
+        let rest: Vec<_> = std::iter::from_fn(|| pool.take(Timestamp::from_secs(3))).collect();
+        assert_eq!(rest, [second, 20_006, first]);
     }
 
     #[test]
@@ -232,7 +269,7 @@ mod tests {
                     Step::Release(which) if !out.is_empty() => {
                         let port = out.swap_remove(which % out.len());
                         freed.insert(port, now);
-                        pool.release(now, port);
+                        if which % 2 == 0 { pool.release(now, port) } else { pool.release_open(now, port) }
                     }
                     Step::Release(_) => {}
                     Step::Wait(ms) => now = now + Duration::from_millis(ms),

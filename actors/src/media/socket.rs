@@ -123,6 +123,11 @@ impl LegSockets {
         (self.rtp_peer, self.peer, self.alone) = (None, None, true);
     }
 
+    /// For another leg, on the same port: what this one knew of its peer is forgotten.
+    pub fn renewed(self) -> Self {
+        LegSockets { rtp: self.rtp, rtcp: self.rtcp, rtp_peer: None, peer: None, to: None, sends: 0, alone: false }
+    }
+
     /// Datagrams the kernel threw away for want of room.
     pub fn kernel_drops(&self) -> u64 {
         let of = |socket: &UdpSocket| kernel::socket_drops(socket).map_or(0, u64::from);

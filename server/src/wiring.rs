@@ -595,7 +595,7 @@ fn watch_services(
             if !switchboard.connected() {
                 fatal.service_died("switchboard");
             }
-            if shards.all().iter().any(|s| !s.connected()) {
+            if shards.all().any(|s| !s.connected()) {
                 fatal.service_died("sip shard");
             }
         }
@@ -604,7 +604,7 @@ fn watch_services(
 
 fn announce(store: &Store, listening: &[Endpoint], http: &[SocketAddr], demo: Option<&demo::Demo>) {
     let project = store.project();
-    let domain = store.directory().borrow().profile_domain();
+    let domain = store.directory().borrow().profile_domain().to_owned();
     for endpoint in listening {
         tracing::info!(%endpoint, "listening for SIP");
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use actix::prelude::*;
-use tandem_call::call::{Call, CallInput, LegRow, RunId};
+use tandem_call::call::{Call, CallInput, RunId};
 use tandem_call::leg::Leg;
 use tandem_laml::instruction::ListenId;
 use tandem_model::{CallSid, LegId, Sid, limits};
@@ -12,20 +12,23 @@ use tandem_sip::transaction::ServerKey;
 
 use super::effects::{Hearing, Taped};
 use super::leg::LegActor;
-use super::message::{CallDied, CallFinished, Fault, FaultAt, FromLegActor, LegDied, RowChanged, ToCall};
+use super::message::{CallDied, CallFinished, CallMailbox, Fault, FaultAt, FromLegActor, LegAdded, LegDied, ToCall};
+use super::records::Records;
 use super::services::{Floor, Services};
 use crate::carrier::Channel;
 use crate::media::MediaThread;
 use crate::queues::Seat;
+use crate::signalling::LegMailbox;
+use crate::store::CallRecord;
 use crate::stream::StreamHandle;
 use crate::supervision::{Alarm, DeathWatch, Mailbox, Overflow};
 use crate::webhook::Session;
 
-/// Where a call reports to.
-#[derive(Clone)]
+/// Where calls report to.
 pub(super) struct CallReports {
     pub finished: Recipient<CallFinished>,
-    pub rows: Recipient<RowChanged>,
+    pub added: Recipient<LegAdded>,
+    pub records: Records,
     pub leg_died: Recipient<LegDied>,
     pub call_died: Recipient<CallDied>,
 }
@@ -33,14 +36,22 @@ pub(super) struct CallReports {
 /// The leg that rang us, with its INVITE's transaction and the channel of the carrier that brings it.
 pub(super) type Arriving = (Leg, ServerKey, Option<Channel>);
 
+/// A leg of this call.
+pub(super) struct LegAddress {
+    pub actor: Addr<LegActor>,
+    pub mailbox: LegMailbox,
+}
+
 pub struct CallActor {
     pub(super) number: u64,
     pub(super) call: Call,
-    pub(super) services: Services,
-    pub(super) floor: Floor,
+    pub(super) services: Arc<Services>,
+    pub(super) floor: Arc<Floor>,
     pub(super) media: MediaThread,
-    pub(super) reports: CallReports,
-    pub(super) legs: BTreeMap<LegId, Addr<LegActor>>,
+    pub(super) reports: Arc<CallReports>,
+    pub(super) legs: BTreeMap<LegId, LegAddress>,
+    /// Itself, for its legs, once it runs.
+    own: Option<Arc<CallMailbox>>,
     /// The leg that rang us, until its actor runs.
     arriving: Option<Arriving>,
     /// Channels seized for legs that are being made, by their tickets.
@@ -64,7 +75,7 @@ pub struct CallActor {
     /// What its webhooks share.
     pub(super) session: Session,
     watch: DeathWatch<CallDied>,
-    pub(super) span: tracing::Span,
+    pub(super) span: Arc<tracing::Span>,
 }
 
 impl CallActor {
@@ -72,14 +83,14 @@ impl CallActor {
         number: u64,
         sid: CallSid,
         call: Call,
-        services: Services,
-        floor: Floor,
-        reports: CallReports,
+        services: Arc<Services>,
+        floor: Arc<Floor>,
+        reports: Arc<CallReports>,
         arriving: Option<Arriving>,
     ) -> Self {
-        let died = reports.call_died.clone();
-        let watch = DeathWatch::new(CallDied { number, legs: vec![], rows: vec![] }, move |record| {
-            died.offer(record, Overflow::Warn);
+        let died = reports.clone();
+        let watch = DeathWatch::new(CallDied { number, legs: vec![], records: vec![] }, move |record| {
+            died.call_died.offer(record, Overflow::Warn);
         });
         let media = services.media.thread_for(number);
         CallActor {
@@ -90,6 +101,7 @@ impl CallActor {
             media,
             reports,
             legs: BTreeMap::new(),
+            own: None,
             arriving,
             seized: BTreeMap::new(),
             listening: BTreeMap::new(),
@@ -103,12 +115,13 @@ impl CallActor {
             seat: None,
             session: Session::default(),
             watch,
-            span: tracing::info_span!("call", call = number, sid = %sid),
+            span: Arc::new(tracing::info_span!("call", call = number, sid = %sid)),
         }
     }
 
     pub(super) fn step(&mut self, input: CallInput, ctx: &mut Context<Self>) {
-        let _in = self.span.clone().entered();
+        let span = self.span.clone();
+        let _in = span.enter();
         let clock = self.services.clock;
         self.call.handle(clock.now(), clock.wall(), input);
         self.settle(ctx);
@@ -131,32 +144,43 @@ impl CallActor {
     ) {
         let id = leg.id();
         // Calls begin only after the shards run.
-        let Some(shard) = self.services.shards.for_call_id(&leg.facts().call_id).cloned() else { return };
-        let actor = LegActor::new(
-            leg,
-            self.services.clone(),
-            self.floor.inbox.clone(),
-            shard,
-            ctx.address().recipient(),
-            ctx.address().recipient(),
-            self.reports.leg_died.clone(),
-            invite,
-            channel,
-            &self.span,
-        );
-        let addr = actor.start();
+        let Some(shard) = self.services.shards.of_legs(&leg.facts().call_id).cloned() else { return };
+        let call = self.own.get_or_insert_with(|| {
+            let (reports, inputs) = (ctx.address().recipient(), ctx.address().recipient());
+            Arc::new(CallMailbox { reports, inputs })
+        });
+        let mut mailbox = None;
+        let actor = LegActor::create(|ctx| {
+            let own: LegMailbox = Arc::new(ctx.address().recipient());
+            mailbox = Some(own.clone());
+            LegActor::new(
+                leg,
+                own,
+                self.services.clone(),
+                self.floor.clone(),
+                shard,
+                call.clone(),
+                self.reports.clone(),
+                invite,
+                channel,
+                &self.span,
+            )
+        });
+        let Some(mailbox) = mailbox else { return };
         if let Some(died) = self.watch.get_mut() {
-            died.legs.push((id, addr.clone().recipient()));
+            died.legs.push((id, mailbox.clone()));
         }
-        self.legs.insert(id, addr);
+        self.legs.insert(id, LegAddress { actor, mailbox });
     }
 
-    /// Keeps what the switchboard would need to close this call's rows.
-    pub(super) fn keep_row(&mut self, row: &Arc<LegRow>) {
-        if let Some(died) = self.watch.get_mut() {
-            match died.rows.iter_mut().find(|r| r.sid == row.sid) {
-                Some(kept) => *kept = row.clone(),
-                None => died.rows.push(row.clone()),
+    /// Keeps what the switchboard would need to close this call's records, and tells it of a new leg.
+    pub(super) fn keep_record(&mut self, record: Arc<CallRecord>) {
+        let Some(died) = self.watch.get_mut() else { return };
+        match died.records.iter_mut().find(|r| r.sid == record.sid) {
+            Some(kept) => *kept = record,
+            None => {
+                self.reports.added.offer(LegAdded { number: self.number, sid: record.sid }, Overflow::Warn);
+                died.records.push(record);
             }
         }
     }
@@ -169,7 +193,8 @@ impl CallActor {
             |at| clock.until(at),
             move |actor: &mut Self, ctx| {
                 actor.alarm.rang();
-                let _in = actor.span.clone().entered();
+                let span = actor.span.clone();
+                let _in = span.enter();
                 actor.call.expire(clock.now(), clock.wall());
                 actor.settle(ctx);
             },
@@ -185,7 +210,8 @@ impl Actor for CallActor {
         if let Some((leg, key, channel)) = self.arriving.take() {
             self.run_leg(leg, Some(key), channel, ctx);
         }
-        let _in = self.span.clone().entered();
+        let span = self.span.clone();
+        let _in = span.enter();
         let clock = self.services.clock;
         self.call.start(clock.now(), clock.wall());
         self.settle(ctx);
@@ -217,7 +243,7 @@ impl Handler<Fault> for CallActor {
             FaultAt::Call => panic!("injected into call {}", self.number),
             FaultAt::Leg => {
                 if let Some(leg) = self.legs.get(&msg.leg) {
-                    leg.offer(msg, Overflow::Warn);
+                    leg.actor.offer(msg, Overflow::Warn);
                 }
             }
             FaultAt::Media => {

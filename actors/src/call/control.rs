@@ -1,12 +1,11 @@
 //! What REST may ask of calls: the switchboard behind the API's contract.
 
-use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
 use actix::prelude::*;
 use futures_util::future::BoxFuture;
 use std::sync::atomic::Ordering;
-use tandem_model::{CallSid, Sid};
+use tandem_model::{CallSid, OwnMap, Sid};
 
 use super::message::{Change, Create, FaultAt, InjectFault};
 use super::recordings::{BeginRecording, SteerRecording};
@@ -18,21 +17,19 @@ use crate::api::{
 use crate::signalling::Gate;
 use crate::store::RecordingRecord;
 
-/// A copy of the live rows for readers; the switchboard alone writes it (I2).
+/// A copy of the live rows for readers; each call alone writes its own (I2).
 #[derive(Clone, Default)]
-pub struct LiveCalls(Arc<RwLock<HashMap<CallSid, Arc<CallView>>>>);
+pub struct LiveCalls(Arc<RwLock<OwnMap<CallSid, Arc<CallView>>>>);
 
 impl LiveCalls {
-    pub(super) fn put(&self, view: Arc<CallView>) {
-        if let Ok(mut all) = self.0.write() {
-            all.insert(view.sid, view);
-        }
+    /// True when it was not there before.
+    pub(super) fn put(&self, view: Arc<CallView>) -> bool {
+        self.0.write().is_ok_and(|mut all| all.insert(view.sid, view).is_none())
     }
 
-    pub(super) fn remove(&self, sid: CallSid) {
-        if let Ok(mut all) = self.0.write() {
-            all.remove(&sid);
-        }
+    /// True when it was there.
+    pub(super) fn remove(&self, sid: CallSid) -> bool {
+        self.0.write().is_ok_and(|mut all| all.remove(&sid).is_some())
     }
 
     pub(super) fn contains(&self, sid: CallSid) -> bool {

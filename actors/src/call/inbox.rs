@@ -1,23 +1,22 @@
 //! The way of media events up to legs: from a media thread, by the arbiter of the leg's call, to its actor.
 
-use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use actix::prelude::*;
 use tandem_call::leg::LegInput;
 use tandem_media::control::Event;
-use tandem_model::{LegId, limits};
+use tandem_model::{LegId, OwnMap, limits};
 
 use super::services::call_number;
 use crate::media::EventSink;
 use crate::rooms::Spoke;
-use crate::signalling::ToLeg;
+use crate::signalling::{LegMailbox, ToLeg};
 use crate::supervision::{Mailbox, Overflow};
 
 /// Owns which leg of this arbiter hears which media events.
 #[derive(Default)]
 pub struct MediaInbox {
-    legs: HashMap<LegId, Recipient<ToLeg>>,
+    legs: OwnMap<LegId, LegMailbox>,
 }
 
 /// What it is told.
@@ -25,7 +24,7 @@ pub struct MediaInbox {
 #[rtype(result = "()")]
 pub enum MediaEvents {
     Event(Event),
-    Bind { leg: LegId, owner: Recipient<ToLeg> },
+    Bind { leg: LegId, owner: LegMailbox },
     Unbind { leg: LegId },
 }
 

@@ -1,27 +1,32 @@
 //! The actor of one leg: hands its machine what happens, carries out what it says.
 
+use std::sync::Arc;
+
 use actix::prelude::*;
-use tandem_call::leg::{Leg, LegEffect, LegInput, LegRecord, LegReport, RecordStage};
+use tandem_call::leg::{EndedBy, Leg, LegEffect, LegInput, LegRecord, LegReport, RecordStage};
 use tandem_model::{LegId, limits};
 use tandem_sip::transaction::ServerKey;
 
-use super::inbox::{MediaEvents, MediaInbox};
-use super::message::{Fault, FromLegActor, LegDied, ToCall};
-use super::services::{Services, call_number};
+use super::actor::CallReports;
+use super::inbox::MediaEvents;
+use super::message::{CallMailbox, Fault, FromLegActor, LegDied};
+use super::services::{Floor, Services, call_number};
 use crate::carrier::Channel;
 use crate::media::MediaThread;
-use crate::signalling::{FromLeg, SipShard, ToLeg};
+use crate::signalling::{FromLeg, LegMailbox, ShardMailbox, ToLeg};
 use crate::supervision::{Alarm, DeathWatch, Mailbox, Overflow};
 use crate::transport::Verify;
 
 pub struct LegActor {
     leg: Leg,
     id: LegId,
-    services: Services,
+    services: Arc<Services>,
     media: MediaThread,
-    inbox: Addr<MediaInbox>,
-    shard: Addr<SipShard>,
-    call: Recipient<FromLegActor>,
+    /// Itself, as others reach it.
+    own: LegMailbox,
+    floor: Arc<Floor>,
+    shard: ShardMailbox,
+    call: Arc<CallMailbox>,
     /// The server transaction of the INVITE that made an incoming leg.
     invite: Option<ServerKey>,
     /// Of the carrier it goes through, or came by; free again when this actor is gone, however that comes.
@@ -29,19 +34,19 @@ pub struct LegActor {
     local_tag: Option<String>,
     alarm: Alarm,
     watch: DeathWatch<LegDied>,
-    span: tracing::Span,
+    span: Arc<tracing::Span>,
 }
 
 impl LegActor {
     #[expect(clippy::too_many_arguments, reason = "an actor's addresses, each named")]
-    pub fn new(
+    pub(super) fn new(
         leg: Leg,
-        services: Services,
-        inbox: Addr<MediaInbox>,
-        shard: Addr<SipShard>,
-        call: Recipient<FromLegActor>,
-        crash_to_call: Recipient<ToCall>,
-        caretaker: Recipient<LegDied>,
+        own: LegMailbox,
+        services: Arc<Services>,
+        floor: Arc<Floor>,
+        shard: ShardMailbox,
+        call: Arc<CallMailbox>,
+        reports: Arc<CallReports>,
         invite: Option<ServerKey>,
         channel: Option<Channel>,
         parent: &tracing::Span,
@@ -50,19 +55,20 @@ impl LegActor {
         let media = services.media.thread_for(call_number(id));
         let died = LegDied {
             record: LegRecord { leg: id, sid: leg.sid(), stage: RecordStage::Over },
-            shard: shard.clone().recipient(),
-            call: crash_to_call,
+            shard: shard.clone(),
+            call: call.clone(),
         };
-        let span = tracing::info_span!(parent: parent, "leg", leg = %id, sid = %leg.sid());
+        let span = Arc::new(tracing::info_span!(parent: parent, "leg", leg = %id, sid = %leg.sid()));
         let watch = DeathWatch::new(died, move |died| {
-            caretaker.offer(died, Overflow::Warn);
+            reports.leg_died.offer(died, Overflow::Warn);
         });
         LegActor {
             leg,
             id,
+            own,
             services,
             media,
-            inbox,
+            floor,
             shard,
             call,
             invite,
@@ -75,7 +81,8 @@ impl LegActor {
     }
 
     fn step(&mut self, input: LegInput, ctx: &mut Context<Self>) {
-        let _in = self.span.clone().entered();
+        let span = self.span.clone();
+        let _in = span.enter();
         self.leg.handle(self.services.clock.now(), input);
         self.settle(ctx);
     }
@@ -90,7 +97,7 @@ impl LegActor {
     fn carry_out(&mut self, effect: LegEffect, ctx: &mut Context<Self>) {
         let to_shard = match effect {
             LegEffect::Request { id, message, destination } => {
-                let owner = Some(ctx.address().recipient());
+                let owner = Some(self.own.clone());
                 FromLeg::Request { leg: self.id, id, message, destination, owner }
             }
             LegEffect::Cancel { id, reason } => FromLeg::Cancel { leg: self.id, id, reason },
@@ -98,7 +105,7 @@ impl LegActor {
             LegEffect::Respond { key, message } => FromLeg::Respond { key, message },
             LegEffect::Bind { local_tag } => {
                 self.local_tag = Some(local_tag.clone());
-                let owner = ctx.address().recipient();
+                let owner = self.own.clone();
                 FromLeg::Bind { leg: self.id, local_tag, invite: self.invite, owner }
             }
             LegEffect::Resolve { id, uri } => {
@@ -114,7 +121,7 @@ impl LegActor {
                     tracing::warn!("media thread takes no commands");
                     let reason = tandem_media::control::OpenFailed::Overloaded;
                     let event = tandem_media::control::Event::OpenFailed { leg: self.id, reason };
-                    ctx.address().offer(ToLeg(LegInput::Media(event)), Overflow::Warn);
+                    self.own.offer(ToLeg(LegInput::Media(event)), Overflow::Warn);
                 }
                 return;
             }
@@ -129,11 +136,11 @@ impl LegActor {
                 if let Some(channel) = &mut self.channel {
                     channel.note(&report);
                 }
-                self.call.offer(FromLegActor { leg: self.id, report }, Overflow::Warn);
+                self.call.reports.offer(FromLegActor { leg: self.id, report }, Overflow::Warn);
                 return;
             }
             LegEffect::Stop => {
-                self.inbox.offer(MediaEvents::Unbind { leg: self.id }, Overflow::Warn);
+                self.floor.inbox.offer(MediaEvents::Unbind { leg: self.id }, Overflow::Warn);
                 ctx.stop();
                 match self.local_tag.take() {
                     Some(local_tag) => FromLeg::Unbind { local_tag },
@@ -152,7 +159,8 @@ impl LegActor {
             |at| clock.until(at),
             move |actor: &mut Self, ctx| {
                 actor.alarm.rang();
-                let _in = actor.span.clone().entered();
+                let span = actor.span.clone();
+                let _in = span.enter();
                 actor.leg.expire(clock.now());
                 actor.settle(ctx);
             },
@@ -164,8 +172,12 @@ fn trace_report(report: &LegReport) {
     match report {
         LegReport::Progress { status, .. } => tracing::debug!(status, "leg progresses"),
         LegReport::Answered { codec, encrypted, .. } => tracing::debug!(?codec, encrypted, "leg answered"),
+        // What ends as calls do is in its record; the log has what does not.
+        LegReport::Ended(end) if end.status < 300 && matches!(end.by, EndedBy::Remote | EndedBy::Local) => {
+            tracing::debug!(status = end.status, reason = end.reason, cause = end.cause, by = ?end.by, "leg ended");
+        }
         LegReport::Ended(end) => {
-            tracing::info!(status = end.status, reason = end.reason, cause = end.cause, by = ?end.by, "leg ended")
+            tracing::info!(status = end.status, reason = end.reason, cause = end.cause, by = ?end.by, "leg ended");
         }
         LegReport::Held(held) => tracing::info!(held, "leg on hold"),
         LegReport::Refer(refer) => tracing::info!(attended = refer.replaces.is_some(), "transfer asked for"),
@@ -186,8 +198,9 @@ impl Actor for LegActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(limits::LEG_MAILBOX);
-        self.inbox.offer(MediaEvents::Bind { leg: self.id, owner: ctx.address().recipient() }, Overflow::Warn);
-        let _in = self.span.clone().entered();
+        self.floor.inbox.offer(MediaEvents::Bind { leg: self.id, owner: self.own.clone() }, Overflow::Warn);
+        let span = self.span.clone();
+        let _in = span.enter();
         self.settle(ctx);
     }
 }

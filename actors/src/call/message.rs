@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use actix::prelude::*;
-use tandem_call::call::{CallInput, LegRow};
+use tandem_call::call::CallInput;
 use tandem_call::leg::{LegCommand, LegRecord, LegReport};
 use tandem_model::{CallSid, LegId};
 
 use crate::api::{CallControlError, CallView, CreateCall, UpdateCall};
-use crate::signalling::{FromLeg, ToLeg};
+use crate::signalling::{LegMailbox, ShardMailbox, ToLeg};
+use crate::store::CallRecord;
 
 /// To a call's actor, from its legs.
 #[derive(Message)]
@@ -23,30 +24,37 @@ pub struct FromLegActor {
 #[rtype(result = "()")]
 pub struct ToCall(pub CallInput);
 
+/// A call's actor, for its legs.
+pub struct CallMailbox {
+    pub reports: Recipient<FromLegActor>,
+    pub inputs: Recipient<ToCall>,
+}
+
 /// A leg's actor unwound: what it takes to end the leg without it.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct LegDied {
     pub record: LegRecord,
-    pub shard: Recipient<FromLeg>,
-    pub call: Recipient<ToCall>,
+    pub shard: ShardMailbox,
+    pub call: Arc<CallMailbox>,
 }
 
-/// A call's actor unwound: its legs are to be hung up, its rows closed.
+/// A call's actor unwound: its legs are to be hung up, its records closed.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct CallDied {
     pub number: u64,
-    pub legs: Vec<(LegId, Recipient<ToLeg>)>,
-    pub rows: Vec<Arc<LegRow>>,
+    pub legs: Vec<(LegId, LegMailbox)>,
+    /// As they were last.
+    pub records: Vec<Arc<CallRecord>>,
 }
 
-/// A leg's row has changed.
+/// A call has another leg, by this sid.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct RowChanged {
+pub struct LegAdded {
     pub number: u64,
-    pub row: Arc<LegRow>,
+    pub sid: CallSid,
 }
 
 #[derive(Message)]

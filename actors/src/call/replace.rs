@@ -9,7 +9,7 @@ use tandem_sip::message::Message as SipMessage;
 
 use super::actor::CallActor;
 use super::switchboard::Switchboard;
-use crate::signalling::{FromLeg, OfferCall};
+use crate::signalling::{FromLeg, OfferCall, ShardMailbox};
 use crate::supervision::{Mailbox, Overflow};
 use crate::world::SystemEntropy;
 
@@ -46,7 +46,8 @@ impl Handler<ReplaceLeg> for CallActor {
 
     fn handle(&mut self, msg: ReplaceLeg, ctx: &mut Self::Context) {
         let ReplaceLeg { mut offer, replaces, by } = msg;
-        let _in = self.span.clone().entered();
+        let span = self.span.clone();
+        let _in = span.enter();
         let source = offer.source;
         let replaced = match self.call.may_replace(&replaces, &by) {
             Ok(leg) => leg,
@@ -75,7 +76,7 @@ fn refuse(offer: &OfferCall, refused: &Refused) {
 }
 
 fn respond(
-    shard: &Recipient<FromLeg>,
+    shard: &ShardMailbox,
     key: tandem_sip::transaction::ServerKey,
     invite: &SipMessage,
     source: tandem_model::Endpoint,

@@ -1,24 +1,23 @@
 //! The table of calls: makes them, knows them by their sids, and settles those that died.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::prelude::*;
-use tandem_call::call::{ApiCall, ApiDocument, Call, CallEnv, CallInput, CallUpdate, LegRow, LegStatus, Origin};
+use tandem_call::call::{ApiCall, ApiDocument, Call, CallEnv, CallInput, CallUpdate, Origin};
 use tandem_call::leg::{Credentials, IncomingInvite, Leg, LegCommand};
-use tandem_model::{CallSid, LegId, Sid, limits};
+use tandem_model::{CallSid, LegId, OwnMap, Sid, limits};
 use tandem_sip::message::Message as SipMessage;
 
 use super::actor::{Arriving, CallActor, CallReports};
 use super::caretaker::settle_leg;
 use super::control::LiveCalls;
 use super::message::{
-    CallDied, CallFinished, Change, Create, Drain, Fault, FaultAt, InjectFault, LegDied, RowChanged, ToCall, command,
+    CallDied, CallFinished, Change, Create, Drain, Fault, FaultAt, InjectFault, LegAdded, LegDied, ToCall, command,
 };
 use super::recordings::recording_of;
-use super::records::record_of;
+use super::records::{INTERNAL_ERROR, Records};
 use super::services::{Floor, Services, base_leg};
 use crate::api::{CallControlError, CallDocument, CallView, EndCall};
 use crate::signalling::{FromLeg, Gate, OfferCall};
@@ -34,15 +33,15 @@ const LEGS_CLOSE_WITHIN: Duration = Duration::from_secs(40);
 
 /// Owns which calls there are.
 pub struct Switchboard {
-    services: Services,
-    floors: Vec<Floor>,
+    services: Arc<Services>,
+    floors: Vec<Arc<Floor>>,
     gate: Arc<Gate>,
     live: LiveCalls,
-    calls: HashMap<u64, LiveCall>,
-    by_sid: HashMap<CallSid, u64>,
+    calls: OwnMap<u64, LiveCall>,
+    by_sid: OwnMap<CallSid, u64>,
     next_number: u64,
     entropy: SystemEntropy,
-    reports: Option<CallReports>,
+    reports: Option<Arc<CallReports>>,
 }
 
 struct LiveCall {
@@ -55,12 +54,12 @@ impl Switchboard {
     pub fn new(services: Services, floors: Vec<Floor>, gate: Arc<Gate>, live: LiveCalls) -> Self {
         assert!(!floors.is_empty(), "calls need an arbiter to live on");
         Switchboard {
-            services,
-            floors,
+            services: Arc::new(services),
+            floors: floors.into_iter().map(Arc::new).collect(),
             gate,
             live,
-            calls: HashMap::new(),
-            by_sid: HashMap::new(),
+            calls: OwnMap::default(),
+            by_sid: OwnMap::default(),
             // Numbers of one run never meet those of the last: leg ids in logs stay apart.
             next_number: 1,
             entropy: SystemEntropy::new(),
@@ -110,6 +109,11 @@ impl Switchboard {
         self.by_sid.get(&sid).and_then(|number| self.calls.get(number)).map(|call| &call.actor)
     }
 
+    fn records(&self) -> Records {
+        let Services { store, metrics, .. } = &*self.services;
+        Records { store: store.clone(), live: self.live.clone(), metrics: metrics.clone() }
+    }
+
     fn close(&mut self, number: u64) {
         let Some(call) = self.calls.remove(&number) else { return };
         for sid in call.rows {
@@ -118,31 +122,6 @@ impl Switchboard {
         }
         self.gate.calls.fetch_sub(1, Ordering::Relaxed);
     }
-
-    fn keep(&mut self, number: u64, row: &LegRow) {
-        let record = Arc::new(record_of(row, self.services.clock.wall()));
-        let known = self.live.contains(row.sid);
-        if !known && !row.closed {
-            self.services.metrics.call_started(row.direction.as_str());
-        }
-        if let Some(call) = self.calls.get_mut(&number)
-            && !call.rows.contains(&row.sid)
-        {
-            call.rows.push(row.sid);
-            self.by_sid.insert(row.sid, number);
-        }
-        // In the store before it leaves the live copy: a reader never misses it in both.
-        if !self.services.store.upsert_call(record.clone()) {
-            tracing::error!(sid = %row.sid, "call record lost: the store's queue is full");
-        }
-        if !row.closed {
-            self.live.put(record);
-        } else if known {
-            self.services.metrics.call_ended(record.status);
-            self.services.metrics.call_quality(record.media.mos_in, record.media.mos_out);
-            self.live.remove(row.sid);
-        }
-    }
 }
 
 impl Actor for Switchboard {
@@ -150,12 +129,13 @@ impl Actor for Switchboard {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(limits::SHARD_MAILBOX);
-        self.reports = Some(CallReports {
+        self.reports = Some(Arc::new(CallReports {
             finished: ctx.address().recipient(),
-            rows: ctx.address().recipient(),
+            added: ctx.address().recipient(),
+            records: self.records(),
             leg_died: ctx.address().recipient(),
             call_died: ctx.address().recipient(),
-        });
+        }));
     }
 }
 
@@ -285,11 +265,16 @@ fn document_of(document: CallDocument) -> ApiDocument {
     }
 }
 
-impl Handler<RowChanged> for Switchboard {
+impl Handler<LegAdded> for Switchboard {
     type Result = ();
 
-    fn handle(&mut self, msg: RowChanged, _: &mut Self::Context) {
-        self.keep(msg.number, &msg.row);
+    fn handle(&mut self, LegAdded { number, sid }: LegAdded, _: &mut Self::Context) {
+        if let Some(call) = self.calls.get_mut(&number)
+            && !call.rows.contains(&sid)
+        {
+            call.rows.push(sid);
+            self.by_sid.insert(sid, number);
+        }
     }
 }
 
@@ -297,7 +282,7 @@ impl Handler<CallFinished> for Switchboard {
     type Result = ();
 
     fn handle(&mut self, msg: CallFinished, _: &mut Self::Context) {
-        tracing::debug!(call = msg.number, "call is over");
+        tracing::info!(call = msg.number, "call is over");
         self.services.media.forget(msg.number);
         self.close(msg.number);
     }
@@ -309,7 +294,7 @@ impl Handler<LegDied> for Switchboard {
     fn handle(&mut self, died: LegDied, _: &mut Self::Context) {
         tracing::error!(leg = %died.record.leg, sid = %died.record.sid, "leg actor died: ending its call");
         settle_leg(&self.services, &died, &mut self.entropy);
-        died.call.offer(ToCall(CallInput::LegCrashed { leg: died.record.leg }), Overflow::Warn);
+        died.call.inputs.offer(ToCall(CallInput::LegCrashed { leg: died.record.leg }), Overflow::Warn);
     }
 }
 
@@ -323,18 +308,20 @@ impl Handler<CallDied> for Switchboard {
             leg.offer(command(LegCommand::Hangup { reason }), Overflow::Count);
         }
         let wall = self.services.clock.wall();
-        for row in died.rows.into_iter().filter(|r| !r.closed) {
-            let mut row = Arc::unwrap_or_clone(row);
-            row.closed = true;
-            row.ended_at.get_or_insert(wall);
-            if !row.status.is_final() {
-                let answered = row.answered_at.is_some();
-                row.status = if answered { LegStatus::Completed } else { LegStatus::Failed };
-                row.duration_secs = row.answered_at.map_or(0, |a| ((wall.0 - a.0).max(0) as u64).div_ceil(1000));
+        let records = self.records();
+        // What is closed has left the live copy.
+        for record in died.records.into_iter().filter(|record| self.live.contains(record.sid)) {
+            let mut record = Arc::unwrap_or_clone(record);
+            record.updated = wall;
+            record.ended.get_or_insert(wall);
+            if !record.status.is_final() {
+                record.status = if record.answered.is_some() { CallStatus::Completed } else { CallStatus::Failed };
+                record.duration_secs = record.answered.map_or(0, |a| ((wall.0 - a.0).max(0) as u64).div_ceil(1000));
             }
-            row.sip_code.get_or_insert(500);
-            row.sip_reason = Some("internal error".to_owned());
-            self.keep(died.number, &row);
+            record.sip_code.get_or_insert(500);
+            record.sip_reason = Some(INTERNAL_ERROR.to_owned());
+            record.end_reason = Some(INTERNAL_ERROR.to_owned());
+            records.close(Arc::new(record));
         }
         self.close(died.number);
         // Its legs close by themselves, wherever their media is.

@@ -183,7 +183,7 @@ fn from_key(key: Token) -> Option<Ready> {
         Token(key) => {
             let port = u16::try_from(key / SOCKETS.len()).ok()?;
             Some(Ready::Readable(port, *SOCKETS.get(key % SOCKETS.len())?))
-        },
+        }
     }
 }
 

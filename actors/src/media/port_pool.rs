@@ -83,7 +83,13 @@ impl PortPool {
     pub fn share(ports: &RangeInclusive<u16>, index: usize, of: usize) -> Self {
         let free: VecDeque<u16> = pairs(ports).skip(index).step_by(of.max(1)).collect();
         let size = free.len();
-        PortPool { free, open: VecDeque::new(), resting: VecDeque::new(), size, returned: Arc::new(ArrayQueue::new(size.max(1))) }
+        PortPool {
+            free,
+            open: VecDeque::new(),
+            resting: VecDeque::new(),
+            size,
+            returned: Arc::new(ArrayQueue::new(size.max(1))),
+        }
     }
 
     /// Of the ports whose sockets are open, or else of all, the one not used for the longest time. None when all are out or resting.

@@ -107,7 +107,7 @@ fn replaces_of(invite: &Message) -> Result<Option<Replaces>, Refusal> {
 /// wherever it comes from.
 fn claims_to_be_endpoint(directory: &Directory, invite: &Message) -> bool {
     let in_its_name = invite.from().uri().is_ok_and(|from| {
-        from.host().eq_ignore_ascii_case(&directory.profile_domain())
+        from.host().eq_ignore_ascii_case(directory.profile_domain())
             && from.user_decoded().is_some_and(|user| directory.endpoint(&user).is_some())
     });
     in_its_name || invite.header("Proxy-Authorization").is_some()
@@ -160,7 +160,7 @@ pub(super) fn from_carrier(
     listening: &[Endpoint],
 ) -> Result<Admitted, Refusal> {
     let malformed = Refusal { status: 400, why: "malformed Request-URI" };
-    let called = called_address(&carrier, invite, &directory.profile_domain()).ok_or(malformed)?;
+    let called = called_address(&carrier, invite, directory.profile_domain()).ok_or(malformed)?;
     let uri = Uri::parse(&called).map_err(|_| Refusal { status: 404, why: "the carrier names nobody" })?;
     let caller = Caller::Carrier(carrier.clone());
     if let Some(replaces) = replaces_of(invite)? {

@@ -1,5 +1,7 @@
 //! What shards hear and say.
 
+use std::sync::Arc;
+
 use actix::prelude::*;
 use tandem_call::call::{InboundLeg, Plan};
 use tandem_call::leg::{LegInput, MediaPolicy, RequestId};
@@ -23,6 +25,12 @@ pub enum SipInbound {
 #[rtype(result = "()")]
 pub struct ToLeg(pub LegInput);
 
+/// A leg's actor, for all who write to it: one address shared, for each copy of one would be memory of its own.
+pub type LegMailbox = Arc<Recipient<ToLeg>>;
+
+/// The shard of a leg's Call-ID, for the leg: shared as [`LegMailbox`] is.
+pub type ShardMailbox = Arc<Recipient<FromLeg>>;
+
 /// From a leg's actor to the shard of its Call-ID.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -32,7 +40,7 @@ pub enum FromLeg {
         leg: LegId,
         local_tag: String,
         invite: Option<ServerKey>,
-        owner: Recipient<ToLeg>,
+        owner: LegMailbox,
     },
     /// The leg is over.
     Unbind {
@@ -43,7 +51,7 @@ pub enum FromLeg {
         id: RequestId,
         message: SipMessage,
         destination: Endpoint,
-        owner: Option<Recipient<ToLeg>>,
+        owner: Option<LegMailbox>,
     },
     Cancel {
         leg: LegId,
@@ -111,5 +119,5 @@ pub struct OfferCall {
     pub inbound: InboundLeg,
     /// Of the carrier that brings it.
     pub channel: Option<Channel>,
-    pub shard: Recipient<FromLeg>,
+    pub shard: ShardMailbox,
 }

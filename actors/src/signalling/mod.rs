@@ -12,7 +12,10 @@ mod screening;
 mod shard;
 
 pub use admission::Gate;
-pub use message::{ClientOutcome, ClientRequest, ClientResult, FromLeg, OfferCall, PeerLost, SipInbound, ToLeg};
+pub use message::{
+    ClientOutcome, ClientRequest, ClientResult, FromLeg, LegMailbox, OfferCall, PeerLost, ShardMailbox, SipInbound,
+    ToLeg,
+};
 pub use registration::{
     Contacts, Lookup, Register, Registered, RegistrarActor, RegistrarConfig, RegistrationControl, RegistrationView,
 };
@@ -36,26 +39,44 @@ use crate::transport::Inbound;
 ///
 /// Calls hold this before the shards run, because shards need the switchboard; it is set once.
 #[derive(Clone, Default)]
-pub struct Shards(Arc<OnceLock<Vec<Addr<SipShard>>>>);
+pub struct Shards(Arc<OnceLock<Vec<Shard>>>);
+
+struct Shard {
+    actor: Addr<SipShard>,
+    of_legs: ShardMailbox,
+}
 
 impl Shards {
     /// # Panics
     /// With no shard: a wiring mistake.
     pub fn set(&self, shards: Vec<Addr<SipShard>>) {
         assert!(!shards.is_empty(), "a server has at least one signalling shard");
-        let _ = self.0.set(shards);
+        let with_mailbox = |actor: Addr<SipShard>| Shard { of_legs: Arc::new(actor.clone().recipient()), actor };
+        let _ = self.0.set(shards.into_iter().map(with_mailbox).collect());
     }
 
     /// None before they run.
     pub fn for_call_id(&self, call_id: &str) -> Option<&Addr<SipShard>> {
+        self.shard(call_id).map(|shard| &shard.actor)
+    }
+
+    /// The same, for the leg with this Call-ID.
+    pub fn of_legs(&self, call_id: &str) -> Option<&ShardMailbox> {
+        self.shard(call_id).map(|shard| &shard.of_legs)
+    }
+
+    fn shard(&self, call_id: &str) -> Option<&Shard> {
         let shards = self.0.get()?;
+        if let [only] = shards.as_slice() {
+            return Some(only);
+        }
         let mut hasher = DefaultHasher::new();
         call_id.hash(&mut hasher);
         shards.get((hasher.finish() % shards.len() as u64) as usize)
     }
 
-    pub fn all(&self) -> &[Addr<SipShard>] {
-        self.0.get().map_or(&[], Vec::as_slice)
+    pub fn all(&self) -> impl Iterator<Item = &Addr<SipShard>> {
+        self.0.get().into_iter().flatten().map(|shard| &shard.actor)
     }
 }
 

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tandem_call::directory::{Directory, Project};
+use tandem_call::directory::{Directory, Names, Project};
 use tandem_model::Sid;
 
 use super::{
@@ -128,6 +128,7 @@ impl Catalog {
                 .values()
                 .map(|n| (n.number.clone(), Arc::new(n.to_directory(applications))))
                 .collect(),
+            names: Names::default(),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::world::SystemEntropy;
 impl CallActor {
     pub(super) fn command_leg(&mut self, leg: LegId, what: LegCommand) {
         if let Some(actor) = self.legs.get(&leg) {
-            actor.offer(command(what), Overflow::Warn);
+            actor.mailbox.offer(command(what), Overflow::Warn);
         }
     }
 
@@ -37,8 +37,7 @@ impl CallActor {
             to = to.index(),
             "the call's media moves"
         );
-        let legs: Vec<(LegId, Recipient<ToLeg>)> =
-            self.legs.iter().map(|(&id, leg)| (id, leg.clone().recipient())).collect();
+        let legs: Vec<_> = self.legs.iter().map(|(&id, leg)| (id, leg.mailbox.clone())).collect();
         self.services.media.move_call(self.number, &to, move |result| {
             if result == Err(MoveFailed::Lost) {
                 // With the thread that had them in its hands.

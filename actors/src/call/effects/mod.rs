@@ -14,14 +14,12 @@ mod webhooks;
 pub(super) use recording::Taped;
 pub(super) use speech::Hearing;
 
-use std::sync::Arc;
-
 use actix::prelude::*;
 use tandem_call::call::{CallEffect, CallInput};
 use tandem_model::WallTime;
 
 use super::actor::CallActor;
-use super::message::{CallFinished, RowChanged};
+use super::message::CallFinished;
 use crate::signalling::Lookup;
 use crate::store::{CallEvent, EventLevel};
 use crate::supervision::{Mailbox, Overflow};
@@ -53,9 +51,8 @@ impl CallActor {
             }
             CallEffect::SeizeCarrier { ticket, carriers, draw } => self.seize_carrier(ticket, &carriers, draw, ctx),
             CallEffect::Record(row) => {
-                let row = Arc::from(row);
-                self.keep_row(&row);
-                self.reports.rows.offer(RowChanged { number: self.number, row }, Overflow::Warn);
+                let record = self.reports.records.keep(*row, self.services.clock.wall());
+                self.keep_record(record);
             }
             CallEffect::Audit { what, leg, detail } => {
                 tracing::warn!(target: "audit", call = self.number, %leg, "{what}");

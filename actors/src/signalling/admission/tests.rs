@@ -74,7 +74,7 @@ fn directory() -> Directory {
         ]),
         domain_apps: vec![app(None)],
         carriers: vec![Arc::new(carrier)],
-        numbers: BTreeMap::new(),
+        ..Directory::default()
     }
 }
 

@@ -2,6 +2,7 @@
 //! do not tells that they are gone.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use actix::prelude::*;
 use tandem_call::leg::{LegInput, RequestId};
@@ -80,7 +81,7 @@ impl RegistrarActor {
             id,
             message,
             destination: binding.source,
-            owner: Some(ctx.address().recipient()),
+            owner: Some(Arc::new(ctx.address().recipient())),
         };
         // One that is lost is asked again in its time.
         if shard.offer(request, Overflow::Count) {

@@ -60,7 +60,7 @@ impl SipShard {
             media: admitted.media,
             inbound,
             channel,
-            shard: own.recipient(),
+            shard: own,
             message: message.clone(),
         };
         if !self.merged.enters(key, &offer.message) {
@@ -84,8 +84,8 @@ impl SipShard {
         let (Plan::Connect { caller: Party::Carrier(carrier), .. } | Plan::Number { carrier, .. }) = plan else {
             return Ok(None);
         };
-        let domain = self.config.directory.borrow().profile_domain();
-        if let Some(called) = carrier::called_address(carrier, invite, &domain) {
+        let directory = self.config.directory.borrow();
+        if let Some(called) = carrier::called_address(carrier, invite, directory.profile_domain()) {
             carrier::arrived(carrier, inbound, &called);
         }
         if let Plan::Number { number, .. } = plan {

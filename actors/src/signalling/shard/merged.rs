@@ -1,8 +1,9 @@
 //! An INVITE that was forked on its way here and comes twice is answered once (RFC 3261 section 8.2.2.2).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
+use tandem_model::OwnMap;
 use tandem_sip::message::Message as SipMessage;
 use tandem_sip::transaction::ServerKey;
 
@@ -14,7 +15,7 @@ use tandem_sip::transaction::ServerKey;
 pub(super) struct Merged {
     hasher: RandomState,
     pending: HashSet<u64>,
-    by_key: HashMap<ServerKey, u64>,
+    by_key: OwnMap<ServerKey, u64>,
 }
 
 impl Merged {

@@ -11,14 +11,13 @@ mod source;
 
 pub use auth::AuthPolicy;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use actix::prelude::*;
 use tandem_call::directory::Directory;
 use tandem_call::leg::{ACCEPT, ALLOW, Extensions, LegInput, RequestFailure, RequestId, supported, unsupported};
 use tandem_call::own::Own;
-use tandem_model::{Endpoint, LegId, Timestamp, Transport, limits};
+use tandem_model::{Endpoint, LegId, OwnMap, Timestamp, Transport, limits};
 use tandem_sip::auth::Challenger;
 use tandem_sip::message::{Message as SipMessage, Method};
 use tandem_sip::source_budget::SourceBudget;
@@ -28,7 +27,7 @@ use tokio::sync::watch;
 use super::admission::{self, Gate};
 use super::audit::Audit;
 use super::counts;
-use super::message::{ClientOutcome, ClientRequest, FromLeg, OfferCall, SipInbound, ToLeg};
+use super::message::{ClientOutcome, ClientRequest, FromLeg, LegMailbox, OfferCall, ShardMailbox, SipInbound, ToLeg};
 use super::outside;
 use super::registration::{FlowClosed, RegistrarActor};
 use super::screening;
@@ -71,7 +70,7 @@ pub struct ShardConfig {
 
 pub struct SipShard {
     /// Set when the actor starts; calls answer to it.
-    own: Option<Addr<SipShard>>,
+    own: Option<ShardMailbox>,
     config: ShardConfig,
     layer: TransactionLayer,
     sources: SourceBudget,
@@ -79,12 +78,12 @@ pub struct SipShard {
     challenger: Challenger,
     realm: String,
     /// By local tag.
-    legs: HashMap<String, Recipient<ToLeg>>,
-    clients: HashMap<ClientKey, (LegId, RequestId, Option<Recipient<ToLeg>>)>,
-    requests: HashMap<(LegId, RequestId), ClientKey>,
+    legs: OwnMap<String, LegMailbox>,
+    clients: OwnMap<ClientKey, (LegId, RequestId, Option<LegMailbox>)>,
+    requests: OwnMap<(LegId, RequestId), ClientKey>,
     /// Requests of no leg, by what their owners call them.
-    outside: HashMap<ClientKey, (u64, Recipient<ClientOutcome>)>,
-    invites: HashMap<ServerKey, InviteOwner>,
+    outside: OwnMap<ClientKey, (u64, Recipient<ClientOutcome>)>,
+    invites: OwnMap<ServerKey, InviteOwner>,
     merged: Merged,
     timer: Option<(Timestamp, SpawnHandle)>,
     /// REGISTERs that wait for the store.
@@ -102,7 +101,7 @@ enum InviteOwner {
     Pending {
         cancelled: bool,
     },
-    Leg(Recipient<ToLeg>),
+    Leg(LegMailbox),
 }
 
 impl SipShard {
@@ -123,11 +122,11 @@ impl SipShard {
             ),
             realm,
             entropy,
-            legs: HashMap::new(),
-            clients: HashMap::new(),
-            requests: HashMap::new(),
-            outside: HashMap::new(),
-            invites: HashMap::new(),
+            legs: OwnMap::default(),
+            clients: OwnMap::default(),
+            requests: OwnMap::default(),
+            outside: OwnMap::default(),
+            invites: OwnMap::default(),
             merged: Merged::default(),
             timer: None,
             registering: 0,
@@ -310,7 +309,7 @@ impl Actor for SipShard {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(limits::SHARD_MAILBOX);
-        self.own = Some(ctx.address());
+        self.own = Some(Arc::new(ctx.address().recipient()));
         tracing::debug!(realm = self.realm, "signalling shard started");
     }
 }

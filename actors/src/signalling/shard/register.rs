@@ -119,7 +119,7 @@ impl SipShard {
 
     /// Whether an address-of-record is one of this server's.
     pub(super) fn is_home(&self, directory: &Directory, to: &Uri<'_>) -> bool {
-        to.host().eq_ignore_ascii_case(&directory.profile_domain())
+        to.host().eq_ignore_ascii_case(directory.profile_domain())
             || admission::is_ours(self.config.transports.listening(), to.host(), to.port())
     }
 

@@ -118,7 +118,7 @@ impl Call {
 
     /// Who calls, and who sent the call on.
     pub(super) fn present(&self, spec: &mut InviteSpec, caller: &Identity, towards: Towards) {
-        self.present_at(spec, caller, towards, &self.env.directory.profile_domain());
+        self.present_at(spec, caller, towards, self.env.directory.profile_domain());
     }
 
     fn present_at(&self, spec: &mut InviteSpec, caller: &Identity, towards: Towards, domain: &str) {

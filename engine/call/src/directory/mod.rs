@@ -13,7 +13,7 @@ pub use record::{
 };
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tandem_laml::Dialect;
 use tandem_model::Sid;
@@ -30,6 +30,20 @@ pub struct Directory {
     pub carriers: Vec<Arc<Carrier>>,
     /// Numbers that run something when a carrier brings a call to them, by E.164.
     pub numbers: BTreeMap<String, Arc<PhoneNumber>>,
+    /// Asked for several times a call.
+    pub names: Names,
+}
+
+/// What follows from the rest of a directory, made when it is first asked for. A copy makes its own, for it may be changed first.
+#[derive(Debug, Default)]
+pub struct Names {
+    profile_domain: OnceLock<String>,
+}
+
+impl Clone for Names {
+    fn clone(&self) -> Self {
+        Names::default()
+    }
 }
 
 /// Who owns this switch.
@@ -47,9 +61,11 @@ pub struct Project {
 
 impl Directory {
     /// `<space>-<identifier>.sip.<domain>`, lower case.
-    pub fn profile_domain(&self) -> String {
-        format!("{}-{}.sip.{}", self.project.space, self.profile.domain_identifier, self.project.domain)
-            .to_ascii_lowercase()
+    pub fn profile_domain(&self) -> &str {
+        self.names.profile_domain.get_or_init(|| {
+            format!("{}-{}.sip.{}", self.project.space, self.profile.domain_identifier, self.project.domain)
+                .to_ascii_lowercase()
+        })
     }
 
     /// `<space>-<identifier>.dapp.<domain>`, lower case.
@@ -60,7 +76,7 @@ impl Directory {
     /// Whether a host is a domain of this server: the profile's, an application's, or the one they are under.
     pub fn is_home(&self, host: &str) -> bool {
         host.eq_ignore_ascii_case(&self.project.domain)
-            || host.eq_ignore_ascii_case(&self.profile_domain())
+            || host.eq_ignore_ascii_case(self.profile_domain())
             || self.domain_apps.iter().any(|app| host.eq_ignore_ascii_case(&self.app_domain(app)))
     }
 

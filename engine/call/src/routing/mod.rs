@@ -62,7 +62,7 @@ pub fn route(
     if !tel && let Some(app) = directory.domain_app(&user, host) {
         return Ok(Route::App(app.clone()));
     }
-    let at_home = tel || host.eq_ignore_ascii_case(&directory.profile_domain()) || ours(host, target.port());
+    let at_home = tel || host.eq_ignore_ascii_case(directory.profile_domain()) || ours(host, target.port());
     if at_home {
         if let Some(endpoint) = directory.endpoint(&user) {
             return match caller {

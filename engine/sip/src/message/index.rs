@@ -25,6 +25,8 @@ pub(super) struct Index {
     tail: u16,
     /// The empty line.
     headers_end: u16,
+    /// Up to here the bytes are known to be UTF-8.
+    pub(super) text_end: u16,
     pub(super) body: u16,
     pub(super) body_end: u16,
     /// The first Via, From, To, Call-ID and CSeq, wherever they stand.
@@ -79,6 +81,7 @@ impl Index {
             indexed: 0,
             tail: 0,
             headers_end: 0,
+            text_end: 0,
             body: 0,
             body_end: 0,
             via: Field::default(),
@@ -109,6 +112,7 @@ impl Index {
         let ended = self.read_fields(bytes, lines, line.next(), &mut first)?;
         let head = &bytes[..self.headers_end as usize];
         let Ok(head) = str::from_utf8(head) else { return Err(Stop::NotUtf8) };
+        self.text_end = narrow(head.len());
         if !ended {
             first.note(Err((NoEndOfHeaders, bytes.len())));
         }

@@ -4,7 +4,7 @@ mod server_side;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
-use tandem_model::{Endpoint, Timestamp, limits};
+use tandem_model::{Endpoint, OwnMap, Timestamp, limits};
 
 use super::action::Action;
 use super::client::ClientTransaction;
@@ -47,8 +47,8 @@ pub struct TransactionLayer {
     config: Config,
     next_id: u64,
     // The hash maps are for look-ups; nothing iterates over them.
-    clients: HashMap<u64, ClientTransaction>,
-    servers: HashMap<u64, ServerTransaction>,
+    clients: OwnMap<u64, ClientTransaction>,
+    servers: OwnMap<u64, ServerTransaction>,
     client_index: HashMap<ClientMatch, u64>,
     server_index: HashMap<ServerMatch, u64>,
     /// Who is hit when a peer cannot be reached.
@@ -65,8 +65,8 @@ impl TransactionLayer {
         TransactionLayer {
             config,
             next_id: 1,
-            clients: HashMap::new(),
-            servers: HashMap::new(),
+            clients: OwnMap::default(),
+            servers: OwnMap::default(),
             client_index: HashMap::new(),
             server_index: HashMap::new(),
             peers: HashMap::new(),

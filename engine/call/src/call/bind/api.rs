@@ -20,7 +20,7 @@ impl Call {
     pub(in super::super) fn start_api(&mut self) {
         let Driver::Document { source: DocumentSource::Api(api) } = &self.driver else { return };
         let api = api.clone();
-        let (from, to) = (display_address(&api.from, &self.env.directory.profile_domain(), &api.to), api.to.clone());
+        let (from, to) = (display_address(&api.from, self.env.directory.profile_domain(), &api.to), api.to.clone());
         let who = match self.api_route(&api) {
             Ok(Route::Endpoint(endpoint)) => Caller::Endpoint(endpoint),
             Ok(_) | Err(_) => somebody(),

@@ -14,7 +14,7 @@ use actix::prelude::*;
 use tandem_actors::api::{self, ApiOptions, ApiState, ChangeRate, Faults, Logins, Metrics};
 use tandem_actors::bins::LamlBins;
 use tandem_actors::call::{
-    Drain, Floor, LiveCalls, MediaInbox, MediaRouter, Services, Switchboard, SwitchboardControl,
+    Drain, Floor, Hearers, LiveCalls, MediaInbox, MediaRouter, Services, Switchboard, SwitchboardControl,
 };
 use tandem_actors::carrier::{CarrierActor, CarrierConfig, Leave, Trunks};
 use tandem_actors::listen::{
@@ -323,15 +323,16 @@ async fn orphaned_recordings(store: &Store, recordings: &RecordingService, clock
 
 /// Where calls live: beside signalling, where no message between them has to wake a thread; or on threads of their own.
 fn floors(arbiters: &[Arbiter]) -> Vec<Floor> {
-    if arbiters.is_empty() {
-        return vec![Floor { arbiter: Arbiter::current(), inbox: MediaInbox::default().start() }];
+    let floor = |arbiter: ArbiterHandle| {
+        let hearers = Hearers::default();
+        let inbox = MediaInbox::new(hearers.clone());
+        let inbox = MediaInbox::start_in_arbiter(&arbiter, |_| inbox);
+        Floor { arbiter, inbox, hearers }
+    };
+    match arbiters {
+        [] => vec![floor(Arbiter::current())],
+        arbiters => arbiters.iter().map(|arbiter| floor(arbiter.handle())).collect(),
     }
-    let floors = arbiters.iter().map(|arbiter| {
-        let arbiter = arbiter.handle();
-        let inbox = MediaInbox::start_in_arbiter(&arbiter, |_| MediaInbox::default());
-        Floor { arbiter, inbox }
-    });
-    floors.collect()
 }
 
 fn start_media(config: &Config, router: MediaRouter) -> Result<media::MediaPool, String> {

@@ -34,7 +34,7 @@ pub(super) struct CallReports {
 }
 
 /// The leg that rang us, with its INVITE's transaction and the channel of the carrier that brings it.
-pub(super) type Arriving = (Leg, ServerKey, Option<Channel>);
+pub(super) type Arriving = (Box<Leg>, ServerKey, Option<Channel>);
 
 /// A leg of this call.
 pub(super) struct LegAddress {
@@ -44,7 +44,7 @@ pub(super) struct LegAddress {
 
 pub struct CallActor {
     pub(super) number: u64,
-    pub(super) call: Call,
+    pub(super) call: Box<Call>,
     pub(super) services: Arc<Services>,
     pub(super) floor: Arc<Floor>,
     pub(super) media: MediaThread,
@@ -82,7 +82,7 @@ impl CallActor {
     pub(super) fn new(
         number: u64,
         sid: CallSid,
-        call: Call,
+        call: Box<Call>,
         services: Arc<Services>,
         floor: Arc<Floor>,
         reports: Arc<CallReports>,
@@ -137,7 +137,7 @@ impl CallActor {
     /// Starts a leg's actor beside this one.
     pub(super) fn run_leg(
         &mut self,
-        leg: Leg,
+        leg: Box<Leg>,
         invite: Option<ServerKey>,
         channel: Option<Channel>,
         ctx: &mut Context<Self>,

@@ -1,6 +1,6 @@
 //! The way of media events up to legs: from a media thread, by the arbiter of the leg's call, to its actor.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use actix::prelude::*;
 use tandem_call::leg::LegInput;
@@ -13,19 +13,39 @@ use crate::rooms::Spoke;
 use crate::signalling::{LegMailbox, ToLeg};
 use crate::supervision::{Mailbox, Overflow};
 
-/// Owns which leg of this arbiter hears which media events.
-#[derive(Default)]
+/// Which leg of an arbiter hears which media events. Legs enter and leave by themselves, on the arbiter's own thread: nobody ever waits
+/// for the lock.
+#[derive(Clone, Default)]
+pub struct Hearers(Arc<Mutex<OwnMap<LegId, LegMailbox>>>);
+
+impl Hearers {
+    pub(super) fn enter(&self, leg: LegId, owner: LegMailbox) {
+        self.legs().insert(leg, owner);
+    }
+
+    pub(super) fn leave(&self, leg: LegId) {
+        self.legs().remove(&leg);
+    }
+
+    fn legs(&self) -> MutexGuard<'_, OwnMap<LegId, LegMailbox>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Hands events to the legs of this arbiter.
 pub struct MediaInbox {
-    legs: OwnMap<LegId, LegMailbox>,
+    hearers: Hearers,
 }
 
 /// What it is told.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub enum MediaEvents {
-    Event(Event),
-    Bind { leg: LegId, owner: LegMailbox },
-    Unbind { leg: LegId },
+pub struct MediaEvent(Event);
+
+impl MediaInbox {
+    pub fn new(hearers: Hearers) -> Self {
+        MediaInbox { hearers }
+    }
 }
 
 impl Actor for MediaInbox {
@@ -36,22 +56,13 @@ impl Actor for MediaInbox {
     }
 }
 
-impl Handler<MediaEvents> for MediaInbox {
+impl Handler<MediaEvent> for MediaInbox {
     type Result = ();
 
-    fn handle(&mut self, msg: MediaEvents, _: &mut Self::Context) {
-        match msg {
-            MediaEvents::Event(event) => {
-                if let Some(leg) = self.legs.get(&event.leg()) {
-                    leg.offer(ToLeg(LegInput::Media(event)), Overflow::Warn);
-                }
-            }
-            MediaEvents::Bind { leg, owner } => {
-                self.legs.insert(leg, owner);
-            }
-            MediaEvents::Unbind { leg } => {
-                self.legs.remove(&leg);
-            }
+    fn handle(&mut self, MediaEvent(event): MediaEvent, _: &mut Self::Context) {
+        let leg = self.hearers.legs().get(&event.leg()).cloned();
+        if let Some(leg) = leg {
+            leg.offer(ToLeg(LegInput::Media(event)), Overflow::Warn);
         }
     }
 }
@@ -81,6 +92,6 @@ impl EventSink for MediaRouter {
             return self.rooms.get().is_none_or(|rooms| rooms.offer(Spoke { leg, speaking }, Overflow::Count));
         }
         let at = call_number(event.leg()) as usize % self.inboxes.len();
-        self.inboxes[at].offer(MediaEvents::Event(event), Overflow::Count)
+        self.inboxes[at].offer(MediaEvent(event), Overflow::Count)
     }
 }

@@ -8,7 +8,6 @@ use tandem_model::{LegId, limits};
 use tandem_sip::transaction::ServerKey;
 
 use super::actor::CallReports;
-use super::inbox::MediaEvents;
 use super::message::{CallMailbox, Fault, FromLegActor, LegDied};
 use super::services::{Floor, Services, call_number};
 use crate::carrier::Channel;
@@ -18,7 +17,7 @@ use crate::supervision::{Alarm, DeathWatch, Mailbox, Overflow};
 use crate::transport::Verify;
 
 pub struct LegActor {
-    leg: Leg,
+    leg: Box<Leg>,
     id: LegId,
     services: Arc<Services>,
     media: MediaThread,
@@ -40,7 +39,7 @@ pub struct LegActor {
 impl LegActor {
     #[expect(clippy::too_many_arguments, reason = "an actor's addresses, each named")]
     pub(super) fn new(
-        leg: Leg,
+        leg: Box<Leg>,
         own: LegMailbox,
         services: Arc<Services>,
         floor: Arc<Floor>,
@@ -49,7 +48,7 @@ impl LegActor {
         reports: Arc<CallReports>,
         invite: Option<ServerKey>,
         channel: Option<Channel>,
-        parent: &tracing::Span,
+        parent: &Arc<tracing::Span>,
     ) -> Self {
         let id = leg.id();
         let media = services.media.thread_for(call_number(id));
@@ -58,7 +57,9 @@ impl LegActor {
             shard: shard.clone(),
             call: call.clone(),
         };
-        let span = Arc::new(tracing::info_span!(parent: parent, "leg", leg = %id, sid = %leg.sid()));
+        // Its call's is what the usual log shows: to write another for each leg costs more than what it tells.
+        let span = Arc::new(tracing::debug_span!(parent: &**parent, "leg", leg = %id, sid = %leg.sid()));
+        let span = if span.is_disabled() { parent.clone() } else { span };
         let watch = DeathWatch::new(died, move |died| {
             reports.leg_died.offer(died, Overflow::Warn);
         });
@@ -118,7 +119,7 @@ impl LegActor {
             LegEffect::Media(command) => {
                 // Downward: a full queue means a media thread that does not keep up, which ends the leg, not the thread.
                 if self.media.send(command).is_err() {
-                    tracing::warn!("media thread takes no commands");
+                    tracing::warn!(leg = %self.id, "media thread takes no commands");
                     let reason = tandem_media::control::OpenFailed::Overloaded;
                     let event = tandem_media::control::Event::OpenFailed { leg: self.id, reason };
                     self.own.offer(ToLeg(LegInput::Media(event)), Overflow::Warn);
@@ -132,7 +133,7 @@ impl LegActor {
                 return;
             }
             LegEffect::Report(report) => {
-                trace_report(&report);
+                trace_report(self.id, &report);
                 if let Some(channel) = &mut self.channel {
                     channel.note(&report);
                 }
@@ -140,7 +141,6 @@ impl LegActor {
                 return;
             }
             LegEffect::Stop => {
-                self.floor.inbox.offer(MediaEvents::Unbind { leg: self.id }, Overflow::Warn);
                 ctx.stop();
                 match self.local_tag.take() {
                     Some(local_tag) => FromLeg::Unbind { local_tag },
@@ -168,20 +168,20 @@ impl LegActor {
     }
 }
 
-fn trace_report(report: &LegReport) {
+fn trace_report(leg: LegId, report: &LegReport) {
     match report {
-        LegReport::Progress { status, .. } => tracing::debug!(status, "leg progresses"),
-        LegReport::Answered { codec, encrypted, .. } => tracing::debug!(?codec, encrypted, "leg answered"),
+        LegReport::Progress { status, .. } => tracing::debug!(%leg, status, "leg progresses"),
+        LegReport::Answered { codec, encrypted, .. } => tracing::debug!(%leg, ?codec, encrypted, "leg answered"),
         // What ends as calls do is in its record; the log has what does not.
         LegReport::Ended(end) if end.status < 300 && matches!(end.by, EndedBy::Remote | EndedBy::Local) => {
-            tracing::debug!(status = end.status, reason = end.reason, cause = end.cause, by = ?end.by, "leg ended");
+            tracing::debug!(%leg, status = end.status, reason = end.reason, cause = end.cause, by = ?end.by, "leg ended");
         }
         LegReport::Ended(end) => {
-            tracing::info!(status = end.status, reason = end.reason, cause = end.cause, by = ?end.by, "leg ended");
+            tracing::info!(%leg, status = end.status, reason = end.reason, cause = end.cause, by = ?end.by, "leg ended");
         }
-        LegReport::Held(held) => tracing::info!(held, "leg on hold"),
-        LegReport::Refer(refer) => tracing::info!(attended = refer.replaces.is_some(), "transfer asked for"),
-        LegReport::Redirected { targets } => tracing::info!(targets = targets.len(), "leg redirected"),
+        LegReport::Held(held) => tracing::info!(%leg, held, "leg on hold"),
+        LegReport::Refer(refer) => tracing::info!(%leg, attended = refer.replaces.is_some(), "transfer asked for"),
+        LegReport::Redirected { targets } => tracing::info!(%leg, targets = targets.len(), "leg redirected"),
         LegReport::Renegotiated { .. }
         | LegReport::Dialog(_)
         | LegReport::ReferEnded(_)
@@ -198,10 +198,16 @@ impl Actor for LegActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(limits::LEG_MAILBOX);
-        self.floor.inbox.offer(MediaEvents::Bind { leg: self.id, owner: self.own.clone() }, Overflow::Warn);
+        self.floor.hearers.enter(self.id, self.own.clone());
         let span = self.span.clone();
         let _in = span.enter();
         self.settle(ctx);
+    }
+}
+
+impl Drop for LegActor {
+    fn drop(&mut self) {
+        self.floor.hearers.leave(self.id);
     }
 }
 

@@ -18,7 +18,7 @@ mod switchboard;
 
 pub use actor::CallActor;
 pub use control::{LiveCalls, SwitchboardControl};
-pub use inbox::{MediaEvents, MediaInbox, MediaRouter};
+pub use inbox::{Hearers, MediaEvent, MediaInbox, MediaRouter};
 pub use leg::LegActor;
 pub use message::{Drain, Fault, FaultAt, InjectFault, ToCall};
 pub use services::{Floor, Services};

@@ -66,7 +66,7 @@ impl Handler<ReplaceLeg> for CallActor {
         };
         offer.inbound.sid = sid;
         let key = offer.key;
-        self.run_leg(leg, Some(key), None, ctx);
+        self.run_leg(Box::new(leg), Some(key), None, ctx);
         self.step(CallInput::Replace { replaced, inbound: Box::new(offer.inbound), by }, ctx);
     }
 }

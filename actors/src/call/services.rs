@@ -7,7 +7,7 @@ use tandem_call::leg::SharedEnv;
 use tandem_model::LegId;
 use tokio::sync::watch;
 
-use super::inbox::MediaInbox;
+use super::inbox::{Hearers, MediaInbox};
 use crate::api::Metrics;
 use crate::carrier::Trunks;
 use crate::listen::{self, Recogniser};
@@ -59,11 +59,12 @@ pub struct Services {
     pub metrics: Metrics,
 }
 
-/// One arbiter that calls live on, with the inbox of its media events.
+/// One arbiter that calls live on, with the inbox of its media events and who hears them.
 #[derive(Clone)]
 pub struct Floor {
     pub arbiter: ArbiterHandle,
     pub inbox: Addr<MediaInbox>,
+    pub hearers: Hearers,
 }
 
 /// The first leg id of the call with this number.

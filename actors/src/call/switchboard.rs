@@ -67,7 +67,7 @@ impl Switchboard {
         }
     }
 
-    fn open(&mut self, number: u64, sid: CallSid, call: Call, arriving: Option<Arriving>) {
+    fn open(&mut self, number: u64, sid: CallSid, call: Box<Call>, arriving: Option<Arriving>) {
         let Some(reports) = self.reports.clone() else { return };
         let floor = self.floors[number as usize % self.floors.len()].clone();
         let arbiter = floor.arbiter.clone();
@@ -151,7 +151,7 @@ impl Handler<OfferCall> for Switchboard {
         let invite = IncomingInvite { key, message: message.clone(), source };
         let env = self.services.env.clone();
         let leg = match Leg::new_incoming(base, sid, env, media, invite, SystemEntropy::boxed()) {
-            Ok(leg) => leg,
+            Ok(leg) => Box::new(leg),
             Err(refused) => {
                 tracing::info!(%source, call_id = message.call_id(), refused.status, refused.why, "INVITE refused");
                 let mut response = SipMessage::response(&message, source.addr, refused.status, None)
@@ -171,7 +171,7 @@ impl Handler<OfferCall> for Switchboard {
         tracing::info!(call = number, %sid, %source, call_id = inbound.call_id, "call begins");
         let origin = Origin::Inbound { leg: Box::new(inbound), plan };
         let call = Call::new(self.call_env(), base, origin, SystemEntropy::boxed());
-        self.open(number, sid, call, Some((leg, key, channel)));
+        self.open(number, sid, Box::new(call), Some((leg, key, channel)));
     }
 }
 
@@ -208,7 +208,7 @@ impl Handler<Create> for Switchboard {
         let view = CallView::new(sid, direction, api.from.clone(), api.to.clone(), wall);
         tracing::info!(call = number, %sid, "call begins by REST");
         let call = Call::new(self.call_env(), base_leg(number), Origin::Api(Box::new(api)), SystemEntropy::boxed());
-        self.open(number, sid, call, None);
+        self.open(number, sid, Box::new(call), None);
         Ok(view)
     }
 }

@@ -51,6 +51,13 @@ pub(super) struct LegLoad {
     speaks: bool,
 }
 
+impl LegLoad {
+    /// Its first packet came.
+    pub fn has_spoken(&self) -> bool {
+        self.speaks
+    }
+}
+
 impl Load {
     /// `max` is where new calls end: a share above 0.
     pub fn new(now: Timestamp, max: Share) -> Self {

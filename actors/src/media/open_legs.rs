@@ -91,7 +91,10 @@ impl Worker {
 
     /// A leg leaves this thread's books.
     pub(super) fn let_go(&mut self, open: &mut OpenLeg) {
-        open.count_drops(&self.metrics);
+        // One that heard nothing lost nothing: not worth a question to the kernel for each of its sockets.
+        if open.load.has_spoken() {
+            open.count_drops(&self.metrics);
+        }
         self.load.closed(&open.load);
         let call = open.leg.call_number();
         if let Some(legs) = self.calls.get_mut(&call) {

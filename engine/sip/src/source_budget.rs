@@ -34,6 +34,9 @@ const CROWD_SOURCES: u64 = 10;
 const STRANGER_MEMORY: Duration = Duration::from_secs(60);
 /// A phone refreshes within [`REGISTER_EXPIRES_SECS_MAX`](tandem_model::limits::REGISTER_EXPIRES_SECS_MAX).
 const KNOWN_MEMORY: Duration = Duration::from_secs(3_600);
+/// Sources whose being known is not looked up again for a while, far shorter than [`KNOWN_MEMORY`].
+const LATELY: usize = 16;
+const LATELY_FOR: Duration = Duration::from_secs(10);
 /// A full table of strangers is emptied by half no more often: forged addresses must not renew each other's rate.
 const TURN_AT_LEAST: Duration = Duration::from_secs(1);
 
@@ -45,6 +48,8 @@ pub struct SourceBudget {
     /// Who overflows the table of strangers.
     crowd: Account,
     known: Generations<SocketAddr, ()>,
+    /// Those known that were asked for last, each at a place of its own: behind a proxy it is always the same one.
+    lately: [Option<(SocketAddr, Timestamp)>; LATELY],
 }
 
 #[derive(Clone, Copy)]
@@ -65,6 +70,7 @@ impl SourceBudget {
             strangers: Generations::new(STRANGERS_MAX, STRANGER_MEMORY),
             crowd: Account::new(Timestamp::ZERO, messages_per_sec * CROWD_SOURCES),
             known: Generations::new(KNOWN_SOURCES_MAX, KNOWN_MEMORY),
+            lately: [None; LATELY],
         }
     }
 
@@ -132,7 +138,18 @@ impl SourceBudget {
     }
 
     fn is_known(&mut self, now: Timestamp, source: Endpoint) -> bool {
-        self.known.get_mut(now, source.addr).is_some()
+        let place = usize::from(source.addr.port()) % LATELY;
+        if let Some((addr, at)) = self.lately[place]
+            && addr == source.addr
+            && now.since(at) < LATELY_FOR
+        {
+            return true;
+        }
+        let known = self.known.get_mut(now, source.addr).is_some();
+        if known {
+            self.lately[place] = Some((source.addr, now));
+        }
+        known
     }
 
     fn account(&mut self, now: Timestamp, ip: IpAddr) -> &mut Account {

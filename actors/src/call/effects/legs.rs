@@ -20,7 +20,7 @@ impl CallActor {
     pub(super) fn create_leg(&mut self, leg: LegId, sid: CallSid, spec: InviteSpec, ctx: &mut Context<Self>) {
         let channel = spec.channel.and_then(|ticket| self.seized.remove(&ticket));
         let leg = Leg::new_outgoing(leg, sid, self.services.env.clone(), spec, SystemEntropy::boxed());
-        self.run_leg(leg, None, channel, ctx);
+        self.run_leg(Box::new(leg), None, channel, ctx);
     }
 
     pub(super) fn command_media(&mut self, what: Command) {

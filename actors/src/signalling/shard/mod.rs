@@ -71,6 +71,8 @@ pub struct ShardConfig {
 pub struct SipShard {
     /// Set when the actor starts; calls answer to it.
     own: Option<ShardMailbox>,
+    /// The clock as it was last looked at: once for each message, not for each question.
+    at: Timestamp,
     config: ShardConfig,
     layer: TransactionLayer,
     sources: SourceBudget,
@@ -112,6 +114,7 @@ impl SipShard {
         let realm = config.directory.borrow().project.realm.clone();
         SipShard {
             own: None,
+            at: config.clock.now(),
             layer: TransactionLayer::new(Config::new(tag_secret)),
             sources: SourceBudget::new(config.unproved_per_second),
             challenger: Challenger::new(&realm, &mut entropy).offer_auth_int(config.auth.auth_int).accept_own_address(
@@ -138,8 +141,14 @@ impl SipShard {
         }
     }
 
+    /// When the message came that is being worked on.
     fn now(&self) -> Timestamp {
-        self.config.clock.now()
+        self.at
+    }
+
+    fn look_at_clock(&mut self) -> Timestamp {
+        self.at = self.config.clock.now();
+        self.at
     }
 
     /// Sends and tells whatever the last step brought, then waits for the next deadline.
@@ -170,7 +179,7 @@ impl SipShard {
         }
         let handle = ctx.run_later(self.config.clock.until(at), |shard, ctx| {
             shard.timer = None;
-            let now = shard.now();
+            let now = shard.look_at_clock();
             shard.layer.expire(now);
             shard.settle(ctx);
         });
@@ -318,7 +327,7 @@ impl Handler<SipInbound> for SipShard {
     type Result = ();
 
     fn handle(&mut self, msg: SipInbound, ctx: &mut Self::Context) {
-        let now = self.now();
+        let now = self.look_at_clock();
         match msg {
             SipInbound::Message { message, source, local } => {
                 if self.admits(&message, source) && !self.sheds(&message, source, local) {
@@ -340,6 +349,7 @@ impl Handler<ClientRequest> for SipShard {
     type Result = ();
 
     fn handle(&mut self, msg: ClientRequest, ctx: &mut Self::Context) {
+        self.look_at_clock();
         self.client_request(msg);
         self.settle(ctx);
     }
@@ -349,6 +359,7 @@ impl Handler<FromLeg> for SipShard {
     type Result = ();
 
     fn handle(&mut self, msg: FromLeg, ctx: &mut Self::Context) {
+        self.look_at_clock();
         self.handle_leg(msg);
         self.settle(ctx);
     }

@@ -62,6 +62,7 @@ impl SipShard {
         let limits = directory.endpoint(&username).map_or(ContactLimits::default(), |e| e.contacts);
         let ask = self.config.registrar.send(Register { aor, message: message.clone(), source, limits });
         ctx.spawn(ask.into_actor(self).map(move |result, shard, ctx| {
+            shard.look_at_clock();
             let now = shard.now();
             shard.registering -= 1;
             let response = match result {

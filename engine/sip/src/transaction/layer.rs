@@ -9,7 +9,7 @@ use tandem_model::{Endpoint, OwnMap, Timestamp, limits};
 use super::action::Action;
 use super::client::ClientTransaction;
 use super::event::{Event, TransactionKey, Transmit};
-use super::matching::{ClientMatch, ServerMatch};
+use super::matching::{ClientMatch, Matching, ServerMatch};
 use super::queue::{Entry, TimerQueue};
 use super::server::ServerTransaction;
 use crate::message::{Message, Method};
@@ -49,8 +49,9 @@ pub struct TransactionLayer {
     // The hash maps are for look-ups; nothing iterates over them.
     clients: OwnMap<u64, ClientTransaction>,
     servers: OwnMap<u64, ServerTransaction>,
-    client_index: HashMap<ClientMatch, u64>,
-    server_index: HashMap<ServerMatch, u64>,
+    matching: Matching,
+    client_index: OwnMap<ClientMatch, u64>,
+    server_index: OwnMap<ServerMatch, u64>,
     /// Who is hit when a peer cannot be reached.
     peers: HashMap<Endpoint, BTreeSet<u64>>,
     timers: TimerQueue,
@@ -67,8 +68,9 @@ impl TransactionLayer {
             next_id: 1,
             clients: OwnMap::default(),
             servers: OwnMap::default(),
-            client_index: HashMap::new(),
-            server_index: HashMap::new(),
+            matching: Matching::default(),
+            client_index: OwnMap::default(),
+            server_index: OwnMap::default(),
             peers: HashMap::new(),
             timers: TimerQueue::default(),
             transmits: VecDeque::new(),

@@ -19,7 +19,7 @@ impl TransactionLayer {
         if !request.is_request() || matches!(request.method(), Method::Ack | Method::Cancel) {
             return Err(RequestError::NotARequest);
         }
-        let matching = ClientMatch::new(&request).ok_or(RequestError::NoBranch)?;
+        let matching = self.matching.client(&request).ok_or(RequestError::NoBranch)?;
         if self.client_index.contains_key(&matching) {
             return Err(RequestError::BranchInUse);
         }
@@ -64,7 +64,7 @@ impl TransactionLayer {
 
     pub(super) fn handle_response(&mut self, now: Timestamp, response: Message, status: u16, source: Endpoint) {
         // A response to nothing is dropped (RFC 6026 section 7.3).
-        let Some(id) = ClientMatch::new(&response).and_then(|m| self.client_index.get(&m)).copied() else { return };
+        let Some(id) = self.matching.client(&response).and_then(|m| self.client_index.get(&m)).copied() else { return };
         let Some(client) = self.clients.get_mut(&id) else { return };
         let mut actions = std::mem::take(&mut self.actions);
         client.machine.handle_status(status, &mut actions);
@@ -92,7 +92,7 @@ impl TransactionLayer {
         let id = self.new_id();
         let mut actions = std::mem::take(&mut self.actions);
         let machine = ClientMachine::start(request.method(), to.transport.is_reliable(), &mut actions);
-        self.client_index.insert(matching.clone(), id);
+        self.client_index.insert(matching, id);
         self.peers.entry(to).or_default().insert(id);
         let (timers, cancelling) = (TimerTable::default(), Cancelling::No);
         let (ack, cancel_reason) = (None, None);
@@ -113,7 +113,7 @@ impl TransactionLayer {
         client.machine.handle_cancel_sent(&mut actions);
         self.run_client(now, invite, actions, None);
         // Not counted against the limit: there is one at most for each INVITE.
-        if let Some(matching) = ClientMatch::new(&cancel) {
+        if let Some(matching) = self.matching.client(&cancel) {
             self.start_client(now, cancel, to, matching, true);
         }
     }

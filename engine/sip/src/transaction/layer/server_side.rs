@@ -61,7 +61,7 @@ impl TransactionLayer {
 
     /// Whether a request repeats one that has a transaction.
     pub fn is_repeated(&self, request: &Message) -> bool {
-        self.server_index.contains_key(&ServerMatch::of_request(request))
+        self.server_index.contains_key(&self.matching.server(request))
     }
 
     /// Answers a request that was never handed to the layer, without a transaction: what a server in overload can still afford. A
@@ -78,7 +78,7 @@ impl TransactionLayer {
     }
 
     pub(super) fn handle_request(&mut self, now: Timestamp, request: Message, source: Endpoint, local: Endpoint) {
-        let matching = ServerMatch::of_request(&request);
+        let matching = self.matching.server(&request);
         if let Some(id) = self.server_index.get(&matching).copied() {
             let Some(server) = self.servers.get_mut(&id) else { return };
             let mut actions = std::mem::take(&mut self.actions);
@@ -93,7 +93,7 @@ impl TransactionLayer {
     }
 
     pub(super) fn handle_ack(&mut self, now: Timestamp, ack: Message, source: Endpoint, local: Endpoint) {
-        let matching = ServerMatch::of_invite(&ack);
+        let matching = self.matching.server_of_invite(&ack);
         let found = self.server_index.get(&matching).copied();
         let server = found.and_then(|id| self.servers.get_mut(&id)).filter(|server| {
             // Without a branch to go by, the To tag tells the ACK of this response (RFC 3261 section 17.2.3).
@@ -111,7 +111,7 @@ impl TransactionLayer {
 
     /// Answers each copy of a CANCEL alike, so it needs no transaction of its own (RFC 3261 section 9.2).
     pub(super) fn handle_cancel(&mut self, cancel: Message, source: Endpoint, local: Endpoint) {
-        let id = self.server_index.get(&ServerMatch::of_invite(&cancel)).copied();
+        let id = self.server_index.get(&self.matching.server_of_invite(&cancel)).copied();
         let server = id.and_then(|id| self.servers.get_mut(&id)).filter(|s| may_cancel(s, &cancel, source));
         let (Some(id), Some(server)) = (id, server) else {
             return self.answer(&cancel, source, local, 481, &[]);
@@ -138,7 +138,7 @@ impl TransactionLayer {
         let (method, reliable) = (request.method(), source.transport.is_reliable());
         let machine = ServerMachine::start(method, reliable, self.config.trying_after, &mut actions);
         let reply_to = replies::reply_endpoint(&request, source);
-        self.server_index.insert(matching.clone(), id);
+        self.server_index.insert(matching, id);
         self.peers.entry(reply_to).or_default().insert(id);
         let server = ServerTransaction {
             machine,

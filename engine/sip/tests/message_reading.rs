@@ -56,6 +56,16 @@ fn repeated_singleton_fields_are_refused() {
 }
 
 #[test]
+fn a_dialog_end_has_one_tag_and_a_value_in_it() {
+    let plain = String::from_utf8(request("", "").to_vec()).unwrap();
+    for (tags, name) in [(";tag=b1;tag=b2", "To"), (";tag", "To"), (";tag=;x=1", "To"), (";tag;9817", "To")] {
+        let text = plain.replace("To: <sip:bob@example.com>", &format!("To: <sip:bob@example.com>{tags}"));
+        let error = Message::parse(text.into()).expect_err(tags);
+        assert_eq!(error.kind, ParseErrorKind::Malformed(name), "{tags}");
+    }
+}
+
+#[test]
 fn two_content_lengths_must_agree() {
     assert_eq!(refused("Content-Length: 0\nl: 1\n"), ParseErrorKind::ContentLengths);
     assert!(with("Content-Length: 0\nl: 0\n").is_ok());

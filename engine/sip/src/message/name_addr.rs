@@ -106,7 +106,8 @@ impl<'a> NameAddr<'a> {
                 if soundness.tags == 0 {
                     tag = value;
                 }
-                soundness.tags += 1;
+                // One without a value would leave room for another (RFC 3261 section 25.1, tag-param).
+                soundness.tags += if value.is_empty() { 2 } else { 1 };
             }
         });
         if are_params { Ok((NameAddr { display, uri, params, tag }, soundness)) } else { Err(SyntaxError) }

@@ -7,10 +7,12 @@ use super::chars::{are_uri_bytes, are_value_bytes, is_token, is_token_byte, is_u
 use super::error::ParseError;
 use super::header_kind::HeaderKind;
 use super::list::List;
-use super::message::Message;
+use super::line::narrow;
+use super::message::{Message, Written};
 use super::method::Method;
 use super::name_addr::NameAddr;
 use super::reason::reason_phrase;
+use super::spans::Span;
 use super::via::Via;
 
 /// Room for a usual request with its body, so that most messages are written into one allocation. What is left of it
@@ -32,29 +34,35 @@ pub struct Builder {
     to_end: Option<usize>,
     /// A tag given before there was a To.
     pending_tag: Option<String>,
+    /// Nothing until the start line says what it will be.
+    written: Option<Written>,
 }
 
 impl Builder {
     fn new(capacity: usize) -> Builder {
-        Builder { out: Vec::with_capacity(capacity), body_start: 0, to_end: None, pending_tag: None }
+        Builder { out: Vec::with_capacity(capacity), body_start: 0, to_end: None, pending_tag: None, written: None }
     }
 
     pub(super) fn request(method: &str, uri: &str) -> Builder {
         let mut builder = Builder::new(CAPACITY);
         let out = &mut builder.out;
         out.extend(method.bytes().filter(|&b| is_token_byte(b)));
+        let method = str::from_utf8(out).map_or(Method::Other, Method::parse);
         out.push(b' ');
         push_uri(out, uri);
         out.extend_from_slice(b" SIP/2.0\r\n");
         builder.body_start = builder.out.len();
+        builder.written = Some(Written { method, status: None, to_tag: None });
         builder
     }
 
     pub(super) fn response(request: &Message, source: SocketAddr, status: u16, reason: Option<&str>) -> Builder {
         let mut builder = Builder::new(CAPACITY.max(request.bytes().len() - request.body().len() + CAPACITY / 4));
+        let status = status.clamp(100, 699);
+        builder.written = Some(Written { method: request.method(), status: Some(status), to_tag: None });
         let out = &mut builder.out;
         out.extend_from_slice(b"SIP/2.0 ");
-        push_decimal(out, status.clamp(100, 699).into(), 3);
+        push_decimal(out, status.into(), 3);
         out.push(b' ');
         push_value(out, reason.unwrap_or_else(|| reason_phrase(status)));
         out.extend_from_slice(b"\r\n");
@@ -90,7 +98,12 @@ impl Builder {
                 let before = self.out.len();
                 self.out.extend_from_slice(b";tag=");
                 self.out.extend(tag.bytes().filter(|&b| is_token_byte(b)));
-                self.move_back(at, self.out.len() - before);
+                let len = self.out.len() - before;
+                self.move_back(at, len);
+                if let Some(written) = &mut self.written {
+                    let start = at + b";tag=".len();
+                    written.to_tag = Some(Span { start: narrow(start), end: narrow(at + len) });
+                }
             }
             None if !self.has_to() => self.pending_tag = Some(tag.to_owned()),
             None => {}
@@ -147,7 +160,8 @@ impl Builder {
 
     /// The message. What is missing or malformed reads as empty; see [`Builder::try_build`].
     pub fn build(self) -> Message {
-        Message::assemble(self.into_bytes()).0
+        let written = self.written;
+        Message::written(self.into_bytes(), written)
     }
 
     /// The message's bytes, with Content-Length.

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::str;
+use std::sync::OnceLock;
 
 use bytes::{Buf, Bytes};
 
@@ -24,10 +25,23 @@ use super::via::Via;
 /// Reading one takes no memory beyond the bytes, unless the header has folded lines or is not UTF-8; it is copied
 /// then, folds made blanks and Latin-1 made UTF-8, and [`Message::bytes`] are those of the copy. Cloning shares the
 /// bytes. What the accessors below return without `Option` or `Result` was checked by [`Message::parse`].
+///
+/// What came is indexed at once; what we wrote ourselves when somebody asks, and most of it is only sent.
 #[derive(Clone)]
 pub struct Message {
     bytes: Bytes,
-    index: Index,
+    index: OnceLock<Index>,
+    written: Option<Written>,
+}
+
+/// What the builder knows of a message without reading it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Written {
+    pub(super) method: Method,
+    /// Of a response.
+    pub(super) status: Option<u16>,
+    /// Where the tag of To is, when the builder put it there.
+    pub(super) to_tag: Option<Span>,
 }
 
 impl Message {
@@ -37,47 +51,33 @@ impl Message {
     /// Errors on anything the mandatory fields' grammar, or the safety of those who read after us, does not allow;
     /// [`ParseError::reply`] has the answer to give.
     pub fn parse(bytes: Bytes) -> Result<Message, ParseError> {
-        let mut message = Message { bytes, index: Index::new() };
-        match message.read() {
+        let (message, error) = Message::assemble(bytes);
+        match error {
             None => Ok(message),
             Some(error) => Err(error),
         }
     }
 
+    /// A message of our own builder's.
+    pub(super) fn written(bytes: Bytes, written: Option<Written>) -> Message {
+        Message { bytes, index: OnceLock::new(), written }
+    }
+
     /// A message with whatever could be read of it, and the first error.
-    pub(super) fn assemble(bytes: Bytes) -> (Message, Option<ParseError>) {
-        let mut message = Message { bytes, index: Index::new() };
-        let error = message.read();
-        (message, error)
+    pub(super) fn assemble(mut bytes: Bytes) -> (Message, Option<ParseError>) {
+        let mut index = Index::new();
+        let error = read(&mut bytes, &mut index);
+        (Message { bytes, index: index.into(), written: None }, error)
     }
 
-    fn read(&mut self) -> Option<ParseError> {
-        let skipped = self.bytes.chunks_exact(2).take_while(|pair| pair == b"\r\n").count() * 2;
-        self.bytes.advance(skipped);
-        if self.bytes.is_empty() {
-            return Some(ParseError { kind: ParseErrorKind::Empty, offset: 0, line: 1, answerable: false });
-        }
-        let mut as_given = None;
-        // Each repair removes its own cause, so two of them suffice.
-        for _ in 0..3 {
-            let repaired = match self.index.read(&self.bytes) {
-                Ok(()) => return None,
-                Err(Stop::Folded) => unfolded(&self.bytes).into_owned(),
-                Err(Stop::NotUtf8) => transcoded(&self.bytes),
-                Err(Stop::Error(kind, at)) => return Some(self.error(as_given.as_ref(), kind, skipped, at)),
-            };
-            as_given.get_or_insert(std::mem::replace(&mut self.bytes, repaired.into()));
-            self.index = Index::new();
-        }
-        Some(self.error(as_given.as_ref(), ParseErrorKind::HeaderLine, skipped, 0))
-    }
-
-    /// `at` counts from behind the line ends that were skipped.
-    fn error(&self, as_given: Option<&Bytes>, kind: ParseErrorKind, skipped: usize, at: usize) -> ParseError {
-        let bytes = as_given.unwrap_or(&self.bytes);
-        let at = at.min(bytes.len());
-        let line = 1 + skipped / 2 + bytes[..at].iter().filter(|&&b| b == b'\n').count();
-        ParseError { kind, offset: skipped + at, line, answerable: self.index.is_answerable() }
+    /// Of what we wrote, whatever can be read.
+    fn index(&self) -> &Index {
+        self.index.get_or_init(|| {
+            let mut index = Index::new();
+            // The builder folds nothing and writes UTF-8; what it was given may be malformed all the same.
+            let _ = index.read(&self.bytes);
+            index
+        })
     }
 
     /// Starts a request. The caller adds Via, From, To, Call-ID, CSeq and Max-Forwards.
@@ -93,25 +93,31 @@ impl Message {
     }
 
     pub fn is_request(&self) -> bool {
-        matches!(self.index.start, Start::Request { .. })
+        if let Some(written) = self.written {
+            return written.status.is_none();
+        }
+        matches!(self.index().start, Start::Request { .. })
     }
 
     /// The method; of a response, the one in CSeq.
     pub fn method(&self) -> Method {
-        self.index.method
+        self.written.map_or_else(|| self.index().method, |written| written.method)
     }
 
     /// The method's token; of a response, the one in CSeq.
     pub fn method_str(&self) -> &str {
-        match self.index.start {
+        match self.index().start {
             Start::Request { method_end, .. } => self.span(Span { start: 0, end: method_end }),
-            _ => self.span(self.index.cseq_method),
+            _ => self.span(self.index().cseq_method),
         }
     }
 
     /// The status code of a response, 100..=699.
     pub fn status(&self) -> Option<u16> {
-        match self.index.start {
+        if let Some(written) = self.written {
+            return written.status;
+        }
+        match self.index().start {
             Start::Status { code, .. } => Some(code),
             _ => None,
         }
@@ -119,7 +125,7 @@ impl Message {
 
     /// The reason phrase of a response; it may be empty.
     pub fn reason(&self) -> &str {
-        match self.index.start {
+        match self.index().start {
             Start::Status { reason, reason_end, .. } => self.span(Span { start: reason, end: reason_end }),
             _ => "",
         }
@@ -127,7 +133,7 @@ impl Message {
 
     /// The request URI; `None` for a response.
     pub fn request_uri(&self) -> Option<Uri<'_>> {
-        match self.index.start {
+        match self.index().start {
             Start::Request { uri, uri_end, .. } => Uri::parse(self.span(Span { start: uri, end: uri_end })).ok(),
             _ => None,
         }
@@ -135,7 +141,7 @@ impl Message {
 
     /// The top Via.
     pub fn via(&self) -> Via<'_> {
-        let at = &self.index.top_via;
+        let at = &self.index().top_via;
         Via {
             hop: self.span(at.hop),
             transport: self.span(at.transport),
@@ -152,11 +158,11 @@ impl Message {
     }
 
     pub fn from(&self) -> NameAddr<'_> {
-        self.address(&self.index.from_parts)
+        self.address(&self.index().from_parts)
     }
 
     pub fn to(&self) -> NameAddr<'_> {
-        self.address(&self.index.to_parts)
+        self.address(&self.index().to_parts)
     }
 
     fn address(&self, at: &AddressSpans) -> NameAddr<'_> {
@@ -169,20 +175,24 @@ impl Message {
     }
 
     pub fn from_tag(&self) -> Option<&str> {
-        Some(self.span(self.index.from_parts.tag)).filter(|tag| !tag.is_empty())
+        Some(self.span(self.index().from_parts.tag)).filter(|tag| !tag.is_empty())
     }
 
     pub fn to_tag(&self) -> Option<&str> {
-        Some(self.span(self.index.to_parts.tag)).filter(|tag| !tag.is_empty())
+        if let Some(at) = self.written.and_then(|written| written.to_tag) {
+            let tag = self.bytes.get(at.start as usize..at.end as usize);
+            return tag.and_then(|tag| str::from_utf8(tag).ok());
+        }
+        Some(self.span(self.index().to_parts.tag)).filter(|tag| !tag.is_empty())
     }
 
     pub fn call_id(&self) -> &str {
-        self.value(&self.index.call_id)
+        self.value(&self.index().call_id)
     }
 
     pub fn cseq(&self) -> CSeq<'_> {
-        let method_str = self.span(self.index.cseq_method);
-        CSeq { number: self.index.cseq_number, method: self.index.method, method_str }
+        let method_str = self.span(self.index().cseq_method);
+        CSeq { number: self.index().cseq_number, method: self.index().method, method_str }
     }
 
     /// Every Contact. One that is malformed is an error of its own and hides no other.
@@ -202,7 +212,7 @@ impl Message {
 
     /// Hops left; `None` when the request does not say (RFC 3261 section 16.6 has a proxy add 70).
     pub fn max_forwards(&self) -> Option<u8> {
-        self.index.max_forwards
+        self.index().max_forwards
     }
 
     /// Seconds. A number above 2^32-1 is read as that, as RFC 3261 section 20.19 limits it; what is no number as
@@ -218,7 +228,7 @@ impl Message {
     }
 
     pub fn body(&self) -> &[u8] {
-        self.bytes.get(self.index.body as usize..self.index.body_end as usize).unwrap_or_default()
+        self.bytes.get(self.index().body as usize..self.index().body_end as usize).unwrap_or_default()
     }
 
     /// The whole message, with what was sent behind its body.
@@ -234,7 +244,7 @@ impl Message {
     /// The values of all fields of that name, one a field: commas are not looked at.
     pub fn headers<'m, 'n>(&'m self, name: &'n str) -> impl Iterator<Item = &'m str> + use<'m, 'n> {
         let kind = HeaderKind::of(name.as_bytes());
-        self.index
+        self.index()
             .fields(&self.bytes)
             .filter(move |field| {
                 field.kind == kind && (kind != HeaderKind::Other || self.name(field).eq_ignore_ascii_case(name))
@@ -244,7 +254,7 @@ impl Message {
 
     /// Every field in order: name as sent, value.
     pub fn all_headers(&self) -> impl Iterator<Item = (&str, &str)> + '_ {
-        self.index.fields(&self.bytes).map(|field| (self.name(&field), self.value(&field)))
+        self.index().fields(&self.bytes).map(|field| (self.name(&field), self.value(&field)))
     }
 
     /// The comma-separated elements of every field of that name, empty ones left out: Supported, Require, Allow, …
@@ -257,16 +267,16 @@ impl Message {
     }
 
     pub(super) fn kind_values(&self, kind: HeaderKind) -> impl Iterator<Item = &str> + '_ {
-        self.index.fields(&self.bytes).filter(move |field| field.kind == kind).map(|field| self.value(&field))
+        self.index().fields(&self.bytes).filter(move |field| field.kind == kind).map(|field| self.value(&field))
     }
 
     /// The value of the first From, To, Call-ID or CSeq, which the index knows the place of.
     pub(super) fn first_value(&self, kind: HeaderKind) -> Option<&str> {
         let field = match kind {
-            HeaderKind::From => &self.index.from,
-            HeaderKind::To => &self.index.to,
-            HeaderKind::CallId => &self.index.call_id,
-            HeaderKind::CSeq => &self.index.cseq,
+            HeaderKind::From => &self.index().from,
+            HeaderKind::To => &self.index().to,
+            HeaderKind::CallId => &self.index().call_id,
+            HeaderKind::CSeq => &self.index().cseq,
             _ => return self.kind_value(kind),
         };
         // Unless it is behind more fields than are looked at.
@@ -291,13 +301,43 @@ impl Message {
 
     /// The header, as far as it was read.
     fn head(&self) -> &str {
-        let head = self.bytes.get(..self.index.text_end as usize).unwrap_or_default();
+        let head = self.bytes.get(..self.index().text_end as usize).unwrap_or_default();
         // JUSTIFICATION: every accessor comes through here, hundreds of times a call; checking again was a thirtieth of what a call
         // costs.
         // SAFETY: `Index::read` sets `text_end` to the length of a header that it has just checked, and to nothing else; the bytes it
         // read are never changed afterwards, only replaced along with the index.
         unsafe { str::from_utf8_unchecked(head) }
     }
+}
+
+/// Indexes a message that came, made fit for it where that is needed; the first error.
+fn read(bytes: &mut Bytes, index: &mut Index) -> Option<ParseError> {
+    let skipped = bytes.chunks_exact(2).take_while(|pair| pair == b"\r\n").count() * 2;
+    bytes.advance(skipped);
+    if bytes.is_empty() {
+        return Some(ParseError { kind: ParseErrorKind::Empty, offset: 0, line: 1, answerable: false });
+    }
+    let mut as_given = None;
+    let (mut kind, mut at) = (ParseErrorKind::HeaderLine, 0);
+    // Each repair removes its own cause, so two of them suffice.
+    for _ in 0..3 {
+        let repaired = match index.read(bytes) {
+            Ok(()) => return None,
+            Err(Stop::Folded) => unfolded(bytes).into_owned(),
+            Err(Stop::NotUtf8) => transcoded(bytes),
+            Err(Stop::Error(what, where_)) => {
+                (kind, at) = (what, where_);
+                break;
+            }
+        };
+        as_given.get_or_insert(std::mem::replace(bytes, repaired.into()));
+        *index = Index::new();
+    }
+    // Counted from behind the line ends that were skipped.
+    let given = as_given.as_ref().unwrap_or(bytes);
+    let at = at.min(given.len());
+    let line = 1 + skipped / 2 + given[..at].iter().filter(|&&b| b == b'\n').count();
+    Some(ParseError { kind, offset: skipped + at, line, answerable: index.is_answerable() })
 }
 
 impl fmt::Debug for Message {

@@ -19,7 +19,10 @@ impl TransactionLayer {
         let Some(server) = self.servers.get_mut(&key.0) else { return false };
         let Some(status) = response.status().filter(|s| server.machine.takes(*s)) else { return false };
         server.response = Some(response.bytes().clone());
-        if let Some(tag) = response.to_tag() {
+        // Only of an INVITE is it asked for later.
+        if matches!(server.machine, ServerMachine::Invite(_))
+            && let Some(tag) = response.to_tag()
+        {
             server.to_tag = Some(tag.to_owned());
         }
         if status >= 200 {

@@ -75,7 +75,7 @@ pub(super) fn classify(
     }
     let by_address = directory.carriers.iter().find(|c| c.allow_from.iter().any(|r| r.contains(source.ip())));
     // Calls to the Contact that we registered with a carrier come from wherever it likes: who knows it was told by us.
-    let by_contact = directory.carriers.iter().find(|c| c.registration.is_some() && c.contact_user() == user);
+    let by_contact = directory.carriers.iter().find(|c| c.registration.is_some() && c.is_contact_user(&user));
     let carrier = by_contact.or(by_address);
     Ok(carrier.map_or(Sender::Unknown, |c| Sender::Carrier(c.clone())))
 }

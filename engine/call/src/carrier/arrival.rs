@@ -12,7 +12,7 @@ use crate::routing::is_number;
 /// A call to the Contact that we registered names nobody of ours in its Request-URI; the number called is in To then.
 pub fn called_address(carrier: &Carrier, invite: &Message, domain: &str) -> Option<String> {
     let request_uri = invite.request_uri()?;
-    let to_contact = request_uri.user().is_some_and(|user| user == carrier.contact_user());
+    let to_contact = request_uri.user().is_some_and(|user| carrier.is_contact_user(user));
     let to = if to_contact { invite.to().uri().ok() } else { None };
     let called = carrier.numbers.of_uri(to.as_ref().unwrap_or(&request_uri));
     if is_number(&called) {

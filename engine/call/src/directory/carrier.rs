@@ -129,6 +129,11 @@ impl Carrier {
     pub fn contact_user(&self) -> String {
         self.id.to_string().replace('-', "")
     }
+
+    /// Whether a user part is [`Carrier::contact_user`]; asked for each call, and nearly always of something else.
+    pub fn is_contact_user(&self, user: &str) -> bool {
+        user.len() == 32 && user == self.contact_user()
+    }
 }
 
 impl StatusClass {

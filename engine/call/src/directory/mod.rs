@@ -38,6 +38,8 @@ pub struct Directory {
 #[derive(Debug, Default)]
 pub struct Names {
     profile_domain: OnceLock<String>,
+    /// Places in `domain_apps` by their domain.
+    apps: OnceLock<BTreeMap<String, Vec<usize>>>,
 }
 
 impl Clone for Names {
@@ -77,7 +79,7 @@ impl Directory {
     pub fn is_home(&self, host: &str) -> bool {
         host.eq_ignore_ascii_case(&self.project.domain)
             || host.eq_ignore_ascii_case(self.profile_domain())
-            || self.domain_apps.iter().any(|app| host.eq_ignore_ascii_case(&self.app_domain(app)))
+            || self.apps_of(host).next().is_some()
     }
 
     pub fn endpoint(&self, username: &str) -> Option<&Arc<SipEndpoint>> {
@@ -90,8 +92,19 @@ impl Directory {
 
     /// The application that answers `user@host`: a literal user before `*`.
     pub fn domain_app(&self, user: &str, host: &str) -> Option<&Arc<DomainApp>> {
-        let of_host = || self.domain_apps.iter().filter(|a| self.app_domain(a).eq_ignore_ascii_case(host));
-        of_host().find(|a| a.user == user).or_else(|| of_host().find(|a| a.user == "*"))
+        self.apps_of(host).find(|a| a.user == user).or_else(|| self.apps_of(host).find(|a| a.user == "*"))
+    }
+
+    fn apps_of(&self, host: &str) -> impl Iterator<Item = &Arc<DomainApp>> {
+        let by_domain = self.names.apps.get_or_init(|| {
+            let mut places: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+            for (place, app) in self.domain_apps.iter().enumerate() {
+                places.entry(self.app_domain(app)).or_default().push(place);
+            }
+            places
+        });
+        let places = by_domain.get(host).or_else(|| by_domain.get(&host.to_ascii_lowercase()));
+        places.into_iter().flatten().filter_map(|place| self.domain_apps.get(*place))
     }
 
     pub fn outbound_policy(&self, endpoint: &SipEndpoint) -> OutboundPolicy {

@@ -103,6 +103,8 @@ impl Leg {
         }
         self.known.add(hop);
         let id = self.next_request_id();
+        // Both copies are read: the transaction asks for one's branch, the dialog for the other's tag.
+        message.index_now();
         self.emit(LegEffect::Request { id, message: message.clone(), destination: hop });
         s.sent = Some((id, message));
         s.hops.wait(now);

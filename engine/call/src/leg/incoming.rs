@@ -339,7 +339,8 @@ impl Leg {
         let headers: Vec<_> = timer.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let response = self.respond_in_dialog(s.key, &s.invite, s.source, 200, None, &headers, sdp);
         let (offers, outstanding) = (codec.is_none(), s.provisionals.outstanding());
-        let talking = Talking::answered(s.dialog, s.source, s.key, response, offers, outstanding, now);
+        let talking =
+            Talking::answered(s.dialog, s.source, (s.key, s.invite.cseq().number), response, offers, outstanding, now);
         self.state = State::Talking(Box::new(talking));
         self.record();
         if let Some(codec) = codec {

@@ -40,7 +40,7 @@ impl Leg {
                 s.flow = source;
                 self.known.add(source);
                 if request.method() == Method::Invite {
-                    s.wait_for_ack(key, response, offers, now);
+                    s.wait_for_ack(key, request.cseq().number, response, offers, now);
                 }
                 if let Some(codec) = codec {
                     self.report_session(codec);

@@ -36,6 +36,8 @@ pub(super) struct Talking {
 
 struct Unacked {
     key: ServerKey,
+    /// Of the INVITE, and so of its ACK.
+    cseq: u32,
     response: Message,
     timer: Retransmit2xx,
     /// It made an offer: the ACK brings the answer.
@@ -54,15 +56,15 @@ impl Talking {
     pub(super) fn answered(
         mut dialog: Dialog,
         flow: Endpoint,
-        key: ServerKey,
+        (key, cseq): (ServerKey, u32),
         response: Message,
         offers: bool,
         outstanding: Option<u32>,
         now: Timestamp,
     ) -> Self {
         dialog.confirm();
-        let outstanding = outstanding.map(|rseq| (rseq, response.cseq().number));
-        let unacked = Some(Unacked { key, response, timer: Retransmit2xx::start(now), offers });
+        let outstanding = outstanding.map(|rseq| (rseq, cseq));
+        let unacked = Some(Unacked { key, cseq, response, timer: Retransmit2xx::start(now), offers });
         let (invite, ack, given_up, forks) = (None, None, Vec::new(), Forks::default());
         Talking { dialog, flow, is_caller: false, invite, ack, given_up, forks, unacked, outstanding, hangup: None }
     }
@@ -107,8 +109,8 @@ impl Talking {
     }
 
     /// A 2xx to a re-INVITE went out.
-    pub(super) fn wait_for_ack(&mut self, key: ServerKey, response: Message, offers: bool, now: Timestamp) {
-        self.unacked = Some(Unacked { key, response, timer: Retransmit2xx::start(now), offers });
+    pub(super) fn wait_for_ack(&mut self, key: ServerKey, cseq: u32, response: Message, offers: bool, now: Timestamp) {
+        self.unacked = Some(Unacked { key, cseq, response, timer: Retransmit2xx::start(now), offers });
     }
 
     /// Our re-INVITE was accepted: from here on its 2xx is the one that may come again.
@@ -267,7 +269,7 @@ impl Leg {
             self.state = State::Talking(s);
             return;
         };
-        if ack.cseq().number != unacked.response.cseq().number || !s.dialog.matches(&ack) {
+        if ack.cseq().number != unacked.cseq || !s.dialog.matches(&ack) {
             self.state = State::Talking(s);
             return;
         }

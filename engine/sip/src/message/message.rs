@@ -70,6 +70,11 @@ impl Message {
         (Message { bytes, index: index.into(), written: None }, error)
     }
 
+    /// To be called before copies are made of a message that we wrote, when more than one of them will be read.
+    pub fn index_now(&self) {
+        self.index();
+    }
+
     /// Of what we wrote, whatever can be read.
     fn index(&self) -> &Index {
         self.index.get_or_init(|| {

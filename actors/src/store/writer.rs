@@ -34,9 +34,9 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// Call records may wait this long for company: nobody waits for them. Most of what a call tells of its beginning is told in this time,
 /// and is one write.
 const CALLS_LINGER: Duration = Duration::from_millis(100);
-/// Registrations too: a phone does not notice, and a commit costs the same for one as for twenty. Far below the 500 ms
+/// Registrations too: a phone does not notice, and a commit costs the same for one as for forty. Far below the 500 ms
 /// after which it would send again.
-const BINDINGS_LINGER: Duration = Duration::from_millis(20);
+const BINDINGS_LINGER: Duration = Duration::from_millis(40);
 
 pub(super) enum Change {
     PutProfile(Box<SipProfileRecord>),

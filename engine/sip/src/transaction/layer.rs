@@ -47,8 +47,9 @@ pub struct TransactionLayer {
     config: Config,
     next_id: u64,
     // The hash maps are for look-ups; nothing iterates over them.
-    clients: OwnMap<u64, ClientTransaction>,
-    servers: OwnMap<u64, ServerTransaction>,
+    // Boxed: a table of a hundred thousand that grows would copy them all at once, while everybody waits.
+    clients: OwnMap<u64, Box<ClientTransaction>>,
+    servers: OwnMap<u64, Box<ServerTransaction>>,
     matching: Matching,
     client_index: OwnMap<ClientMatch, u64>,
     server_index: OwnMap<ServerMatch, u64>,

@@ -99,7 +99,7 @@ impl TransactionLayer {
         let request = Some(Box::new(request));
         let client =
             ClientTransaction { machine, request, to, matching, timers, cancelling, cancel_reason, ack, silent };
-        self.clients.insert(id, client);
+        self.clients.insert(id, Box::new(client));
         self.run_client(now, id, actions, None);
         id
     }

@@ -155,7 +155,7 @@ impl TransactionLayer {
             to_tag: None,
             cancelled: false,
         };
-        self.servers.insert(id, server);
+        self.servers.insert(id, Box::new(server));
         self.run_server(now, id, actions, Some((request, source, local)));
     }
 

@@ -223,7 +223,9 @@ impl Tandem {
         text.lines().filter_map(of_line).sum()
     }
 
+    /// All that was logged so far: lines wait for a twentieth of a second before they are written.
     pub fn log(&self) -> String {
+        std::thread::sleep(Duration::from_millis(150));
         std::fs::read_to_string(self.log_path()).unwrap_or_default()
     }
 

@@ -167,7 +167,7 @@ fn trace_report(report: &LegReport) {
         LegReport::Ended(end) => {
             tracing::info!(status = end.status, reason = end.reason, cause = end.cause, by = ?end.by, "leg ended")
         }
-        LegReport::Held(held) => tracing::info!(held, "leg on hold"),
+        LegReport::Held(held) => tracing::info!(?held, "leg on hold"),
         LegReport::Refer(refer) => tracing::info!(attended = refer.replaces.is_some(), "transfer asked for"),
         LegReport::Redirected { targets } => tracing::info!(targets = targets.len(), "leg redirected"),
         LegReport::Renegotiated { .. }

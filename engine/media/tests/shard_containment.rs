@@ -175,9 +175,8 @@ fn silence_is_reported_once_and_again_only_after_a_packet() {
 fn a_peer_that_holds_may_be_silent_until_it_takes_the_call_back() {
     let mut w = World::new();
     let a = w.open(1, spec(CodecId::Pcmu, addr(1)));
-    let timed_out = |w: &mut World| {
-        w.take_events().iter().filter(|e| matches!(e, Event::TimedOut { leg } if *leg == a)).count()
-    };
+    let timed_out =
+        |w: &mut World| w.take_events().iter().filter(|e| matches!(e, Event::TimedOut { leg } if *leg == a)).count();
     let mut phone = Phone::new(CodecId::Pcmu, addr(1), 440.0);
     let packet = phone.speak();
     w.packet(a, addr(1), &packet);

@@ -128,9 +128,11 @@ fn hold_and_unhold_are_answered_and_media_comes_back() {
     alice.connected(&mut call);
     let held = alice.reinvite(&mut call, "sendonly");
     assert_eq!(held.status(), 200, "{held:?}");
+    bob.reinvited(&rung, "recvonly");
     assert!(held.body.contains("a=recvonly") || held.body.contains("a=inactive"), "{}", held.body);
     let back = alice.reinvite(&mut call, "sendrecv");
     assert_eq!(back.status(), 200, "{back:?}");
+    bob.reinvited(&rung, "sendrecv");
     assert!(back.body.contains("a=sendrecv") || !back.body.contains("only"), "{}", back.body);
     let his = audio::sweep(2.0, 400.0, 2_000.0);
     rung.media.play(&his);

@@ -14,6 +14,7 @@ mod carriers;
 mod conference;
 pub mod contract;
 mod dial;
+mod hold;
 mod hops;
 mod identity;
 mod invite;
@@ -34,6 +35,7 @@ pub use contract::{
     ApiCall, ApiDocument, CallEffect, CallEnv, CallInput, CallUpdate, Direction, InboundLeg, LegRow, LegStatus, Origin,
     Party, Plan, RegisteredContact, RunId, carrier_media, policy_of,
 };
+pub use hold::HoldUse;
 pub use hops::{HOPS, Hops, Looped};
 pub use identity::{Asserted, Identity};
 pub use invite::endpoint_media;
@@ -47,9 +49,10 @@ use tandem_model::{CallSid, Entropy, LegId, Sid, Timestamp, WallTime};
 
 use conference::InConference;
 use dial::{Dialling, somebody};
+use hold::Told;
 use legs::{CallLeg, StatusNotice, StatusTarget, final_status};
 
-use crate::leg::{EndedBy, LegCommand, LegEnd, LegReport};
+use crate::leg::{EndedBy, Hold, LegCommand, LegEnd, LegReport};
 use crate::routing::Caller;
 use recording::Recorded;
 use refer::Referring;
@@ -380,7 +383,9 @@ impl Call {
             callback: None,
             who: somebody(),
             dialog: None,
-            held: false,
+            held: Hold::Off,
+            told: Told::NOTHING,
+            leaving: false,
             redirect: Vec::new(),
         };
         self.legs.entry(id).or_insert(Box::new(leg))
@@ -415,7 +420,6 @@ impl Call {
                 if id == self.primary { self.primary_answered() } else { self.dialled_answered(id) }
             }
             LegReport::Renegotiated { codec } => leg.codec = Some(codec),
-            // Each leg answers for itself: the other side hears what still comes, or nothing.
             LegReport::Held(held) => leg.held = held,
             LegReport::Dialog(dialog) => leg.dialog = Some(dialog),
             LegReport::Refer(refer) => self.refer(id, *refer),
@@ -582,6 +586,7 @@ impl Call {
 
     fn drive(&mut self) {
         self.drive_runs();
+        self.settle_holds();
         if !self.finished && self.ending && self.legs.values().all(|l| l.closed) && !self.await_recordings() {
             self.finished = true;
             self.emit(CallEffect::Finished);
@@ -589,9 +594,12 @@ impl Call {
     }
 
     fn command(&mut self, leg: LegId, command: LegCommand) {
-        if self.legs.get(&leg).is_some_and(|l| !l.spawned) {
-            // Nobody would hear the command.
-            return self.primary_unreachable(487, "Request Terminated", EndedBy::Local);
+        if let Some(known) = self.legs.get_mut(&leg) {
+            known.leaving |= matches!(command, LegCommand::Hangup { .. });
+            if !known.spawned {
+                // Nobody would hear the command.
+                return self.primary_unreachable(487, "Request Terminated", EndedBy::Local);
+            }
         }
         self.emit(CallEffect::Leg { leg, command });
     }

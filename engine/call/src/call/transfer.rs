@@ -345,7 +345,7 @@ impl Call {
             d.bridged_to(id, uri);
         }
         // The bridge ends the ringback.
-        self.emit(CallEffect::Media(Command::Bridge { a: t.transferee, b: id }));
+        self.bridge(t.transferee, id);
         if !t.left {
             let reason = reason_phrase(200).to_owned();
             self.command(t.transferor, LegCommand::Notify { status: 200, reason, last: true });

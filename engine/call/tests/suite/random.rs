@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tandem_call::call::{
-    ApiDocument, Call, CallEffect, CallEnv, CallInput, CallUpdate, CarriersBusy, Origin, RunId, SeizedCarrier,
+    ApiDocument, Call, CallEffect, CallEnv, CallInput, CallUpdate, CarriersBusy, HoldUse, Origin, RunId, SeizedCarrier,
 };
 use tandem_call::leg::{Destination, EndedBy, LegEffect, LegEnd, LegReport, ReferRequest};
 use tandem_call::room::queue::{AgentParty, MemberParty, QueueNews, QueuePlace, QueueTicket, QueueUnavailable};
@@ -487,7 +487,7 @@ proptest! {
         steps in prop::collection::vec((0u8..41, 1u64..6, 0..DOCUMENTS.len(), 0u64..20), 0..50),
     ) {
         let to = if to_number { "+15551234567".to_owned() } else { format!("sip:bob@{DOMAIN}") };
-        let env = CallEnv { directory: Arc::new(directory()), own_address: "198.51.100.1:5060".into(), call_duration_max: Duration::from_secs(14_400), own: crate::rig::own(), redirect_targets_max: 3, dial_transport: None, public_url: "http://tandem.test".into() };
+        let env = CallEnv { directory: Arc::new(directory()), own_address: "198.51.100.1:5060".into(), call_duration_max: Duration::from_secs(14_400), own: crate::rig::own(), redirect_targets_max: 3, hold: HoldUse::Pass, dial_transport: None, public_url: "http://tandem.test".into() };
         let call = api_call(&to, &format!("<Response>{}</Response>", DOCUMENTS[0]));
         let mut call = Call::new(env, LegId(1), Origin::Api(Box::new(call)), Box::new(SeedEntropy::new(9)));
         let (mut now, wall, mut finished) = (Timestamp::from_secs(1), WallTime::default(), 0);

@@ -48,7 +48,7 @@ use std::collections::{BTreeMap, VecDeque};
 use tandem_model::{CallSid, Entropy, LegId, Sid, Timestamp, WallTime};
 
 use conference::InConference;
-use dial::{Dialling, somebody};
+use dial::Dialling;
 use hold::Told;
 use legs::{CallLeg, StatusNotice, StatusTarget, final_status};
 
@@ -143,11 +143,11 @@ enum DocumentSource {
 impl Call {
     /// A call whose legs are numbered from `base`. `entropy` names its legs.
     pub fn new(env: CallEnv, base: LegId, origin: Origin, entropy: Box<dyn Entropy + Send>) -> Call {
-        let mut caller = somebody();
+        let mut caller = Caller::Stranger;
         let (inbound, driver, offered) = match origin {
             Origin::Inbound { leg, plan } => {
                 let offered = leg.offered.clone();
-                caller = who_calls(&plan, &leg);
+                caller = who_calls(&plan);
                 let driver = match plan {
                     Plan::Connect { caller, route } => Driver::Connect { caller, route: Some(route) },
                     Plan::App { app } => Driver::Document { source: source_of(&app.handler) },
@@ -381,7 +381,7 @@ impl Call {
             canceled: false,
             spawned: direction != Direction::OutboundApi,
             callback: None,
-            who: somebody(),
+            who: Caller::Stranger,
             dialog: None,
             held: Hold::Off,
             told: Told::NOTHING,
@@ -610,11 +610,11 @@ impl Call {
 }
 
 /// By whose rules a caller dials. An application's caller has proved nothing, but a phone its password.
-fn who_calls(plan: &Plan, leg: &InboundLeg) -> Caller {
+fn who_calls(plan: &Plan) -> Caller {
     match plan {
         Plan::Connect { caller: Party::Endpoint(e), .. } | Plan::Handler { endpoint: e } => Caller::Endpoint(e.clone()),
         Plan::Connect { caller: Party::Carrier(c), .. } | Plan::Number { carrier: c, .. } => Caller::Carrier(c.clone()),
-        Plan::Connect { caller: Party::Stranger, .. } | Plan::App { .. } => Caller::Stranger(leg.source.addr),
+        Plan::Connect { caller: Party::Stranger, .. } | Plan::App { .. } => Caller::Stranger,
         Plan::Replace { by, .. } => by.clone(),
     }
 }

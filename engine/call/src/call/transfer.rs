@@ -17,7 +17,7 @@ use tandem_sip::message::{Uri, reason_phrase};
 
 use super::carriers::{CarriersBusy, Fallback, SeizedCarrier, ToNumber};
 use super::contract::{CallEffect, RegisteredContact};
-use super::dial::{somebody, towards_caller};
+use super::dial::towards_caller;
 use super::identity::{Identity, Towards, diversion, user_of};
 use super::invite::address_of;
 use super::{Call, Driver};
@@ -168,7 +168,7 @@ impl Call {
         match target {
             Target::Own(replaces) => {
                 let spec = self.replacing_spec(&refer.to, &replaces);
-                self.transfer_to(spec, somebody(), Fallback::default());
+                self.transfer_to(spec, Caller::Stranger, Fallback::default());
             }
             Target::Route(Route::Endpoint(endpoint)) => {
                 self.tickets += 1;
@@ -183,12 +183,12 @@ impl Call {
             }
             Target::Route(Route::Foreign { uri }) => {
                 let spec = self.foreign_spec(usize::MAX, &self.transfer_identity(false), &uri);
-                self.transfer_to(spec, somebody(), Fallback::default());
+                self.transfer_to(spec, Caller::Stranger, Fallback::default());
             }
             Target::Route(Route::App(app)) => {
                 let spec = self.own_app_spec(usize::MAX, &self.transfer_identity(false), &app);
                 let spec = InviteSpec { request_uri: refer.to.clone(), to_uri: address_of(&refer.to), ..spec };
-                self.transfer_to(spec, somebody(), Fallback::default());
+                self.transfer_to(spec, Caller::Stranger, Fallback::default());
             }
         }
         self.transfer_settled();
@@ -199,7 +199,7 @@ impl Call {
         let leg = &self.legs[&id];
         match &leg.who {
             Caller::Endpoint(e) => format!("sip:{}@{}", e.username, self.env.directory.profile_domain()),
-            Caller::Carrier(_) | Caller::Application | Caller::Stranger(_) => {
+            Caller::Carrier(_) | Caller::Application | Caller::Stranger => {
                 if leg.direction == super::Direction::Inbound { leg.from.clone() } else { leg.to.clone() }
             }
         }
@@ -463,7 +463,7 @@ fn badge(caller: &Caller) -> Option<String> {
     match caller {
         Caller::Endpoint(e) => Some(format!("endpoint:{}", e.id)),
         Caller::Carrier(c) => Some(format!("carrier:{}", c.id)),
-        Caller::Application | Caller::Stranger(_) => None,
+        Caller::Application | Caller::Stranger => None,
     }
 }
 

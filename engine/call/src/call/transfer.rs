@@ -52,6 +52,8 @@ pub(super) struct Transfer {
     /// The call began with the transferor: the transferred party has taken its place.
     promoted: bool,
     ringback: Option<PlayId>,
+    /// The first target that speaks before it answers.
+    early: Option<LegId>,
 }
 
 struct Attempt {
@@ -164,6 +166,7 @@ impl Call {
             left: false,
             promoted: false,
             ringback: None,
+            early: None,
         });
         match target {
             Target::Own(replaces) => {
@@ -305,7 +308,7 @@ impl Call {
         true
     }
 
-    pub(super) fn transfer_progress(&mut self, id: LegId, status: u16) -> bool {
+    pub(super) fn transfer_progress(&mut self, id: LegId, status: u16, early_media: bool) -> bool {
         let Some(t) = &mut self.transfer else { return false };
         if t.attempt(id).is_none() {
             return false;
@@ -317,13 +320,31 @@ impl Call {
                 self.command(leg, LegCommand::Notify { status, reason, last: false });
             }
         }
-        self.ring_transferee();
+        match &mut self.transfer {
+            // The others only ring.
+            Some(t) if early_media && t.early.is_none() => {
+                t.early = Some(id);
+                self.hear_target();
+            }
+            Some(_) | None => self.ring_transferee(),
+        }
         true
     }
 
-    /// Whoever waits alone hears that it rings.
+    /// Whoever waits alone hears what the target says before it answers.
+    fn hear_target(&mut self) {
+        let Some(t) = self.transfer.as_mut().filter(|t| t.left) else { return };
+        let Some(target) = t.early else { return self.ring_transferee() };
+        let transferee = t.transferee;
+        // The bridge ends it.
+        t.ringback = None;
+        self.bridge(transferee, target);
+    }
+
+    /// Or else that it rings.
     fn ring_transferee(&mut self) {
-        let Some(t) = self.transfer.as_mut().filter(|t| t.left && t.told > 100 && t.ringback.is_none()) else { return };
+        let alone = |t: &Transfer| t.left && t.told > 100 && t.ringback.is_none() && t.early.is_none();
+        let Some(t) = self.transfer.as_mut().filter(|t| alone(t)) else { return };
         self.plays += 1;
         let (leg, play) = (t.transferee, PlayId(self.plays));
         t.ringback = Some(play);
@@ -369,14 +390,19 @@ impl Call {
         let Some(attempt) = t.attempt(id) else { return false };
         attempt.over = true;
         let fallback = std::mem::take(&mut attempt.fallback);
+        let spoke = t.early.take_if(|early| *early == id).is_some();
         if let Some(to) = fallback.after(end.status) {
             self.transfer_to_number(to);
+            self.ring_transferee();
             return true;
         }
         if t.worst.as_ref().is_none_or(|(status, _)| *status == 480) {
             t.worst = Some((end.status, end.reason.clone()));
         }
         self.transfer_settled();
+        if spoke {
+            self.ring_transferee();
+        }
         true
     }
 
@@ -438,7 +464,7 @@ impl Call {
             self.promote(transferee);
         }
         self.emit(CallEffect::Media(Command::Unbridge { leg: transferee }));
-        self.ring_transferee();
+        self.hear_target();
         true
     }
 

@@ -150,6 +150,52 @@ fn a_transferor_that_leaves_at_once_is_not_waited_for() {
 }
 
 #[test]
+fn who_waits_alone_hears_what_the_target_says_before_it_answers() {
+    // It speaks after the transferor has left,
+    let mut w = talk(OutboundPolicy::Passthrough);
+    w.step(&refer(1, "sip:carol@far.test"));
+    w.run(&[
+        ("1 BYE", "L1 200; unbridge L2"),
+        ("3 180", "play L2 1"),
+        ("3 183 sdp", "bridge L2 L3"),
+        ("3 180", ""),
+        ("3 200 sdp", "L3 ACK 1; bridge L2 L3"),
+        ("3 BYE", "L3 200; unbridge L2; L2 BYE; finished"),
+    ]);
+    // or before: until then the old conversation stands.
+    let mut w = talk(OutboundPolicy::Passthrough);
+    w.step(&refer(2, "sip:carol@far.test"));
+    w.run(&[
+        ("3 183 sdp", "L2 NOTIFY active 183"),
+        ("2 BYE", "L2 200; unbridge L1; bridge L1 L3"),
+        ("3 486", "unbridge L1; L1 BYE; finished"),
+    ]);
+}
+
+#[test]
+fn when_the_target_that_spoke_fails_it_rings_for_those_that_are_left() {
+    let mut w = talk(OutboundPolicy::Block);
+    w.hold_lookups = true;
+    w.step(&refer(1, &to("carol")));
+    w.contacts(&["desk", "soft"]);
+    w.run(&[
+        ("1 BYE", "L1 200; unbridge L2"),
+        ("4 183 sdp", "bridge L2 L4"),
+        // The first to speak is heard; the others only ring.
+        ("3 183 sdp", ""),
+        ("4 486", "play L2 1"),
+        ("3 200 sdp", "L3 ACK 1; bridge L2 L3"),
+    ]);
+    let mut w = talk(OutboundPolicy::Passthrough);
+    w.step(&refer(2, "tel:+15551234567"));
+    w.step("2 BYE");
+    assert_eq!(w.step("3 183 sdp"), "bridge L1 L3");
+    let said = w.step("3 503");
+    assert!(said.contains("two.carrier.test") && said.contains("play L1 1"), "the next carrier is tried: {said}");
+    w.run(&[("4 183 sdp", "bridge L1 L4"), ("4 200 sdp", "L4 ACK 1; bridge L1 L4")]);
+}
+
+#[test]
 fn when_the_transferor_has_left_and_the_target_fails_the_call_ends() {
     let mut w = talk(OutboundPolicy::Passthrough);
     w.step(&refer(1, "sip:carol@far.test"));

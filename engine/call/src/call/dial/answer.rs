@@ -13,7 +13,7 @@ use crate::leg::LegCommand;
 impl Call {
     /// A dialled leg rings or speaks early.
     pub(in super::super) fn dialled_progress(&mut self, id: LegId, status: u16, early_media: Option<CodecId>) {
-        if self.transfer_progress(id, status) {
+        if self.transfer_progress(id, status, early_media.is_some()) {
             return;
         }
         let Some(d) = &mut self.dial else { return };

@@ -25,7 +25,7 @@ use tandem_call::room::conference::ConferenceCommand;
 use tandem_call::room::queue::{QueueAsk, QueueNews, QueueTicket};
 use tandem_call::routing;
 use tandem_laml::instruction::{Document, FetchFailure, Method, StatusCallback, StatusEvents, StreamFault};
-use tandem_media::control::{Clip, Command, Event, LegStats, MarkId, MoveFailed};
+use tandem_media::control::{Clip, Command, Event, LegSpec, LegStats, MarkId, MoveFailed};
 use tandem_model::{LegId, SampleRate, SeedEntropy, Sid, Timestamp, WallTime};
 use tandem_sip::message::Uri;
 
@@ -896,6 +896,11 @@ impl World {
         };
         self.parties.insert(id, Side { leg, peer, ended: 0, closed: 0, stopped: false });
         Ok(self.input(CallInput::Replace { replaced, inbound: Box::new(inbound), by }))
+    }
+
+    /// What a leg's media was configured with last.
+    pub fn spec_of(&self, leg: u64) -> Option<LegSpec> {
+        self.parties.get(&LegId(leg)).and_then(|party| party.peer.last_spec.clone())
     }
 
     pub fn params(&self) -> &[(String, String)] {

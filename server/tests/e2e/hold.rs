@@ -116,8 +116,8 @@ fn who_is_transferred_from_hold_hears_it_ring_and_talks_to_the_new_party() {
     assert_eq!(alice.within(&mut call, "REFER", &format!("Refer-To: <{}>\r\n", carol.uri()), "").status(), 202);
     let mut rung = carol.ringing();
     let before = with_bob.media.heard().len();
-    assert_eq!(alice.hang_up(&mut call).status(), 200);
     assert_eq!(bob.reinvited(&with_bob, "sendrecv"), "sendrecv");
+    assert_eq!(alice.hang_up(&mut call).status(), 200);
     std::thread::sleep(Duration::from_secs(1));
     let heard = audio::level(&with_bob.media.heard()[before..]);
     assert!(heard > 100.0, "it rings: {heard:.0}");

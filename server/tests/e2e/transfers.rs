@@ -101,6 +101,35 @@ fn who_is_transferred_hears_the_target_before_it_answers() {
     carol.hung_up(&rung);
 }
 
+/// As telephones do that wait for the outcome: hold, REFER, NOTIFY.
+#[test]
+fn who_is_on_hold_for_a_transfer_hears_the_target_and_is_on_hold_again_when_that_fails() {
+    let _turn = alone();
+    let (_tandem, [mut alice, mut bob, mut carol]) = trio();
+    let (mut call, with_bob) = connect(&mut alice, &mut bob);
+    assert_eq!(alice.reinvite(&mut call, "inactive").status(), 200);
+    assert_eq!(bob.reinvited(&with_bob, "inactive"), "inactive");
+    assert_eq!(alice.within(&mut call, "REFER", &format!("Refer-To: <{}>\r\n", carol.uri()), "").status(), 202);
+    let rung = carol.ringing();
+    assert_eq!(bob.reinvited(&with_bob, "sendrecv"), "sendrecv");
+    let sdp = rung.media.sdp("sendrecv");
+    carol.reply(&rung, &rung.invite, 183, "Session Progress", &sdp);
+    std::thread::sleep(Duration::from_millis(300));
+    let announcement = audio::sweep(2.0, 300.0, 1_500.0);
+    rung.media.play(&announcement);
+    std::thread::sleep(Duration::from_millis(3_000));
+    let heard = audio::likeness(&announcement, &with_bob.media.heard());
+    assert!(heard >= 0.85, "{heard:.2}");
+    carol.refuse(&rung, 486, "Busy Here");
+    assert_eq!(outcome(&mut alice, &call), "486");
+    assert_eq!(bob.reinvited(&with_bob, "inactive"), "inactive");
+    assert_eq!(alice.reinvite(&mut call, "sendrecv").status(), 200);
+    assert_eq!(bob.reinvited(&with_bob, "sendrecv"), "sendrecv");
+    hear_each_other(&call, &with_bob);
+    assert_eq!(alice.hang_up(&mut call).status(), 200);
+    bob.hung_up(&with_bob);
+}
+
 #[test]
 fn a_blind_transfer_that_fails_leaves_the_call() {
     let (_tandem, [mut alice, mut bob, mut carol]) = trio();

@@ -64,6 +64,9 @@ impl Call {
 
     /// The other party of the bridge that a leg is in.
     fn partner_of(&self, id: LegId) -> Option<LegId> {
+        if self.transfer.as_ref().is_some_and(|t| t.is_heard_by(id)) {
+            return None;
+        }
         let bridged = self.dial.as_ref()?.bridged()?;
         let partner = match (id == self.primary, id == bridged) {
             (true, false) => bridged,

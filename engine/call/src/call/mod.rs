@@ -585,6 +585,7 @@ impl Call {
     }
 
     fn drive(&mut self) {
+        self.settle_transfer();
         self.drive_runs();
         self.settle_holds();
         if !self.finished && self.ending && self.legs.values().all(|l| l.closed) && !self.await_recordings() {

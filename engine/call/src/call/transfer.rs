@@ -22,7 +22,7 @@ use super::identity::{Identity, Towards, diversion, user_of};
 use super::invite::address_of;
 use super::{Call, Driver};
 use crate::directory::{Carrier, Handler, SipEndpoint};
-use crate::leg::{Destination, InviteSpec, LegCommand, LegEnd, ReferRequest, Replaces};
+use crate::leg::{Destination, Hold, InviteSpec, LegCommand, LegEnd, ReferRequest, Replaces};
 use crate::routing::{self, Caller, NoRoute, Route};
 
 /// How long the target may ring.
@@ -51,9 +51,18 @@ pub(super) struct Transfer {
     left: bool,
     /// The call began with the transferor: the transferred party has taken its place.
     promoted: bool,
-    ringback: Option<PlayId>,
     /// The first target that speaks before it answers.
     early: Option<LegId>,
+    /// What the transferred party hears of it.
+    heard: Option<Heard>,
+    /// The transferor, which is still there, is not bridged to the transferred party meanwhile.
+    apart: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Heard {
+    Ringback(PlayId),
+    Target(LegId),
 }
 
 struct Attempt {
@@ -71,6 +80,11 @@ impl Transfer {
     /// The transferor has hung up.
     pub(super) fn has_left(&self) -> bool {
         self.left
+    }
+
+    /// That leg is the one that is passed on, and hears of the target.
+    pub(super) fn is_heard_by(&self, leg: LegId) -> bool {
+        self.transferee == leg && self.heard.is_some()
     }
 
     fn attempt(&mut self, id: LegId) -> Option<&mut Attempt> {
@@ -165,8 +179,9 @@ impl Call {
             told: 100,
             left: false,
             promoted: false,
-            ringback: None,
             early: None,
+            heard: None,
+            apart: false,
         });
         match target {
             Target::Own(replaces) => {
@@ -320,36 +335,48 @@ impl Call {
                 self.command(leg, LegCommand::Notify { status, reason, last: false });
             }
         }
-        match &mut self.transfer {
+        if let Some(t) = self.transfer.as_mut().filter(|_| early_media) {
             // The others only ring.
-            Some(t) if early_media && t.early.is_none() => {
-                t.early = Some(id);
-                self.hear_target();
-            }
-            Some(_) | None => self.ring_transferee(),
+            t.early.get_or_insert(id);
         }
         true
     }
 
-    /// Whoever waits alone hears what the target says before it answers.
-    fn hear_target(&mut self) {
-        let Some(t) = self.transfer.as_mut().filter(|t| t.left) else { return };
-        let Some(target) = t.early else { return self.ring_transferee() };
-        let transferee = t.transferee;
-        // The bridge ends it.
-        t.ringback = None;
-        self.bridge(transferee, target);
+    /// Whoever waits for the target, alone or on hold, hears what it says before it answers, or else that it rings.
+    pub(super) fn settle_transfer(&mut self) {
+        let Some(t) = self.transfer.as_mut().filter(|_| !self.ending) else { return };
+        let (transferor, transferee) = (t.transferor, t.transferee);
+        let waits = t.left || self.legs.get(&transferor).is_some_and(|l| l.held != Hold::Off);
+        match (waits, t.early, t.heard) {
+            (true, Some(target), heard) if heard != Some(Heard::Target(target)) => {
+                // The bridge ends the ringback.
+                (t.heard, t.apart) = (Some(Heard::Target(target)), true);
+                self.bridge(transferee, target);
+            }
+            (true, None, None | Some(Heard::Target(_))) if t.told > 100 => {
+                self.plays += 1;
+                let play = PlayId(self.plays);
+                t.heard = Some(Heard::Ringback(play));
+                let (leg, clip) = (transferee, ringback(Country::Us));
+                self.emit(CallEffect::Media(Command::Play { leg, play, clip, repeat: Repeat::Forever }));
+            }
+            // It is taken back.
+            (false, _, Some(heard)) => {
+                let apart = std::mem::take(&mut t.apart);
+                t.heard = None;
+                self.end_heard(transferee, heard);
+                if apart {
+                    self.bridge(transferee, transferor);
+                }
+            }
+            (true | false, ..) => {}
+        }
     }
 
-    /// Or else that it rings.
-    fn ring_transferee(&mut self) {
-        let alone = |t: &Transfer| t.left && t.told > 100 && t.ringback.is_none() && t.early.is_none();
-        let Some(t) = self.transfer.as_mut().filter(|t| alone(t)) else { return };
-        self.plays += 1;
-        let (leg, play) = (t.transferee, PlayId(self.plays));
-        t.ringback = Some(play);
-        let clip = ringback(Country::Us);
-        self.emit(CallEffect::Media(Command::Play { leg, play, clip, repeat: Repeat::Forever }));
+    fn end_heard(&mut self, leg: LegId, heard: Heard) {
+        if let Heard::Ringback(play) = heard {
+            self.emit(CallEffect::Media(Command::StopPlay { leg, play }));
+        }
     }
 
     pub(super) fn transfer_answered(&mut self, id: LegId) -> bool {
@@ -390,19 +417,15 @@ impl Call {
         let Some(attempt) = t.attempt(id) else { return false };
         attempt.over = true;
         let fallback = std::mem::take(&mut attempt.fallback);
-        let spoke = t.early.take_if(|early| *early == id).is_some();
+        t.early.take_if(|early| *early == id);
         if let Some(to) = fallback.after(end.status) {
             self.transfer_to_number(to);
-            self.ring_transferee();
             return true;
         }
         if t.worst.as_ref().is_none_or(|(status, _)| *status == 480) {
             t.worst = Some((end.status, end.reason.clone()));
         }
         self.transfer_settled();
-        if spoke {
-            self.ring_transferee();
-        }
         true
     }
 
@@ -428,8 +451,13 @@ impl Call {
     }
 
     fn transfer_failed(&mut self, status: u16, reason: &str) {
-        let Some(t) = self.end_transfer(status, reason).filter(|t| t.left) else { return };
-        if t.promoted {
+        let Some(t) = self.end_transfer(status, reason) else { return };
+        if !t.left {
+            // The old conversation stands.
+            if t.apart {
+                self.bridge(t.transferee, t.transferor);
+            }
+        } else if t.promoted {
             self.command(t.transferee, LegCommand::Hangup { reason: None });
         } else {
             // The callee sent its caller on and left: to the caller the callee has hung up.
@@ -443,8 +471,8 @@ impl Call {
         for attempt in t.attempts.iter().filter(|a| !a.over) {
             self.command(attempt.leg, LegCommand::Hangup { reason: None });
         }
-        if let Some(play) = t.ringback {
-            self.emit(CallEffect::Media(Command::StopPlay { leg: t.transferee, play }));
+        if let Some(heard) = t.heard {
+            self.end_heard(t.transferee, heard);
         }
         if !t.left {
             let reason = reason.to_owned();
@@ -459,12 +487,13 @@ impl Call {
         let Some(t) = self.transfer.as_mut().filter(|t| t.transferor == id && !t.left) else { return false };
         t.left = true;
         t.promoted = id == self.primary;
-        let transferee = t.transferee;
+        let (transferee, apart) = (t.transferee, std::mem::take(&mut t.apart));
         if id == self.primary {
             self.promote(transferee);
         }
-        self.emit(CallEffect::Media(Command::Unbridge { leg: transferee }));
-        self.hear_target();
+        if !apart {
+            self.emit(CallEffect::Media(Command::Unbridge { leg: transferee }));
+        }
         true
     }
 

@@ -279,14 +279,17 @@ fn whoever_is_transferred_from_hold_is_on_hold_no_more() {
         };
         let released = format!("L{holder} NOTIFY terminated 200; L{holder} BYE");
         let resumed = format!("L{held} INVITE {} sendrecv", cseq + 1);
-        // The holder stays until the target answers.
+        // The holder stays until the target answers: meanwhile the held one hears it ring.
         let mut w = start();
         w.run(&[
-            ("3 180", &format!("L{holder} NOTIFY active 180")),
-            ("3 200 sdp", &format!("L3 ACK 1; bridge L{held} L3; {}", in_order([&released, &resumed]))),
+            ("3 180", &format!("play L{held} 1; {}", in_order([&format!("L{holder} NOTIFY active 180"), &resumed]))),
             (&format!("{held} 200 sdp"), &format!("L{held} ACK {}", cseq + 1)),
+            ("3 200 sdp", &format!("L3 ACK 1; bridge L{held} L3; {released}")),
             ("3 UPDATE hold", &format!("L3 200 recvonly; L{held} INVITE {} sendonly", cseq + 2)),
         ]);
+        // It answers without having rung.
+        let mut w = start();
+        w.run(&[("3 200 sdp", &format!("L3 ACK 1; bridge L{held} L3; {}", in_order([&released, &resumed])))]);
         // Or leaves at once: who waits alone can hear that it rings.
         let mut w = start();
         w.run(&[

@@ -33,6 +33,8 @@ fn connect(caller: &mut Phone, callee: &mut Phone) -> (Call, Call) {
 /// Both say something; how much of it each heard of the other, the left one's words first.
 fn talk(left: &Call, right: &Call) -> (f64, f64) {
     let (one, other) = (audio::sweep(2.0, 300.0, 1_500.0), audio::sweep(2.0, 3_000.0, 900.0));
+    // Media follows what was agreed a moment later.
+    std::thread::sleep(Duration::from_millis(300));
     left.media.play(&one);
     right.media.play(&other);
     std::thread::sleep(Duration::from_millis(3_000));

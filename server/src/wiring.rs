@@ -23,7 +23,7 @@ use tandem_actors::listen::{
 use tandem_actors::media::{self, JitterConfig, MediaConfig, SocketOptions};
 use tandem_actors::operator_http::ServiceAccess;
 use tandem_actors::prompt::{
-    EspeakConfig, EspeakEngine, HttpSpeech, HttpSpeechConfig, PromptLimits, PromptLoader, SpeechEngine,
+    EspeakConfig, EspeakEngine, HttpSpeech, HttpSpeechConfig, PromptLimits, PromptLoader, SpeechEngine, hold_music,
 };
 use tandem_actors::queues::{QueueDesk, QueuesActor};
 use tandem_actors::recording::{RecordingConfig, RecordingService};
@@ -40,13 +40,14 @@ use tandem_actors::webhook::{
     DialectSource, Limits, LogSink, StatusQueue, StatusQueueLimits, WebhookClient, WebhookConfig,
 };
 use tandem_actors::world::{Clock, SystemEntropy};
+use tandem_call::call::HoldUse;
 use tandem_call::carrier::Naming;
 use tandem_call::leg::LegEnv;
 use tandem_call::own::Own;
 use tandem_model::{Endpoint, SampleRate, Transport, limits};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::config::{Config, RecogniserFormat, RecogniserName, SpeechEngineName};
+use crate::config::{Config, HoldName, RecogniserFormat, RecogniserName, SpeechEngineName};
 use crate::{demo, fatal, metrics};
 
 const USER_AGENT: &str = concat!("Tandem/", env!("CARGO_PKG_VERSION"));
@@ -150,6 +151,7 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
             public_url: public_url(&config),
             dial_transport: config.sip.dial_transport,
             recordings: recordings.clone(),
+            hold: hold_use(&config)?,
             redirect_targets_max: if config.sip.redirects { limits::REDIRECT_TARGETS_MAX } else { 0 },
             directory: store.directory(),
             shards: shards.clone(),
@@ -411,6 +413,17 @@ fn speech_engine(config: &Config, espeak: &EspeakEngine) -> Result<Arc<dyn Speec
     };
     let engine = HttpSpeech::new(settings, speech.fallback.then_some(espeak)).map_err(|e| bad(e.to_string()))?;
     Ok(Arc::new(engine))
+}
+
+fn hold_use(config: &Config) -> Result<HoldUse, String> {
+    Ok(match config.sip.hold {
+        HoldName::Pass => HoldUse::Pass,
+        HoldName::Local => HoldUse::Local,
+        HoldName::Music => {
+            let file = config.sip.hold_music.as_deref();
+            HoldUse::Music(hold_music(file).map_err(|e| format!("[sip] hold_music: {e}"))?)
+        }
+    })
 }
 
 fn recogniser(config: &Config) -> Result<Option<Arc<dyn Recogniser>>, String> {

@@ -179,7 +179,7 @@ fn trace_report(leg: LegId, report: &LegReport) {
         LegReport::Ended(end) => {
             tracing::info!(%leg, status = end.status, reason = end.reason, cause = end.cause, by = ?end.by, "leg ended");
         }
-        LegReport::Held(held) => tracing::info!(%leg, held, "leg on hold"),
+        LegReport::Held(held) => tracing::info!(%leg, ?held, "leg on hold"),
         LegReport::Refer(refer) => tracing::info!(%leg, attended = refer.replaces.is_some(), "transfer asked for"),
         LegReport::Redirected { targets } => tracing::info!(%leg, targets = targets.len(), "leg redirected"),
         LegReport::Renegotiated { .. }

@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
+use tandem_call::call::HoldUse;
 use tandem_call::directory::Directory;
 use tandem_call::leg::SharedEnv;
 use tandem_model::LegId;
@@ -33,6 +34,8 @@ pub struct Services {
     pub call_duration_max: Duration,
     /// Contacts of 3xx responses that one run of dialling follows.
     pub redirect_targets_max: usize,
+    /// What becomes of a hold at the other side of a bridge.
+    pub hold: HoldUse,
     /// Scheme, host and port under which REST is reached, without a slash at the end.
     pub public_url: String,
     pub recordings: RecordingService,

@@ -93,6 +93,7 @@ impl Switchboard {
             call_duration_max: self.services.call_duration_max,
             own: self.services.env.own.clone(),
             redirect_targets_max: self.services.redirect_targets_max,
+            hold: self.services.hold.clone(),
             dial_transport: self.services.dial_transport,
             public_url: self.services.public_url.clone(),
         }

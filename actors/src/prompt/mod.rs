@@ -4,6 +4,7 @@
 mod cache;
 mod espeak;
 mod flight;
+mod hold_music;
 mod http;
 mod loader;
 mod markup;
@@ -13,6 +14,7 @@ mod speech;
 mod voice;
 
 pub use espeak::{EspeakConfig, EspeakEngine};
+pub use hold_music::hold_music;
 pub use http::{HttpSpeech, HttpSpeechConfig};
 pub use loader::{PromptLimits, PromptLoader};
 pub use markup::text_as_markup;

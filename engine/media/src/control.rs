@@ -386,7 +386,7 @@ pub enum Event {
     Started {
         leg: LegId,
     },
-    /// No packet for `limits::RTP_TIMEOUT` though the leg should receive.
+    /// No packet for `limits::RTP_TIMEOUT` though the leg should send and receive: neither side is on hold.
     TimedOut {
         leg: LegId,
     },

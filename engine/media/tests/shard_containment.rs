@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::*;
 use tandem_codecs::CodecId;
-use tandem_media::control::{Command, Event, SrtpPair};
+use tandem_media::control::{Command, Event, LegSpec, SrtpPair};
 use tandem_media::rtcp::{Compound, OwnReport, Packet as RtcpPacket, ReportBlock, SenderInfo, write_compound};
 use tandem_media::shard::Component;
 use tandem_media::srtp::Unprotector;
@@ -168,6 +168,30 @@ fn silence_is_reported_once_and_again_only_after_a_packet() {
     w.pass(RTP_TIMEOUT * 2);
     assert_eq!(timed_out(&mut w), 0);
     assert!(w.shard.slot(held).is_some());
+}
+
+/// RFC 3264 section 8.4: music may come from who holds, and need not.
+#[test]
+fn a_peer_that_holds_may_be_silent_until_it_takes_the_call_back() {
+    let mut w = World::new();
+    let a = w.open(1, spec(CodecId::Pcmu, addr(1)));
+    let timed_out =
+        |w: &mut World| w.take_events().iter().filter(|e| matches!(e, Event::TimedOut { leg } if *leg == a)).count();
+    let mut phone = Phone::new(CodecId::Pcmu, addr(1), 440.0);
+    let packet = phone.speak();
+    w.packet(a, addr(1), &packet);
+    let holds = LegSpec { send: false, ..spec(CodecId::Pcmu, addr(1)) };
+    w.command(Command::Configure { leg: a, spec: Box::new(holds) });
+    w.pass(RTP_TIMEOUT * 2);
+    let packet = phone.speak();
+    w.packet(a, addr(1), &packet);
+    w.pass(RTP_TIMEOUT * 2);
+    assert_eq!(timed_out(&mut w), 0);
+    w.command(Command::Configure { leg: a, spec: Box::new(spec(CodecId::Pcmu, addr(1))) });
+    w.pass(RTP_TIMEOUT - TICK);
+    assert_eq!(timed_out(&mut w), 0, "it counts from the end of the hold");
+    w.pass(TICK * 2);
+    assert_eq!(timed_out(&mut w), 1);
 }
 
 #[test]

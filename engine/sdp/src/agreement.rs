@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 
 use tandem_model::SrtpKey;
 
-use crate::RtcpXr;
+use crate::{Direction, RtcpXr};
 
 /// What offer and answer agreed on, from our side.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,9 @@ pub struct Agreement {
     pub send: bool,
     /// We take what the peer sends.
     pub receive: bool,
+    /// What the peer's description says it does. It receives nothing while it has no address for us. In an answer it says
+    /// no more than ours let it.
+    pub peer: Direction,
     /// None is plain RTP.
     pub srtp: Option<AgreedSrtp>,
     /// The audio line's place among the media lines.

@@ -46,6 +46,7 @@ pub fn answer(
         comfort_noise,
         send: choice.transport.send,
         receive: choice.transport.receive,
+        peer: choice.transport.peer,
         srtp: srtp.as_ref().map(|(_, keys)| keys.clone()),
         media_index,
         layout: Layout { lines: remote.media.iter().map(shape).collect(), audio: media_index },

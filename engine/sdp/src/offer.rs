@@ -102,6 +102,7 @@ pub fn accept_answer(offer: &Offer, remote: &Description) -> Result<Agreement, R
         comfort_noise,
         send: transport.send,
         receive: transport.receive,
+        peer: transport.peer,
         srtp,
         media_index,
         layout: offer.layout.clone(),

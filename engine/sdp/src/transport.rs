@@ -8,6 +8,8 @@ pub(crate) struct Transport {
     pub remote_rtcp: Option<SocketAddr>,
     pub send: bool,
     pub receive: bool,
+    /// What the peer says it does.
+    pub peer: Direction,
 }
 
 impl Transport {
@@ -25,11 +27,13 @@ impl Transport {
         let mute = held || media.direction == Direction::Inactive;
         let remote_rtp = (!mute).then(|| SocketAddr::new(ip, media.port));
         let remote_rtcp = if rtcp_mux { remote_rtp } else { remote_rtp.and_then(|rtp| rtcp_address(media, rtp)) };
+        let peer = Direction::new(media.direction.sends(), media.direction.receives() && !held);
         Ok(Transport {
             remote_rtp,
             remote_rtcp,
-            send: wish.sends() && media.direction.receives() && !held,
-            receive: wish.receives() && media.direction.sends(),
+            send: wish.sends() && peer.receives(),
+            receive: wish.receives() && peer.sends(),
+            peer,
         })
     }
 }

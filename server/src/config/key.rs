@@ -271,6 +271,20 @@ pub const KEYS: &[Key] = &[
         "\"off\"",
         "3xx responses of callees: off (not reached), or bounded (a few, never to numbers, under the caller's rules).",
     ),
+    Key::new(
+        "sip",
+        "hold",
+        Kind::Text,
+        "\"pass\"",
+        "One party puts the other on hold: pass (the other telephone is told so), music (it hears music), or local (it is told nothing).",
+    ),
+    Key::optional(
+        "sip",
+        "hold_music",
+        Kind::Text,
+        "\"/etc/tandem/hold.wav\"",
+        "File for hold = \"music\", over and over, in any format that Play takes. Music that is built in when absent.",
+    ),
     Key::new("media", "address", Kind::Text, "\"0.0.0.0\"", "Address of the RTP sockets."),
     Key::optional(
         "media",

@@ -91,10 +91,21 @@ pub struct Sip {
     pub extensions: Extensions,
     /// Further hosts that lead here, for Route.
     pub names: Vec<String>,
-    /// 3xx responses are followed, within bounds.
     /// For SIP addresses that name none; None is as DNS says.
     pub dial_transport: Option<&'static str>,
+    /// 3xx responses are followed, within bounds.
     pub redirects: bool,
+    pub hold: HoldName,
+    /// None is the music that is built in.
+    pub hold_music: Option<PathBuf>,
+}
+
+/// What the other party of a bridge is told of a hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HoldName {
+    Pass,
+    Music,
+    Local,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -219,6 +230,8 @@ impl Default for Config {
                 names: vec![],
                 dial_transport: None,
                 redirects: false,
+                hold: HoldName::Pass,
+                hold_music: None,
             },
             media: Media {
                 address: Ipv4Addr::UNSPECIFIED.into(),

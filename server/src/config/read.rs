@@ -8,7 +8,9 @@ use tandem_actors::signalling::{Algorithm, ContactOverflow, RegistrationPolicy, 
 use tandem_call::leg::{CodecUse, ComfortNoiseUse, Extensions, Reliable};
 use toml::de::{DeTable, DeValue};
 
-use super::{CertificateFiles, ClientCertificates, Config, KEYS, Key, Kind, LogFormat, Media, Problem, Sip, Webhook};
+use super::{
+    CertificateFiles, ClientCertificates, Config, HoldName, KEYS, Key, Kind, LogFormat, Media, Problem, Sip, Webhook,
+};
 
 /// File, then environment, then meaning; all problems together.
 pub(super) fn read(
@@ -138,6 +140,8 @@ impl Reader<'_> {
         }
         self.set("sip.dial_transport", &mut c.sip.dial_transport, dial_transport);
         self.set("sip.redirects", &mut c.sip.redirects, redirects);
+        self.set("sip.hold", &mut c.sip.hold, hold);
+        c.sip.hold_music = self.non_empty("sip.hold_music").map(PathBuf::from);
         self.set("media.address", &mut c.media.address, parse);
         c.media.advertise = self.parsed("media.advertise");
         self.ports(&mut c.media.ports);
@@ -434,6 +438,15 @@ fn redirects(text: &str) -> Result<bool, String> {
         "off" => Ok(false),
         "bounded" => Ok(true),
         _ => Err("must be off or bounded".into()),
+    }
+}
+
+fn hold(text: &str) -> Result<HoldName, String> {
+    match text {
+        "pass" => Ok(HoldName::Pass),
+        "music" => Ok(HoldName::Music),
+        "local" => Ok(HoldName::Local),
+        _ => Err("must be pass, music or local".into()),
     }
 }
 

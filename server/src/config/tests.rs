@@ -74,6 +74,8 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
         ("sip.names", r#"["pbx.example.com"]"#, "pbx.example.com"),
         ("sip.dial_transport", r#""tcp""#, "tcp"),
         ("sip.redirects", r#""bounded""#, "bounded"),
+        ("sip.hold", r#""music""#, "music"),
+        ("sip.hold_music", r#""hold.wav""#, "hold.wav"),
         ("sip.digest_auth_int", "true", "true"),
         ("sip.register_expires_min", "30", "30"),
         ("sip.register_expires_max", "7200", "7200"),

@@ -128,11 +128,15 @@ fn hold_and_unhold_are_answered_and_media_comes_back() {
     alice.connected(&mut call);
     let held = alice.reinvite(&mut call, "sendonly");
     assert_eq!(held.status(), 200, "{held:?}");
+    bob.reinvited(&rung, "recvonly");
     assert!(held.body.contains("a=recvonly") || held.body.contains("a=inactive"), "{}", held.body);
     let back = alice.reinvite(&mut call, "sendrecv");
     assert_eq!(back.status(), 200, "{back:?}");
+    bob.reinvited(&rung, "sendrecv");
     assert!(back.body.contains("a=sendrecv") || !back.body.contains("only"), "{}", back.body);
     let his = audio::sweep(2.0, 400.0, 2_000.0);
+    // Media follows what was agreed a moment later.
+    std::thread::sleep(Duration::from_millis(300));
     rung.media.play(&his);
     std::thread::sleep(Duration::from_millis(2_800));
     let alike = audio::likeness(&his, &call.media.heard());

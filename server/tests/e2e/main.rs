@@ -9,6 +9,7 @@ mod domain_app;
 mod endpoints;
 mod faults;
 mod forwarding;
+mod hold;
 mod ivr;
 mod operations;
 mod phones;

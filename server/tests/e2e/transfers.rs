@@ -80,6 +80,57 @@ fn a_blind_transfer_joins_the_two_who_are_left() {
 }
 
 #[test]
+fn who_is_transferred_hears_the_target_before_it_answers() {
+    let _turn = alone();
+    let (_tandem, [mut alice, mut bob, mut carol]) = trio();
+    let (mut call, mut with_bob) = connect(&mut alice, &mut bob);
+    assert_eq!(alice.within(&mut call, "REFER", &format!("Refer-To: <{}>\r\n", carol.uri()), "").status(), 202);
+    let mut rung = carol.ringing();
+    assert_eq!(alice.hang_up(&mut call).status(), 200);
+    let sdp = rung.media.sdp("sendrecv");
+    carol.reply(&rung, &rung.invite, 183, "Session Progress", &sdp);
+    let announcement = audio::sweep(3.0, 300.0, 1_500.0);
+    std::thread::sleep(Duration::from_millis(300));
+    rung.media.play(&announcement);
+    std::thread::sleep(Duration::from_millis(4_000));
+    let heard = audio::likeness(&announcement, &with_bob.media.heard());
+    assert!(heard >= 0.85, "{heard:.2}");
+    carol.answer_call(&mut rung);
+    hear_each_other(&with_bob, &rung);
+    assert_eq!(bob.hang_up(&mut with_bob).status(), 200);
+    carol.hung_up(&rung);
+}
+
+/// As telephones do that wait for the outcome: hold, REFER, NOTIFY.
+#[test]
+fn who_is_on_hold_for_a_transfer_hears_the_target_and_is_on_hold_again_when_that_fails() {
+    let _turn = alone();
+    let (_tandem, [mut alice, mut bob, mut carol]) = trio();
+    let (mut call, with_bob) = connect(&mut alice, &mut bob);
+    assert_eq!(alice.reinvite(&mut call, "inactive").status(), 200);
+    assert_eq!(bob.reinvited(&with_bob, "inactive"), "inactive");
+    assert_eq!(alice.within(&mut call, "REFER", &format!("Refer-To: <{}>\r\n", carol.uri()), "").status(), 202);
+    let rung = carol.ringing();
+    assert_eq!(bob.reinvited(&with_bob, "sendrecv"), "sendrecv");
+    let sdp = rung.media.sdp("sendrecv");
+    carol.reply(&rung, &rung.invite, 183, "Session Progress", &sdp);
+    std::thread::sleep(Duration::from_millis(300));
+    let announcement = audio::sweep(2.0, 300.0, 1_500.0);
+    rung.media.play(&announcement);
+    std::thread::sleep(Duration::from_millis(3_000));
+    let heard = audio::likeness(&announcement, &with_bob.media.heard());
+    assert!(heard >= 0.85, "{heard:.2}");
+    carol.refuse(&rung, 486, "Busy Here");
+    assert_eq!(outcome(&mut alice, &call), "486");
+    assert_eq!(bob.reinvited(&with_bob, "inactive"), "inactive");
+    assert_eq!(alice.reinvite(&mut call, "sendrecv").status(), 200);
+    assert_eq!(bob.reinvited(&with_bob, "sendrecv"), "sendrecv");
+    hear_each_other(&call, &with_bob);
+    assert_eq!(alice.hang_up(&mut call).status(), 200);
+    bob.hung_up(&with_bob);
+}
+
+#[test]
 fn a_blind_transfer_that_fails_leaves_the_call() {
     let (_tandem, [mut alice, mut bob, mut carol]) = trio();
     let (mut call, with_bob) = connect(&mut alice, &mut bob);
@@ -92,26 +143,54 @@ fn a_blind_transfer_that_fails_leaves_the_call() {
     bob.hung_up(&with_bob);
 }
 
+/// The value of Replaces that names a caller's dialog, as a Refer-To takes it.
+fn replacing(call: &Call) -> String {
+    let tag = |value: &str| param(value, "tag").unwrap_or_default().to_owned();
+    let (to, from) = (tag(&call.remote), tag(&call.local));
+    format!("{}%3Bto-tag%3D{to}%3Bfrom-tag%3D{from}", call.call_id.replace('@', "%40"))
+}
+
+/// As telephones do it: the first call is put on hold for the second, and the second for the REFER.
+#[test]
+fn nobody_is_on_hold_after_an_attended_transfer() {
+    let _turn = alone();
+    let (_tandem, [mut alice, mut bob, mut carol]) = trio();
+    let (mut first, mut with_bob) = connect(&mut alice, &mut bob);
+    assert_eq!(alice.reinvite(&mut first, "inactive").status(), 200);
+    assert_eq!(bob.reinvited(&with_bob, "inactive"), "inactive");
+    let (mut second, with_carol) = connect(&mut alice, &mut carol);
+    assert_eq!(alice.reinvite(&mut second, "sendonly").status(), 200);
+    assert_eq!(carol.reinvited(&with_carol, "recvonly"), "sendonly");
+    let refer = format!("Refer-To: <{}?Replaces={}>\r\n", carol.uri(), replacing(&second));
+    assert_eq!(alice.within(&mut first, "REFER", &refer, "").status(), 202);
+    assert_eq!(carol.reinvited(&with_carol, "sendrecv"), "sendrecv");
+    assert_eq!(bob.reinvited(&with_bob, "sendrecv"), "sendrecv");
+    assert_eq!(outcome(&mut alice, &first), "200");
+    alice.hung_up(&first);
+    alice.hung_up(&second);
+    hear_each_other(&with_bob, &with_carol);
+    assert_eq!(bob.hang_up(&mut with_bob).status(), 200);
+    carol.hung_up(&with_carol);
+}
+
 #[test]
 fn an_attended_transfer_joins_two_calls_into_one() {
     let _turn = alone();
     let (_tandem, [mut alice, mut bob, mut carol]) = trio();
     let (mut first, mut with_bob) = connect(&mut alice, &mut bob);
     let (second, with_carol) = connect(&mut alice, &mut carol);
-    let tag = |value: &str| param(value, "tag").unwrap_or_default().to_owned();
-    let replaces = format!(
-        "{}%3Bto-tag%3D{}%3Bfrom-tag%3D{}",
-        second.call_id.replace('@', "%40"),
-        tag(&second.remote),
-        tag(&second.local)
-    );
-    let refer = format!("Refer-To: <{}?Replaces={replaces}>\r\n", carol.uri());
+    let refer = format!("Refer-To: <{}?Replaces={}>\r\n", carol.uri(), replacing(&second));
     assert_eq!(alice.within(&mut first, "REFER", &refer, "").status(), 202);
     assert_eq!(outcome(&mut alice, &first), "200");
     alice.hung_up(&first);
     alice.hung_up(&second);
     assert!(carol.stays_quiet(Duration::from_millis(300)), "carol talks already: nothing rings");
     hear_each_other(&with_bob, &with_carol);
+    // From one call to the other.
+    assert_eq!(bob.reinvite(&mut with_bob, "sendonly").status(), 200);
+    assert_eq!(carol.reinvited(&with_carol, "recvonly"), "sendonly");
+    assert_eq!(bob.reinvite(&mut with_bob, "sendrecv").status(), 200);
+    assert_eq!(carol.reinvited(&with_carol, "sendrecv"), "sendrecv");
     assert_eq!(bob.hang_up(&mut with_bob).status(), 200);
     carol.hung_up(&with_carol);
 }

@@ -110,6 +110,7 @@ fn phones_call_each_other_through_the_proxy_and_requests_within_the_call_follow_
     alice.connected(&mut call);
     assert!(call.routes.iter().any(|r| r.contains(&cluster.proxy.sip.to_string())), "{:?}", call.routes);
     renegotiate(&mut alice, &mut call, "sendonly");
+    assert_eq!(bob.reinvited(&rung, "recvonly"), "sendonly");
     renegotiate(&mut bob, &mut rung, "sendrecv");
     assert_eq!(alice.hang_up(&mut call).status(), 200);
     let bye = bob.hung_up(&rung);

@@ -14,6 +14,7 @@ use tandem_sip::message::NameAddr;
 use super::amd::{AmdEffect, AmdNews, ApiAmd};
 use super::bind::{ListenEffect, SpeechNews};
 use super::carriers::{CarriersBusy, SeizedCarrier};
+use super::hold::HoldUse;
 use super::hops::Hops;
 use super::identity::Asserted;
 use super::recording::{RecordingEffect, RecordingNews};
@@ -41,6 +42,7 @@ pub struct CallEnv {
     pub dial_transport: Option<&'static str>,
     /// Contacts of 3xx responses that one run of dialling follows; 0: none are followed.
     pub redirect_targets_max: usize,
+    pub hold: HoldUse,
 }
 
 /// How a call came to be.

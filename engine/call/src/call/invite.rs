@@ -209,7 +209,7 @@ impl Call {
             Caller::Endpoint(e) => {
                 Identity { user: e.caller_id.clone().unwrap_or_else(|| e.username.clone()), display: None }
             }
-            Caller::Carrier(_) | Caller::Application | Caller::Stranger(_) => {
+            Caller::Carrier(_) | Caller::Application | Caller::Stranger => {
                 let mut identity = self.caller_as_is();
                 identity.display = d.dial.caller_name.clone().or(identity.display);
                 identity
@@ -222,7 +222,7 @@ impl Call {
         match (&d.dial.caller_id, &d.caller) {
             (Some(id), _) => Identity { user: id.clone(), display: d.dial.caller_name.clone() },
             (None, Caller::Endpoint(e)) => self.number_of(e),
-            (None, Caller::Carrier(_) | Caller::Application | Caller::Stranger(_)) => self.caller_as_is(),
+            (None, Caller::Carrier(_) | Caller::Application | Caller::Stranger) => self.caller_as_is(),
         }
     }
 

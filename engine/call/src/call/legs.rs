@@ -8,7 +8,8 @@ use tandem_sip::dialog::DialogId;
 
 use super::callback;
 use super::contract::{Direction, LegRow, LegStatus};
-use crate::leg::{Answer, EndedBy, LegEnd};
+use super::hold::Told;
+use crate::leg::{Answer, EndedBy, Hold, LegEnd};
 use crate::routing::Caller;
 
 pub(super) struct CallLeg {
@@ -42,8 +43,12 @@ pub(super) struct CallLeg {
     pub who: Caller,
     /// As far as it is known.
     pub dialog: Option<Box<DialogId>>,
-    /// It has put us on hold.
-    pub held: bool,
+    /// How it holds us.
+    pub held: Hold,
+    /// What it was told of its partner's hold.
+    pub told: Told,
+    /// It is being hung up.
+    pub leaving: bool,
     /// Where its 3xx pointed.
     pub redirect: Vec<String>,
 }

@@ -14,6 +14,7 @@ mod carriers;
 mod conference;
 pub mod contract;
 mod dial;
+mod hold;
 mod hops;
 mod identity;
 mod invite;
@@ -34,6 +35,7 @@ pub use contract::{
     ApiCall, ApiDocument, CallEffect, CallEnv, CallInput, CallUpdate, Direction, InboundLeg, LegRow, LegStatus, Origin,
     Party, Plan, RegisteredContact, RunId, carrier_media, policy_of,
 };
+pub use hold::HoldUse;
 pub use hops::{HOPS, Hops, Looped};
 pub use identity::{Asserted, Identity};
 pub use invite::endpoint_media;
@@ -46,10 +48,11 @@ use std::collections::{BTreeMap, VecDeque};
 use tandem_model::{CallSid, Entropy, LegId, Sid, Timestamp, WallTime};
 
 use conference::InConference;
-use dial::{Dialling, somebody};
+use dial::Dialling;
+use hold::Told;
 use legs::{CallLeg, StatusNotice, StatusTarget, final_status};
 
-use crate::leg::{EndedBy, LegCommand, LegEnd, LegReport};
+use crate::leg::{EndedBy, Hold, LegCommand, LegEnd, LegReport};
 use crate::routing::Caller;
 use recording::Recorded;
 use refer::Referring;
@@ -140,11 +143,11 @@ enum DocumentSource {
 impl Call {
     /// A call whose legs are numbered from `base`. `entropy` names its legs.
     pub fn new(env: CallEnv, base: LegId, origin: Origin, entropy: Box<dyn Entropy + Send>) -> Call {
-        let mut caller = somebody();
+        let mut caller = Caller::Stranger;
         let (inbound, driver, offered) = match origin {
             Origin::Inbound { leg, plan } => {
                 let offered = leg.offered.clone();
-                caller = who_calls(&plan, &leg);
+                caller = who_calls(&plan);
                 let driver = match plan {
                     Plan::Connect { caller, route } => Driver::Connect { caller, route: Some(route) },
                     Plan::App { app } => Driver::Document { source: source_of(&app.handler) },
@@ -378,9 +381,11 @@ impl Call {
             canceled: false,
             spawned: direction != Direction::OutboundApi,
             callback: None,
-            who: somebody(),
+            who: Caller::Stranger,
             dialog: None,
-            held: false,
+            held: Hold::Off,
+            told: Told::NOTHING,
+            leaving: false,
             redirect: Vec::new(),
         };
         self.legs.entry(id).or_insert(Box::new(leg))
@@ -415,7 +420,6 @@ impl Call {
                 if id == self.primary { self.primary_answered() } else { self.dialled_answered(id) }
             }
             LegReport::Renegotiated { codec } => leg.codec = Some(codec),
-            // Each leg answers for itself: the other side hears what still comes, or nothing.
             LegReport::Held(held) => leg.held = held,
             LegReport::Dialog(dialog) => leg.dialog = Some(dialog),
             LegReport::Refer(refer) => self.refer(id, *refer),
@@ -581,7 +585,9 @@ impl Call {
     }
 
     fn drive(&mut self) {
+        self.settle_transfer();
         self.drive_runs();
+        self.settle_holds();
         if !self.finished && self.ending && self.legs.values().all(|l| l.closed) && !self.await_recordings() {
             self.finished = true;
             self.emit(CallEffect::Finished);
@@ -589,9 +595,12 @@ impl Call {
     }
 
     fn command(&mut self, leg: LegId, command: LegCommand) {
-        if self.legs.get(&leg).is_some_and(|l| !l.spawned) {
-            // Nobody would hear the command.
-            return self.primary_unreachable(487, "Request Terminated", EndedBy::Local);
+        if let Some(known) = self.legs.get_mut(&leg) {
+            known.leaving |= matches!(command, LegCommand::Hangup { .. });
+            if !known.spawned {
+                // Nobody would hear the command.
+                return self.primary_unreachable(487, "Request Terminated", EndedBy::Local);
+            }
         }
         self.emit(CallEffect::Leg { leg, command });
     }
@@ -602,11 +611,11 @@ impl Call {
 }
 
 /// By whose rules a caller dials. An application's caller has proved nothing, but a phone its password.
-fn who_calls(plan: &Plan, leg: &InboundLeg) -> Caller {
+fn who_calls(plan: &Plan) -> Caller {
     match plan {
         Plan::Connect { caller: Party::Endpoint(e), .. } | Plan::Handler { endpoint: e } => Caller::Endpoint(e.clone()),
         Plan::Connect { caller: Party::Carrier(c), .. } | Plan::Number { carrier: c, .. } => Caller::Carrier(c.clone()),
-        Plan::Connect { caller: Party::Stranger, .. } | Plan::App { .. } => Caller::Stranger(leg.source.addr),
+        Plan::Connect { caller: Party::Stranger, .. } | Plan::App { .. } => Caller::Stranger,
         Plan::Replace { by, .. } => by.clone(),
     }
 }

@@ -1,10 +1,9 @@
 //! A leg takes the place of another (RFC 3891): the other half of an attended transfer, and the pickup of a call that
 //! rings elsewhere.
 
-use tandem_media::control::Command;
 use tandem_model::{CallSid, LegId};
 
-use super::contract::{CallEffect, InboundLeg};
+use super::contract::InboundLeg;
 use super::{Call, Direction, LegStatus};
 use crate::leg::{LegCommand, Refused, Replaces};
 use crate::routing::Caller;
@@ -91,7 +90,7 @@ impl Call {
                 self.command(id, LegCommand::Hangup { reason: None });
                 return true;
             };
-            self.emit(CallEffect::Media(Command::Bridge { a, b }));
+            self.bridge(a, b);
             self.command(r.old, LegCommand::Hangup { reason: None });
             return true;
         }

@@ -17,12 +17,12 @@ use tandem_sip::message::{Uri, reason_phrase};
 
 use super::carriers::{CarriersBusy, Fallback, SeizedCarrier, ToNumber};
 use super::contract::{CallEffect, RegisteredContact};
-use super::dial::{somebody, towards_caller};
+use super::dial::towards_caller;
 use super::identity::{Identity, Towards, diversion, user_of};
 use super::invite::address_of;
 use super::{Call, Driver};
 use crate::directory::{Carrier, Handler, SipEndpoint};
-use crate::leg::{Destination, InviteSpec, LegCommand, LegEnd, ReferRequest, Replaces};
+use crate::leg::{Destination, Hold, InviteSpec, LegCommand, LegEnd, ReferRequest, Replaces};
 use crate::routing::{self, Caller, NoRoute, Route};
 
 /// How long the target may ring.
@@ -51,7 +51,18 @@ pub(super) struct Transfer {
     left: bool,
     /// The call began with the transferor: the transferred party has taken its place.
     promoted: bool,
-    ringback: Option<PlayId>,
+    /// The first target that speaks before it answers.
+    early: Option<LegId>,
+    /// What the transferred party hears of it.
+    heard: Option<Heard>,
+    /// The transferor, which is still there, is not bridged to the transferred party meanwhile.
+    apart: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Heard {
+    Ringback(PlayId),
+    Target(LegId),
 }
 
 struct Attempt {
@@ -69,6 +80,11 @@ impl Transfer {
     /// The transferor has hung up.
     pub(super) fn has_left(&self) -> bool {
         self.left
+    }
+
+    /// That leg is the one that is passed on, and hears of the target.
+    pub(super) fn is_heard_by(&self, leg: LegId) -> bool {
+        self.transferee == leg && self.heard.is_some()
     }
 
     fn attempt(&mut self, id: LegId) -> Option<&mut Attempt> {
@@ -163,12 +179,14 @@ impl Call {
             told: 100,
             left: false,
             promoted: false,
-            ringback: None,
+            early: None,
+            heard: None,
+            apart: false,
         });
         match target {
             Target::Own(replaces) => {
                 let spec = self.replacing_spec(&refer.to, &replaces);
-                self.transfer_to(spec, somebody(), Fallback::default());
+                self.transfer_to(spec, Caller::Stranger, Fallback::default());
             }
             Target::Route(Route::Endpoint(endpoint)) => {
                 self.tickets += 1;
@@ -183,12 +201,12 @@ impl Call {
             }
             Target::Route(Route::Foreign { uri }) => {
                 let spec = self.foreign_spec(usize::MAX, &self.transfer_identity(false), &uri);
-                self.transfer_to(spec, somebody(), Fallback::default());
+                self.transfer_to(spec, Caller::Stranger, Fallback::default());
             }
             Target::Route(Route::App(app)) => {
                 let spec = self.own_app_spec(usize::MAX, &self.transfer_identity(false), &app);
                 let spec = InviteSpec { request_uri: refer.to.clone(), to_uri: address_of(&refer.to), ..spec };
-                self.transfer_to(spec, somebody(), Fallback::default());
+                self.transfer_to(spec, Caller::Stranger, Fallback::default());
             }
         }
         self.transfer_settled();
@@ -199,7 +217,7 @@ impl Call {
         let leg = &self.legs[&id];
         match &leg.who {
             Caller::Endpoint(e) => format!("sip:{}@{}", e.username, self.env.directory.profile_domain()),
-            Caller::Carrier(_) | Caller::Application | Caller::Stranger(_) => {
+            Caller::Carrier(_) | Caller::Application | Caller::Stranger => {
                 if leg.direction == super::Direction::Inbound { leg.from.clone() } else { leg.to.clone() }
             }
         }
@@ -305,7 +323,7 @@ impl Call {
         true
     }
 
-    pub(super) fn transfer_progress(&mut self, id: LegId, status: u16) -> bool {
+    pub(super) fn transfer_progress(&mut self, id: LegId, status: u16, early_media: bool) -> bool {
         let Some(t) = &mut self.transfer else { return false };
         if t.attempt(id).is_none() {
             return false;
@@ -317,18 +335,48 @@ impl Call {
                 self.command(leg, LegCommand::Notify { status, reason, last: false });
             }
         }
-        self.ring_transferee();
+        if let Some(t) = self.transfer.as_mut().filter(|_| early_media) {
+            // The others only ring.
+            t.early.get_or_insert(id);
+        }
         true
     }
 
-    /// Whoever waits alone hears that it rings.
-    fn ring_transferee(&mut self) {
-        let Some(t) = self.transfer.as_mut().filter(|t| t.left && t.told > 100 && t.ringback.is_none()) else { return };
-        self.plays += 1;
-        let (leg, play) = (t.transferee, PlayId(self.plays));
-        t.ringback = Some(play);
-        let clip = ringback(Country::Us);
-        self.emit(CallEffect::Media(Command::Play { leg, play, clip, repeat: Repeat::Forever }));
+    /// Whoever waits for the target, alone or on hold, hears what it says before it answers, or else that it rings.
+    pub(super) fn settle_transfer(&mut self) {
+        let Some(t) = self.transfer.as_mut().filter(|_| !self.ending) else { return };
+        let (transferor, transferee) = (t.transferor, t.transferee);
+        let waits = t.left || self.legs.get(&transferor).is_some_and(|l| l.held != Hold::Off);
+        match (waits, t.early, t.heard) {
+            (true, Some(target), heard) if heard != Some(Heard::Target(target)) => {
+                // The bridge ends the ringback.
+                (t.heard, t.apart) = (Some(Heard::Target(target)), true);
+                self.bridge(transferee, target);
+            }
+            (true, None, None | Some(Heard::Target(_))) if t.told > 100 => {
+                self.plays += 1;
+                let play = PlayId(self.plays);
+                t.heard = Some(Heard::Ringback(play));
+                let (leg, clip) = (transferee, ringback(Country::Us));
+                self.emit(CallEffect::Media(Command::Play { leg, play, clip, repeat: Repeat::Forever }));
+            }
+            // It is taken back.
+            (false, _, Some(heard)) => {
+                let apart = std::mem::take(&mut t.apart);
+                t.heard = None;
+                self.end_heard(transferee, heard);
+                if apart {
+                    self.bridge(transferee, transferor);
+                }
+            }
+            (true | false, ..) => {}
+        }
+    }
+
+    fn end_heard(&mut self, leg: LegId, heard: Heard) {
+        if let Heard::Ringback(play) = heard {
+            self.emit(CallEffect::Media(Command::StopPlay { leg, play }));
+        }
     }
 
     pub(super) fn transfer_answered(&mut self, id: LegId) -> bool {
@@ -345,7 +393,7 @@ impl Call {
             d.bridged_to(id, uri);
         }
         // The bridge ends the ringback.
-        self.emit(CallEffect::Media(Command::Bridge { a: t.transferee, b: id }));
+        self.bridge(t.transferee, id);
         if !t.left {
             let reason = reason_phrase(200).to_owned();
             self.command(t.transferor, LegCommand::Notify { status: 200, reason, last: true });
@@ -369,6 +417,7 @@ impl Call {
         let Some(attempt) = t.attempt(id) else { return false };
         attempt.over = true;
         let fallback = std::mem::take(&mut attempt.fallback);
+        t.early.take_if(|early| *early == id);
         if let Some(to) = fallback.after(end.status) {
             self.transfer_to_number(to);
             return true;
@@ -402,8 +451,13 @@ impl Call {
     }
 
     fn transfer_failed(&mut self, status: u16, reason: &str) {
-        let Some(t) = self.end_transfer(status, reason).filter(|t| t.left) else { return };
-        if t.promoted {
+        let Some(t) = self.end_transfer(status, reason) else { return };
+        if !t.left {
+            // The old conversation stands.
+            if t.apart {
+                self.bridge(t.transferee, t.transferor);
+            }
+        } else if t.promoted {
             self.command(t.transferee, LegCommand::Hangup { reason: None });
         } else {
             // The callee sent its caller on and left: to the caller the callee has hung up.
@@ -417,8 +471,8 @@ impl Call {
         for attempt in t.attempts.iter().filter(|a| !a.over) {
             self.command(attempt.leg, LegCommand::Hangup { reason: None });
         }
-        if let Some(play) = t.ringback {
-            self.emit(CallEffect::Media(Command::StopPlay { leg: t.transferee, play }));
+        if let Some(heard) = t.heard {
+            self.end_heard(t.transferee, heard);
         }
         if !t.left {
             let reason = reason.to_owned();
@@ -433,12 +487,13 @@ impl Call {
         let Some(t) = self.transfer.as_mut().filter(|t| t.transferor == id && !t.left) else { return false };
         t.left = true;
         t.promoted = id == self.primary;
-        let transferee = t.transferee;
+        let (transferee, apart) = (t.transferee, std::mem::take(&mut t.apart));
         if id == self.primary {
             self.promote(transferee);
         }
-        self.emit(CallEffect::Media(Command::Unbridge { leg: transferee }));
-        self.ring_transferee();
+        if !apart {
+            self.emit(CallEffect::Media(Command::Unbridge { leg: transferee }));
+        }
         true
     }
 
@@ -463,7 +518,7 @@ fn badge(caller: &Caller) -> Option<String> {
     match caller {
         Caller::Endpoint(e) => Some(format!("endpoint:{}", e.id)),
         Caller::Carrier(c) => Some(format!("carrier:{}", c.id)),
-        Caller::Application | Caller::Stranger(_) => None,
+        Caller::Application | Caller::Stranger => None,
     }
 }
 

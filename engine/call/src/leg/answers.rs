@@ -183,6 +183,7 @@ impl Leg {
                 self.state = State::Talking(Box::new(talking));
                 self.record();
                 self.facts.answered_at.get_or_insert(now);
+                self.note_hold();
                 let answer = Answer { call_id: self.facts.call_id.clone(), headers: self.final_headers.clone() };
                 let encrypted = self.media.is_encrypted();
                 self.report(LegReport::Answered { codec, encrypted, answer: Some(Box::new(answer)) });

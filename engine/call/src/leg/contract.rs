@@ -208,8 +208,9 @@ pub enum LegCommand {
     /// Refuse an unanswered incoming INVITE.
     Reject { status: u16, reason: Option<String>, headers: Vec<(String, String)> },
     /// Offer the session anew: with the far end on hold or talking, and the codec named first. In an early dialog it goes
-    /// as UPDATE when the far end takes that, else it waits for the answer; then it is a re-INVITE.
-    Reoffer { hold: bool, prefer: Option<CodecId> },
+    /// as UPDATE when the far end takes that, else it waits for the answer; then it is a re-INVITE. What would change
+    /// nothing is not sent.
+    Reoffer { hold: Hold, prefer: Option<CodecId> },
     /// End the leg, whatever its state: 480, CANCEL or BYE. `reason` goes into a Reason header (RFC 3326).
     Hangup { reason: Option<String> },
     /// Answers [`LegReport::Refer`]: 202, or why not.
@@ -219,6 +220,18 @@ pub enum LegCommand {
     Refer { to: String, headers: Vec<(String, String)> },
     /// How the transfer that the far end asked for goes, as the status line of a response; `last` ends the subscription.
     Notify { status: u16, reason: String, last: bool },
+}
+
+/// How one party of a session holds the other (RFC 3264 section 8.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hold {
+    /// Not at all.
+    #[default]
+    Off,
+    /// It takes nothing, and may send: music.
+    SendOnly,
+    /// It takes nothing and sends nothing.
+    Inactive,
 }
 
 /// A transfer that the far end asks for (RFC 3515).
@@ -328,12 +341,12 @@ pub enum LegReport {
         /// What the 200 to our INVITE said beside; None of a leg that called us.
         answer: Option<Box<Answer>>,
     },
-    /// The far end put us on hold, took us back, or changed codec.
+    /// Offer and answer have changed the session.
     Renegotiated {
         codec: CodecId,
     },
-    /// The far end has put us on hold (true), or taken us back.
-    Held(bool),
+    /// The far end has put us on hold, holds us in another way, or has taken us back.
+    Held(Hold),
     /// The names of the dialog, as far as they are known: told again when a response brings another tag.
     Dialog(Box<DialogId>),
     /// A REFER: wants [`LegCommand::AnswerRefer`].

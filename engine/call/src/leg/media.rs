@@ -8,7 +8,7 @@ use tandem_sdp::{
     Agreement, Capabilities, CodecOffer, ComfortNoise, Description, Direction, LocalMedia, Offer, Preference, RtcpXr,
 };
 
-use super::contract::{CodecUse, ComfortNoiseUse, LegEffect, MediaPolicy};
+use super::contract::{CodecUse, ComfortNoiseUse, Hold, LegEffect, MediaPolicy};
 use super::{Leg, Refused};
 use crate::directory::{DtmfMethod, Encryption};
 
@@ -45,7 +45,7 @@ struct PendingOffer {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Reshape {
     /// The far end is put on hold, or taken back.
-    pub hold: Option<bool>,
+    pub hold: Option<Hold>,
     pub prefer: Option<CodecId>,
     pub fresh_keys: bool,
 }
@@ -136,9 +136,14 @@ impl LegMedia {
         self.session.described = None;
     }
 
-    /// The far end hears nothing, as it asked.
-    pub(super) fn is_held(&self) -> bool {
-        self.session.agreement.as_ref().is_some_and(|a| !a.send)
+    /// What each side says it does: the far end, and we.
+    pub(super) fn directions(&self) -> Option<(Direction, Direction)> {
+        Some((self.session.agreement.as_ref()?.peer, self.direction()))
+    }
+
+    /// What we say that we do, as far as it is agreed or offered.
+    pub(super) fn direction(&self) -> Direction {
+        self.session.local.as_ref().map(|local| local.direction).unwrap_or_default()
     }
 
     pub(super) fn dtmf_method(&self) -> DtmfMethod {
@@ -229,8 +234,7 @@ impl Leg {
     pub(super) fn make_reoffer(&mut self, reshape: Reshape) -> Bytes {
         let mut local = self.media.local(self.env.media_address);
         if let Some(hold) = reshape.hold {
-            // RFC 3264 section 8.4.
-            local.direction = if hold { Direction::SendOnly } else { Direction::SendReceive };
+            local.direction = hold.direction();
         }
         if reshape.fresh_keys
             && let Some(srtp) = self.media.session.agreement.as_ref().and_then(|a| a.srtp.as_ref())

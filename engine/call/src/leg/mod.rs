@@ -37,7 +37,7 @@ mod talking;
 
 pub use abilities::{ACCEPT, ALLOW, supported, unsupported};
 pub use contract::{
-    Answer, CodecUse, ComfortNoiseUse, Credentials, Destination, EndedBy, Extensions, InviteSpec, LegCommand,
+    Answer, CodecUse, ComfortNoiseUse, Credentials, Destination, EndedBy, Extensions, Hold, InviteSpec, LegCommand,
     LegEffect, LegEnd, LegEnv, LegInput, LegRecord, LegReport, MediaPolicy, RecordStage, ReferReport, ReferRequest,
     Reliable, RequestFailure, RequestId, SharedEnv,
 };
@@ -89,8 +89,8 @@ pub struct Leg {
     lost: Vec<Lost>,
     referrals: Referrals,
     referring: Option<Box<Referring>>,
-    /// The far end has put us on hold.
-    held: bool,
+    /// How the far end holds us.
+    held: Hold,
     state: State,
     effects: VecDeque<LegEffect>,
 }
@@ -203,7 +203,7 @@ impl Leg {
             lost: Vec::new(),
             referrals: Referrals::default(),
             referring: None,
-            held: false,
+            held: Hold::Off,
             state,
             effects: VecDeque::new(),
         }

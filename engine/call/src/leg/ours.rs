@@ -11,7 +11,7 @@ use tandem_model::{Endpoint, Timestamp};
 use tandem_sip::dialog::Dialog;
 use tandem_sip::message::{Message, Method};
 
-use super::contract::{EndedBy, LegEffect, RequestFailure, RequestId};
+use super::contract::{EndedBy, Hold, LegEffect, RequestFailure, RequestId};
 use super::media::Reshape;
 use super::session_timer::TOO_SMALL_MAX;
 use super::talking::Talking;
@@ -28,7 +28,7 @@ const RETRY_AFTER_SECS_MAX: u64 = 60;
 /// What we want of the session and have not got.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Wants {
-    offer: Option<(bool, Option<CodecId>)>,
+    offer: Option<(Hold, Option<CodecId>)>,
     fresh_keys: bool,
     refresh: bool,
 }
@@ -77,13 +77,19 @@ impl Ours {
         self.sent.as_ref().is_some_and(|sent| sent.id == id)
     }
 
-    pub(super) fn want_offer(&mut self, hold: bool, prefer: Option<CodecId>) {
+    pub(super) fn want_offer(&mut self, hold: Hold, prefer: Option<CodecId>) {
         self.wants.offer = Some((hold, prefer));
     }
 
     /// Our re-INVITE that has no final response, if there is one.
     pub(super) fn inviting(&self) -> bool {
         self.sent.as_ref().is_some_and(|sent| sent.request.method() == Method::Invite)
+    }
+
+    /// What is asked is a courtesy: a far end that does not even answer it goes on as it was, which is not what RFC 3261
+    /// section 14.1 says. Whether it is there, the session timer and its media tell.
+    fn may_be_ignored(&self) -> bool {
+        self.sent.as_ref().is_some_and(|s| s.wants.offer.is_some() && !s.wants.fresh_keys && !s.wants.refresh)
     }
 
     /// Our re-INVITE, when this is a 2xx to it: an ACK is due whatever has become of the session.
@@ -108,7 +114,7 @@ impl Leg {
         self.ask_anew(now, s);
     }
 
-    pub(super) fn want_offer(&mut self, now: Timestamp, s: &mut Talking, hold: bool, prefer: Option<CodecId>) {
+    pub(super) fn want_offer(&mut self, now: Timestamp, s: &mut Talking, hold: Hold, prefer: Option<CodecId>) {
         self.ours.want_offer(hold, prefer);
         self.ask_anew(now, s);
     }
@@ -143,7 +149,13 @@ impl Leg {
         if s.is_negotiating() || self.media.has_offer() {
             return self.ask_later(now, s.is_caller, None);
         }
-        let wants = std::mem::take(&mut self.ours.wants);
+        let mut wants = std::mem::take(&mut self.ours.wants);
+        let ours = self.media.direction();
+        // A hold that was over before it could be told, or that was refused.
+        wants.offer.take_if(|(hold, prefer)| hold.direction() == ours && prefer.is_none());
+        if wants.is_empty() {
+            return;
+        }
         // RFC 4028 section 7.4: an UPDATE without an offer disturbs least.
         let (method, sdp) = match (wants.needs_offer(), self.takes_update) {
             (false, true) => (Method::Update, None),
@@ -183,6 +195,10 @@ impl Leg {
 
     pub(super) fn ours_failed(&mut self, now: Timestamp, mut s: Box<Talking>, failure: RequestFailure) {
         match failure {
+            RequestFailure::Timeout if self.ours.may_be_ignored() => {
+                self.ours_refused(now, &mut s, true, None);
+                self.state = State::Talking(s);
+            }
             // As if 408 had come, which ends the dialog (RFC 3261 sections 8.1.3.1 and 12.2.1.2).
             RequestFailure::Timeout => self.dialog_lost(now, *s, 408),
             // RFC 5057 section 5.1: of 503, only the transaction dies.
@@ -230,6 +246,7 @@ impl Leg {
         match response.status().unwrap_or(0) {
             0..=199 => {}
             200..=299 => return self.ours_accepted(now, s, response),
+            408 if self.ours.may_be_ignored() => self.ours_refused(now, &mut s, true, None),
             // RFC 3261 section 12.2.1.2: these end the dialog.
             status @ (408 | 481) => return self.dialog_lost(now, *s, status),
             422 => {

@@ -134,6 +134,7 @@ impl Talking {
 impl Leg {
     pub(super) fn now_talking(&mut self, now: Timestamp, codec: CodecId) {
         self.facts.answered_at.get_or_insert(now);
+        self.note_hold();
         self.report(LegReport::Answered { codec, encrypted: self.media.is_encrypted(), answer: None });
     }
 

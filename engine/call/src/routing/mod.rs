@@ -5,7 +5,6 @@ mod number;
 
 pub use number::{is_number, normalise};
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tandem_sip::message::{Scheme, Uri};
@@ -19,8 +18,8 @@ pub enum Caller {
     Carrier(Arc<Carrier>),
     /// A document or the REST API of this project: trusted to dial out.
     Application,
-    /// Somebody on the network.
-    Stranger(SocketAddr),
+    /// Somebody on the network who has proved nothing, at whatever address: allowed nothing.
+    Stranger,
 }
 
 /// Where a call goes.
@@ -66,7 +65,7 @@ pub fn route(
     if at_home {
         if let Some(endpoint) = directory.endpoint(&user) {
             return match caller {
-                Caller::Stranger(_) => Err(NoRoute { status: 403, why: "a stranger may not call endpoints" }),
+                Caller::Stranger => Err(NoRoute { status: 403, why: "a stranger may not call endpoints" }),
                 _ => Ok(Route::Endpoint(endpoint.clone())),
             };
         }
@@ -101,7 +100,7 @@ fn may_leave(directory: &Directory, caller: &Caller) -> Result<(), NoRoute> {
             OutboundPolicy::Block => Err(NoRoute { status: 403, why: "the endpoint's outbound policy is block" }),
         },
         Caller::Carrier(_) => Err(NoRoute { status: 403, why: "a carrier may not place outbound calls" }),
-        Caller::Stranger(_) => Err(NoRoute { status: 403, why: "a stranger may not place outbound calls" }),
+        Caller::Stranger => Err(NoRoute { status: 403, why: "a stranger may not place outbound calls" }),
     }
 }
 

@@ -150,6 +150,92 @@ fn a_transferor_that_leaves_at_once_is_not_waited_for() {
 }
 
 #[test]
+fn who_waits_alone_hears_what_the_target_says_before_it_answers() {
+    // It speaks after the transferor has left,
+    let mut w = talk(OutboundPolicy::Passthrough);
+    w.step(&refer(1, "sip:carol@far.test"));
+    w.run(&[
+        ("1 BYE", "L1 200; unbridge L2"),
+        ("3 180", "play L2 1"),
+        ("3 183 sdp", "bridge L2 L3"),
+        ("3 180", ""),
+        ("3 200 sdp", "L3 ACK 1; bridge L2 L3"),
+        ("3 BYE", "L3 200; unbridge L2; L2 BYE; finished"),
+    ]);
+    // or before: until then the old conversation stands.
+    let mut w = talk(OutboundPolicy::Passthrough);
+    w.step(&refer(2, "sip:carol@far.test"));
+    w.run(&[
+        ("3 183 sdp", "L2 NOTIFY active 183"),
+        ("2 BYE", "L2 200; unbridge L1; bridge L1 L3"),
+        ("3 486", "unbridge L1; L1 BYE; finished"),
+    ]);
+}
+
+/// As telephones do that wait for the outcome.
+#[test]
+fn who_is_on_hold_for_a_transfer_hears_the_target_until_it_fails_or_is_taken_back() {
+    let start = || {
+        let mut w = talk(OutboundPolicy::Passthrough);
+        w.step("1 UPDATE inactive");
+        w.step("2 200 inactive");
+        w.step(&refer(1, "sip:carol@far.test"));
+        w
+    };
+    let mut w = start();
+    w.run(&[
+        ("3 183 sdp", "bridge L2 L3; L1 NOTIFY active 183; L2 INVITE 3 sendrecv"),
+        ("2 200 sdp", "L2 ACK 3"),
+        // The old conversation stands, on hold as it was.
+        ("3 486", "bridge L2 L1; L1 NOTIFY terminated 486; L2 INVITE 4 inactive"),
+        ("2 200 inactive", "L2 ACK 4"),
+        ("1 UPDATE sdp", "L1 200 sendrecv; L2 INVITE 5 sendrecv"),
+    ]);
+    let mut w = start();
+    w.step("3 183 sdp");
+    w.step("2 200 sdp");
+    w.run(&[
+        // The transferor changes its mind.
+        ("1 UPDATE sdp", "L1 200 sendrecv; bridge L2 L1"),
+        ("3 200 sdp", "L3 ACK 1; bridge L2 L3; L1 NOTIFY terminated 200; L1 BYE"),
+    ]);
+    let mut w = start();
+    w.step("3 180");
+    w.step("2 200 sdp");
+    w.run(&[
+        ("1 UPDATE sdp", "L1 200 sendrecv; stop-play L2 1"),
+        ("1 UPDATE hold", "L1 200 recvonly; play L2 2"),
+        ("3 183 sdp", "bridge L2 L3; L1 NOTIFY active 183"),
+        ("1 BYE", "L1 200"),
+        ("3 200 sdp", "L3 ACK 1; bridge L2 L3"),
+        ("2 BYE", "L2 200; L3 BYE; finished"),
+    ]);
+}
+
+#[test]
+fn when_the_target_that_spoke_fails_it_rings_for_those_that_are_left() {
+    let mut w = talk(OutboundPolicy::Block);
+    w.hold_lookups = true;
+    w.step(&refer(1, &to("carol")));
+    w.contacts(&["desk", "soft"]);
+    w.run(&[
+        ("1 BYE", "L1 200; unbridge L2"),
+        ("4 183 sdp", "bridge L2 L4"),
+        // The first to speak is heard; the others only ring.
+        ("3 183 sdp", ""),
+        ("4 486", "play L2 1"),
+        ("3 200 sdp", "L3 ACK 1; bridge L2 L3"),
+    ]);
+    let mut w = talk(OutboundPolicy::Passthrough);
+    w.step(&refer(2, "tel:+15551234567"));
+    w.step("2 BYE");
+    assert_eq!(w.step("3 183 sdp"), "bridge L1 L3");
+    let said = w.step("3 503");
+    assert!(said.contains("two.carrier.test") && said.contains("play L1 1"), "the next carrier is tried: {said}");
+    w.run(&[("4 183 sdp", "bridge L1 L4"), ("4 200 sdp", "L4 ACK 1; bridge L1 L4")]);
+}
+
+#[test]
 fn when_the_transferor_has_left_and_the_target_fails_the_call_ends() {
     let mut w = talk(OutboundPolicy::Passthrough);
     w.step(&refer(1, "sip:carol@far.test"));

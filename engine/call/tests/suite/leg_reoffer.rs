@@ -70,7 +70,44 @@ fn a_re_invite_that_fails_leaves_the_session_as_it_was() {
         ("+1", "INVITE 2 sendonly"),
         ("481", "ended 481 failure; BYE 3; close"),
     ]);
-    called().run(&[("hold", "INVITE 1 sendonly"), ("timeout", "ended 408 failure; BYE 2; close")]);
+    called().run(&[("to-pcma", "INVITE 1 sendrecv"), ("481", "ended 481 failure; BYE 2; close")]);
+}
+
+/// Looser than RFC 3261 section 14.1: what passes a hold on is a courtesy.
+#[test]
+fn a_far_end_that_does_not_answer_a_hold_goes_on_as_it_was() {
+    for silence in ["timeout", "408"] {
+        called().run(&[
+            ("hold", "INVITE 1 sendonly"),
+            (silence, ""),
+            ("UPDATE sdp", AGAIN),
+            // It was not held, so it is not taken back.
+            ("resume", ""),
+            ("mute", "INVITE 2 inactive"),
+            ("200 inactive", "ACK 2; configure Pcmu nowhere --; renegotiated Pcmu"),
+        ]);
+    }
+}
+
+#[test]
+fn what_would_change_nothing_is_not_offered() {
+    called().run(&[
+        ("resume", ""),
+        ("hold", "INVITE 1 sendonly"),
+        ("hold", ""),
+        ("200 recvonly", "ACK 1; configure Pcmu 203.0.113.9:4000 s-; renegotiated Pcmu"),
+        ("mute", "INVITE 2 inactive"),
+        ("488", ""),
+        ("hold", ""),
+        ("resume", "INVITE 3 sendrecv"),
+        ("200 sdp", "ACK 3; configure Pcmu 203.0.113.9:4000 sr; renegotiated Pcmu"),
+        // Over before the far end has room for it.
+        ("INVITE sdp", AGAIN),
+        ("hold", ""),
+        ("resume", ""),
+        ("ACK", ""),
+        ("+2000", ""),
+    ]);
 }
 
 #[test]

@@ -8,6 +8,8 @@ mod call_conference;
 mod call_connect;
 mod call_dial;
 mod call_dial_more;
+mod call_hold;
+mod call_hold_model;
 mod call_identity;
 mod call_queue;
 mod call_redirect;

@@ -1,7 +1,9 @@
 //! The far end of a leg: says SIP from short words, and turns what it hears into short words.
 
 use bytes::Bytes;
-use tandem_call::leg::{EndedBy, LegCommand, LegEffect, LegInput, LegReport, RecordStage, RequestFailure, RequestId};
+use tandem_call::leg::{
+    EndedBy, Hold, LegCommand, LegEffect, LegInput, LegReport, RecordStage, RequestFailure, RequestId,
+};
 use tandem_media::control::{Command, Event, LegSpec, LegStats, OpenFailed, PlayId};
 use tandem_model::{Endpoint, LegId, Timestamp, Transport};
 use tandem_sip::message::{Builder, Message};
@@ -55,6 +57,7 @@ pub fn description(name: &str) -> Option<Bytes> {
         "pcma" => ("203.0.113.9", 4000, "8", "sendrecv"),
         "fork" => ("203.0.113.77", 7000, "0", "sendrecv"),
         "hold" => ("203.0.113.9", 4000, "0 8 101", "sendonly"),
+        "recvonly" => ("203.0.113.9", 4000, "0 8 101", "recvonly"),
         "inactive" => ("203.0.113.9", 4000, "0 8 101", "inactive"),
         // Hold as RFC 2543 had it (RFC 3264 section 8.4).
         "hold-2543" => ("0.0.0.0", 4000, "0 8 101", "sendrecv"),
@@ -210,10 +213,11 @@ impl Peer {
             "early" => LegInput::Command(LegCommand::EarlyMedia { prefer: None }),
             "answer" => LegInput::Command(LegCommand::Answer { prefer: None }),
             "answer-pcma" => LegInput::Command(LegCommand::Answer { prefer: Some(tandem_codecs::CodecId::Pcma) }),
-            "hold" => LegInput::Command(LegCommand::Reoffer { hold: true, prefer: None }),
-            "resume" => LegInput::Command(LegCommand::Reoffer { hold: false, prefer: None }),
+            "hold" => LegInput::Command(LegCommand::Reoffer { hold: Hold::SendOnly, prefer: None }),
+            "mute" => LegInput::Command(LegCommand::Reoffer { hold: Hold::Inactive, prefer: None }),
+            "resume" => LegInput::Command(LegCommand::Reoffer { hold: Hold::Off, prefer: None }),
             "to-pcma" => {
-                LegInput::Command(LegCommand::Reoffer { hold: false, prefer: Some(tandem_codecs::CodecId::Pcma) })
+                LegInput::Command(LegCommand::Reoffer { hold: Hold::Off, prefer: Some(tandem_codecs::CodecId::Pcma) })
             }
             "refer-to" => {
                 let (to, headers) = (rest.to_owned(), vec![("X-Why".to_owned(), "tea time".to_owned())]);
@@ -434,7 +438,7 @@ fn reported(report: &LegReport) -> String {
         LegReport::Answered { codec, .. } => format!("answered {codec:?}"),
         LegReport::Renegotiated { codec } => format!("renegotiated {codec:?}"),
         LegReport::Dialog(_) => "dialog".into(),
-        LegReport::Held(held) => format!("held {held}"),
+        LegReport::Held(held) => format!("held {held:?}"),
         LegReport::Refer(refer) => format!("refer {}", refer.to),
         LegReport::ReferEnded(r) => format!("refer-ended {:?} {:?}", r.response_code, r.notified_code),
         LegReport::Redirected { targets } => format!("redirected {}", targets.join(" ")),

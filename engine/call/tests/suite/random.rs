@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tandem_call::call::{
-    ApiDocument, Call, CallEffect, CallEnv, CallInput, CallUpdate, CarriersBusy, Origin, RunId, SeizedCarrier,
+    ApiDocument, Call, CallEffect, CallEnv, CallInput, CallUpdate, CarriersBusy, HoldUse, Origin, RunId, SeizedCarrier,
 };
-use tandem_call::leg::{Destination, EndedBy, LegEffect, LegEnd, LegReport, ReferRequest};
+use tandem_call::leg::{Destination, EndedBy, Hold, LegEffect, LegEnd, LegReport, ReferRequest};
 use tandem_call::room::queue::{AgentParty, MemberParty, QueueNews, QueuePlace, QueueTicket, QueueUnavailable};
 use tandem_codecs::CodecId;
 use tandem_laml::instruction::{Document, FetchFailure, Method, PromptFailure, PromptId};
@@ -105,6 +105,7 @@ const LEG_WORDS: &[&str] = &[
     "200 prack",
     "407 prack",
     "hold",
+    "mute",
     "resume",
     "to-pcma",
     "200 sdp update",
@@ -249,6 +250,15 @@ const WORLD_WORDS: &[&str] = &[
     "1 digit *",
     "1 rtp-timeout",
     "1 INVITE hold",
+    "1 INVITE sdp",
+    "1 UPDATE inactive",
+    "2 INVITE inactive",
+    "2 UPDATE sdp",
+    "2 UPDATE hold",
+    "2 ACK",
+    "2 491",
+    "3 UPDATE hold",
+    "3 200 recvonly",
     "1 INVITE",
     "1 failed",
     "2 180",
@@ -403,6 +413,9 @@ fn report(kind: u8) -> LegReport {
             headers: vec![],
         })),
         24 => LegReport::Redirected { targets: vec!["sip:m@far.test".into(), "sip:n@far.test".into()] },
+        40 => LegReport::Held(Hold::SendOnly),
+        41 => LegReport::Held(Hold::Inactive),
+        42 => LegReport::Held(Hold::Off),
         _ => LegReport::Closed(Box::default()),
     }
 }
@@ -411,7 +424,7 @@ fn call_input(kind: u8, number: u64, document: &str) -> CallInput {
     let xml = format!("<Response>{document}</Response>");
     let run = RunId(1 + number % 3);
     match kind {
-        0..=9 | 23 | 24 => CallInput::Leg { leg: LegId(number), report: report(kind) },
+        0..=9 | 23 | 24 | 40..=42 => CallInput::Leg { leg: LegId(number), report: report(kind) },
         10 => CallInput::LegCrashed { leg: LegId(number) },
         11 => CallInput::Document {
             run,
@@ -484,10 +497,10 @@ proptest! {
     #[test]
     fn a_call_survives_reports_that_make_no_sense(
         to_number in any::<bool>(),
-        steps in prop::collection::vec((0u8..41, 1u64..6, 0..DOCUMENTS.len(), 0u64..20), 0..50),
+        steps in prop::collection::vec((0u8..44, 1u64..6, 0..DOCUMENTS.len(), 0u64..20), 0..50),
     ) {
         let to = if to_number { "+15551234567".to_owned() } else { format!("sip:bob@{DOMAIN}") };
-        let env = CallEnv { directory: Arc::new(directory()), own_address: "198.51.100.1:5060".into(), call_duration_max: Duration::from_secs(14_400), own: crate::rig::own(), redirect_targets_max: 3, dial_transport: None, public_url: "http://tandem.test".into() };
+        let env = CallEnv { directory: Arc::new(directory()), own_address: "198.51.100.1:5060".into(), call_duration_max: Duration::from_secs(14_400), own: crate::rig::own(), redirect_targets_max: 3, hold: HoldUse::Pass, dial_transport: None, public_url: "http://tandem.test".into() };
         let call = api_call(&to, &format!("<Response>{}</Response>", DOCUMENTS[0]));
         let mut call = Call::new(env, LegId(1), Origin::Api(Box::new(call)), Box::new(SeedEntropy::new(9)));
         let (mut now, wall, mut finished) = (Timestamp::from_secs(1), WallTime::default(), 0);

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tandem_call::call::{
-    AmdEffect, ApiCall, ApiDocument, Asserted, Call, CallEffect, CallEnv, CallInput, CarriersBusy, Hops, InboundLeg,
-    LegRow, ListenEffect, Origin, Party, Plan, RecordingEffect, RecordingNews, RecordingOutcome, RegisteredContact,
-    RunId, SeizedCarrier,
+    AmdEffect, ApiCall, ApiDocument, Asserted, Call, CallEffect, CallEnv, CallInput, CarriersBusy, HoldUse, Hops,
+    InboundLeg, LegRow, ListenEffect, Origin, Party, Plan, RecordingEffect, RecordingNews, RecordingOutcome,
+    RegisteredContact, RunId, SeizedCarrier,
 };
 use tandem_call::call::{OpenStream, StreamEffect, StreamInput, StreamProblem};
 use tandem_call::carrier::choose;
@@ -25,7 +25,7 @@ use tandem_call::room::conference::ConferenceCommand;
 use tandem_call::room::queue::{QueueAsk, QueueNews, QueueTicket};
 use tandem_call::routing;
 use tandem_laml::instruction::{Document, FetchFailure, Method, StatusCallback, StatusEvents, StreamFault};
-use tandem_media::control::{Clip, Command, Event, LegStats, MarkId, MoveFailed};
+use tandem_media::control::{Clip, Command, Event, LegSpec, LegStats, MarkId, MoveFailed};
 use tandem_model::{LegId, SampleRate, SeedEntropy, Sid, Timestamp, WallTime};
 use tandem_sip::message::Uri;
 
@@ -278,6 +278,21 @@ impl World {
         World::inbound_altered(directory, plan, "sdp", false, 0, alter)
     }
 
+    /// Alice talks to Bob, where a hold is used like this. What plays does so until the test ends it.
+    pub fn talks(hold: HoldUse) -> World {
+        World::talks_in(directory(), hold)
+    }
+
+    pub fn talks_in(directory: Directory, hold: HoldUse) -> World {
+        let (directory, plan) = plan_in(directory, &format!("sip:bob@{DOMAIN}"));
+        let mut world = World::arriving(directory, plan, "sdp", (0, hold), |_| {});
+        world.hold_plays = true;
+        world.start();
+        world.take();
+        world.run(&[("2 200 sdp", "L2 ACK 1; L1 200 sendrecv; bridge L1 L2"), ("1 ACK", "")]);
+        world
+    }
+
     /// The same, and the registrar takes its time.
     pub fn dials_saying_looking(to: &str, alter: impl FnOnce(&mut InboundLeg)) -> World {
         let (directory, plan) = plan_of(to);
@@ -297,7 +312,7 @@ impl World {
         redirects: usize,
         alter: impl FnOnce(&mut InboundLeg),
     ) -> World {
-        let mut world = World::arriving(directory, plan, offer, redirects, alter);
+        let mut world = World::arriving(directory, plan, offer, (redirects, HoldUse::Pass), alter);
         world.hold_lookups = hold_lookups;
         world.start();
         world
@@ -306,14 +321,14 @@ impl World {
     /// Alice dials `to` with carriers of the test's making, in a world that `set` has prepared.
     pub fn dials_by(carriers: Vec<Carrier>, to: &str, set: impl FnOnce(&mut World)) -> World {
         let (directory, plan) = plan_in(with_carriers(carriers), to);
-        let mut world = World::arriving(directory, plan, "sdp", 0, |_| {});
+        let mut world = World::arriving(directory, plan, "sdp", (0, HoldUse::Pass), |_| {});
         set(&mut world);
         world.start();
         world
     }
 
     pub fn api_by(carriers: Vec<Carrier>, call: ApiCall, set: impl FnOnce(&mut World)) -> World {
-        let mut world = World::new(with_carriers(carriers), Origin::Api(Box::new(call)), 0);
+        let mut world = World::new(with_carriers(carriers), Origin::Api(Box::new(call)), (0, HoldUse::Pass));
         set(&mut world);
         world.start();
         world
@@ -324,7 +339,7 @@ impl World {
         directory: Directory,
         plan: Plan,
         offer: &str,
-        redirects: usize,
+        rules: (usize, HoldUse),
         alter: impl FnOnce(&mut InboundLeg),
     ) -> World {
         let (id, sid) = (LegId(1), Sid::from_bytes([1; 16]));
@@ -353,31 +368,32 @@ impl World {
             offered: leg.offered_codecs(),
         };
         alter(&mut inbound);
-        let mut world = World::new(directory, Origin::Inbound { leg: Box::new(inbound), plan }, redirects);
+        let mut world = World::new(directory, Origin::Inbound { leg: Box::new(inbound), plan }, rules);
         world.parties.insert(id, Side { leg, peer, ended: 0, closed: 0, stopped: false });
         world
     }
 
     pub fn api(call: ApiCall) -> World {
-        let mut world = World::new(directory(), Origin::Api(Box::new(call)), 0);
+        let mut world = World::new(directory(), Origin::Api(Box::new(call)), (0, HoldUse::Pass));
         world.start();
         world
     }
 
     pub fn api_unanswered_lookup(call: ApiCall) -> World {
-        let mut world = World::new(directory(), Origin::Api(Box::new(call)), 0);
+        let mut world = World::new(directory(), Origin::Api(Box::new(call)), (0, HoldUse::Pass));
         world.hold_lookups = true;
         world.start();
         world
     }
 
-    fn new(directory: Directory, origin: Origin, redirects: usize) -> World {
+    fn new(directory: Directory, origin: Origin, (redirect_targets_max, hold): (usize, HoldUse)) -> World {
         let env = CallEnv {
             directory: Arc::new(directory),
             own_address: "198.51.100.1:5060".into(),
             call_duration_max: Duration::from_secs(20_000),
             own: rig::own(),
-            redirect_targets_max: redirects,
+            redirect_targets_max,
+            hold,
             public_url: "http://tandem.test".into(),
             dial_transport: None,
         };
@@ -880,6 +896,11 @@ impl World {
         };
         self.parties.insert(id, Side { leg, peer, ended: 0, closed: 0, stopped: false });
         Ok(self.input(CallInput::Replace { replaced, inbound: Box::new(inbound), by }))
+    }
+
+    /// What a leg's media was configured with last.
+    pub fn spec_of(&self, leg: u64) -> Option<LegSpec> {
+        self.parties.get(&LegId(leg)).and_then(|party| party.peer.last_spec.clone())
     }
 
     pub fn params(&self) -> &[(String, String)] {

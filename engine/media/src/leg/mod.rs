@@ -141,9 +141,9 @@ impl Leg {
         self.source.renegotiate(now, spec.remote_rtp);
         self.receiver.configure(now, self.spec.as_deref(), &spec);
         self.sender.configure(self.spec.as_deref(), &spec);
-        self.silent_since = match (spec.receive, self.silent_since) {
+        self.silent_since = match (may_time_out(&spec), self.silent_since) {
             (false, _) => None,
-            (true, Some(since)) if self.spec.as_ref().is_some_and(|s| s.receive) => Some(since),
+            (true, Some(since)) if self.spec.as_deref().is_some_and(may_time_out) => Some(since),
             (true, _) => Some(now),
         };
         let codec_changed = self.spec.as_ref().is_none_or(|s| s.codec != spec.codec || s.fmtp != spec.fmtp);
@@ -443,7 +443,7 @@ impl Leg {
     }
 
     fn heard(&mut self, now: Timestamp) {
-        if self.spec.as_ref().is_some_and(|s| s.receive) {
+        if self.spec.as_deref().is_some_and(may_time_out) {
             self.silent_since = Some(now);
         }
     }
@@ -457,6 +457,12 @@ fn tick_samples(rate: SampleRate) -> usize {
 /// The rate a codec's audio has by nature.
 pub(crate) fn natural_rate(codec: CodecId) -> SampleRate {
     CodecSpec::by_id(codec).natural_rate
+}
+
+/// Silence tells that the peer is gone only while both talk: who holds may send nothing at all, whatever it announced
+/// (RFC 3264 section 8.4), and who is held is not to send.
+fn may_time_out(spec: &LegSpec) -> bool {
+    spec.send && spec.receive
 }
 
 fn clock_hz(spec: &LegSpec) -> u32 {

@@ -384,6 +384,15 @@ impl Phone {
         reply
     }
 
+    /// The other side offers anew: answered with this direction, and acknowledged. The direction it offered.
+    #[track_caller]
+    pub fn reinvited(&mut self, call: &Call, direction: &str) -> String {
+        let offer = self.expect("INVITE", call);
+        self.reply(call, &offer, 200, "OK", &call.media.sdp(direction));
+        self.expect("ACK", call);
+        direction_of(&offer)
+    }
+
     /// Any request within the call, and its final response.
     #[track_caller]
     pub fn within(&mut self, call: &mut Call, method: &str, headers: &str, body: &str) -> Message {
@@ -560,6 +569,13 @@ pub fn unique(prefix: &str) -> String {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
     format!("{prefix}{:x}-{:x}-{:x}", std::process::id(), now, NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The direction that a description gives itself.
+pub fn direction_of(message: &Message) -> String {
+    let names = ["sendrecv", "sendonly", "recvonly", "inactive"];
+    let said = message.body.lines().find_map(|line| names.into_iter().find(|name| line.trim() == format!("a={name}")));
+    said.unwrap_or("sendrecv").to_owned()
 }
 
 /// Where a description wants its media.

@@ -8,7 +8,6 @@ use tandem_sip::message::Uri;
 use super::super::DocumentSource;
 use super::super::carriers::API_TICKET;
 use super::super::contract::{ApiCall, ApiDocument, CallEffect, RegisteredContact};
-use super::super::dial::somebody;
 use super::super::invite::ApiTarget;
 use super::super::recording::RecordingSource;
 use super::super::run::{Purpose, RunDocument};
@@ -23,7 +22,7 @@ impl Call {
         let (from, to) = (display_address(&api.from, self.env.directory.profile_domain(), &api.to), api.to.clone());
         let who = match self.api_route(&api) {
             Ok(Route::Endpoint(endpoint)) => Caller::Endpoint(endpoint),
-            Ok(_) | Err(_) => somebody(),
+            Ok(_) | Err(_) => Caller::Stranger,
         };
         let leg = self.new_leg(api.sid, Direction::OutboundApi, &from, &to, LegStatus::Initiated);
         leg.who = who;

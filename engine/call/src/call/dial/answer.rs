@@ -13,7 +13,7 @@ use crate::leg::LegCommand;
 impl Call {
     /// A dialled leg rings or speaks early.
     pub(in super::super) fn dialled_progress(&mut self, id: LegId, status: u16, early_media: Option<CodecId>) {
-        if self.transfer_progress(id, status) {
+        if self.transfer_progress(id, status, early_media.is_some()) {
             return;
         }
         let Some(d) = &mut self.dial else { return };
@@ -31,7 +31,7 @@ impl Call {
                 if pending {
                     self.command(a, LegCommand::EarlyMedia { prefer: Some(codec) });
                 }
-                self.emit(CallEffect::Media(Command::Bridge { a, b: id }));
+                self.bridge(a, id);
             }
             Some(_) => {}
             None => self.ring_back(pending),
@@ -171,7 +171,7 @@ impl Call {
         let since = self.clock.0;
         d.phase = Phase::Bridged { leg, since, until: since + d.dial.time_limit };
         let a = self.primary;
-        self.emit(CallEffect::Media(Command::Bridge { a, b: leg }));
+        self.bridge(a, leg);
         self.record_dial(false);
     }
 

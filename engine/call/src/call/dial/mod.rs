@@ -11,7 +11,7 @@ mod answer;
 mod over;
 mod ring;
 
-pub(super) use over::{somebody, towards_caller};
+pub(super) use over::towards_caller;
 
 use std::collections::VecDeque;
 use std::sync::Arc;

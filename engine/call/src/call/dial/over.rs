@@ -9,7 +9,6 @@ use super::super::contract::CallEffect;
 use super::super::{Call, Driver};
 use super::{Dialling, Failure, Phase};
 use crate::leg::{LegCommand, LegEnd};
-use crate::routing::Caller;
 
 impl Call {
     pub(in super::super) fn dialled_ended(&mut self, id: LegId, end: &LegEnd) {
@@ -258,11 +257,6 @@ impl Call {
             sip,
         }
     }
-}
-
-/// Somebody on the network whose address is not known: allowed nothing.
-pub(in super::super) fn somebody() -> Caller {
-    Caller::Stranger(std::net::SocketAddr::from(([0, 0, 0, 0], 0)))
 }
 
 /// What an unanswered caller is refused with when nobody answered.

@@ -9,7 +9,7 @@ use super::super::contract::{CallEffect, Party, RegisteredContact};
 use super::super::legs::StatusTarget;
 use super::super::redirect::Redirects;
 use super::super::{Call, Direction, LegStatus};
-use super::{Attempt, Branch, CONNECT_RING, CONNECT_TIME_LIMIT, Dialling, Failure, Lookup, Phase, Seizing, somebody};
+use super::{Attempt, Branch, CONNECT_RING, CONNECT_TIME_LIMIT, Dialling, Failure, Lookup, Phase, Seizing};
 use crate::directory::Carrier;
 use crate::leg::{InviteSpec, LegCommand};
 use crate::routing::{self, Caller, NoRoute, Route};
@@ -48,7 +48,7 @@ impl Call {
         let caller = match caller {
             Party::Endpoint(e) => Caller::Endpoint(e.clone()),
             Party::Carrier(c) => Caller::Carrier(c.clone()),
-            Party::Stranger => somebody(),
+            Party::Stranger => Caller::Stranger,
         };
         self.open_dial(dial, caller);
         let breadth = self.breadth();
@@ -163,11 +163,11 @@ impl Call {
             Route::Number { number, carriers } => self.seize_for(branch, ToNumber { number, carriers }),
             Route::Foreign { uri } => {
                 let spec = self.foreign_spec(target, &self.identity_towards_sip(), &uri);
-                self.ring(branch, spec, somebody(), Fallback::default());
+                self.ring(branch, spec, Caller::Stranger, Fallback::default());
             }
             Route::App(app) => {
                 let spec = self.own_app_spec(target, &self.identity_towards_sip(), &app);
-                self.ring(branch, spec, somebody(), Fallback::default());
+                self.ring(branch, spec, Caller::Stranger, Fallback::default());
             }
         }
     }

@@ -310,7 +310,7 @@ impl Call {
             Ok(()) => {
                 q.stage = Stage::Talking { waited };
                 let ticket = q.ticket;
-                self.emit(CallEffect::Media(Command::Bridge { a, b: agent.ticket.leg }));
+                self.bridge(a, agent.ticket.leg);
                 self.ask_queue(QueueAsk::Connected { ticket, agent: agent.ticket });
             }
             Err(_) => self.leaves(QueueResult::BridgingInProgress),

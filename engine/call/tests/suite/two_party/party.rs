@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tandem_call::leg::{
-    CodecUse, Extensions, IncomingInvite, InviteSpec, Leg, LegCommand, LegEffect, LegEnd, LegEnv, LegInput, LegReport,
-    MediaPolicy, RequestFailure, RequestId,
+    CodecUse, Extensions, Hold, IncomingInvite, InviteSpec, Leg, LegCommand, LegEffect, LegEnd, LegEnv, LegInput,
+    LegReport, MediaPolicy, RequestFailure, RequestId,
 };
 use tandem_media::control::{Command, Event, LegSpec, LegStats};
 use tandem_model::{Endpoint, Entropy, LegId, SeedEntropy, Sid, Timestamp, Transport};
@@ -41,6 +41,8 @@ pub struct Seen {
     pub closed: u32,
     pub stopped: bool,
     pub spec: Option<LegSpec>,
+    /// How the other side holds it.
+    pub held: Hold,
     pub renegotiated: u32,
     /// Requests sent by method, and responses by status, without repetitions.
     pub said: BTreeMap<String, u32>,
@@ -267,10 +269,10 @@ impl Party {
             LegReport::Renegotiated { .. } => self.seen.renegotiated += 1,
             LegReport::Ended(end) => self.seen.ended.push(end),
             LegReport::Closed(_) => self.seen.closed += 1,
+            LegReport::Held(held) => self.seen.held = held,
             LegReport::Progress { .. }
             | LegReport::Digit(_)
             | LegReport::DigitEnded { .. }
-            | LegReport::Held(_)
             | LegReport::Dialog(_)
             | LegReport::Refer(_)
             | LegReport::ReferEnded(_)

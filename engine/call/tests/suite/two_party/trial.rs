@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tandem_call::leg::{
-    Credentials, Destination, EndedBy, Extensions, InviteSpec, LegCommand, LegEnd, MediaPolicy, Reliable,
+    Credentials, Destination, EndedBy, Extensions, Hold, InviteSpec, LegCommand, LegEnd, MediaPolicy, Reliable,
 };
 use tandem_codecs::CodecId;
 use tandem_model::{Endpoint, Entropy, SeedEntropy, Timestamp, Transport};
@@ -41,6 +41,8 @@ enum What {
     Answer,
     Reject,
     Hold,
+    /// Hold without music.
+    Silence,
     Resume,
     OtherCodec,
     HangUp,
@@ -53,6 +55,9 @@ struct Trial {
     now: Timestamp,
     deeds: Vec<Deed>,
     late_offer: bool,
+    /// Some time each puts the other on hold.
+    caller_holds: bool,
+    callee_holds: bool,
     /// Nothing is lost.
     fair: bool,
 }
@@ -107,7 +112,10 @@ impl Trial {
         let late_offer = entropy.next_u64().is_multiple_of(4);
         let fair = weather.stream || weather.loss_percent == 0;
         let link = Link::new(entropy.next_u64(), weather);
-        let mut trial = Trial { caller, callee, link, now, deeds, late_offer, fair };
+        let holds =
+            |by_caller| deeds.iter().any(|d| d.by_caller == by_caller && matches!(d.what, What::Hold | What::Silence));
+        let (caller_holds, callee_holds) = (holds(true), holds(false));
+        let mut trial = Trial { caller, callee, link, now, deeds, late_offer, caller_holds, callee_holds, fair };
         // Nobody is at the first address, sometimes.
         let nowhere = Endpoint::new(transport, ([192, 0, 2, 99], 5060).into());
         let hops = match entropy.next_u64() % 8 {
@@ -172,7 +180,21 @@ impl Trial {
         let shown = |s: &tandem_media::control::LegSpec| {
             format!("{:?} {:?} send {} receive {}", s.codec, s.remote_rtp, s.send, s.receive)
         };
-        if right { Ok(()) } else { Err(format!("sessions differ: {} and {}", shown(a), shown(b))) }
+        if !right {
+            return Err(format!("sessions differ: {} and {}", shown(a), shown(b)));
+        }
+        self.hold_is_known()
+    }
+
+    /// Whoever never holds the other knows from what it sends whether it is held.
+    fn hold_is_known(&self) -> Result<(), String> {
+        for (party, holds) in [(&self.caller, self.caller_holds), (&self.callee, self.callee_holds)] {
+            let (held, silent) = (party.seen.held != Hold::Off, party.seen.spec.as_ref().is_some_and(|s| !s.send));
+            if !holds && held != silent {
+                return Err(format!("told {:?}, and to be silent is {silent}: {:?}", party.seen.held, party.seen.said));
+            }
+        }
+        Ok(())
     }
 
     fn is_over(&self) -> Result<(), String> {
@@ -255,12 +277,12 @@ fn invite(late_offer: bool) -> InviteSpec {
 }
 
 fn deeds(entropy: &mut SeedEntropy, start: Timestamp) -> Vec<Deed> {
-    use What::{Answer, Early, HangUp, Hold, OtherCodec, Reject, Resume, Ring};
+    use What::{Answer, Early, HangUp, OtherCodec, Reject, Resume, Ring, Silence};
     let (busy_ms, count) = (1 + entropy.next_u64() % BUSY_MS_MAX, 2 + entropy.next_u64() % 12);
     let mut deeds: Vec<Deed> = (0..count)
         .map(|_| {
             let by_caller = entropy.next_u64().is_multiple_of(2);
-            let of_both = [Hold, Resume, OtherCodec, Hold, Resume, OtherCodec, HangUp];
+            let of_both = [What::Hold, Resume, OtherCodec, Silence, Resume, OtherCodec, HangUp];
             let of_callee = [Ring, Early, Ring, Early, Answer, Answer, Answer, Reject];
             let what = if !by_caller && entropy.next_u64().is_multiple_of(2) {
                 pick(entropy, &of_callee)
@@ -288,9 +310,10 @@ fn command(what: What) -> LegCommand {
         What::Early => LegCommand::EarlyMedia { prefer: None },
         What::Answer => LegCommand::Answer { prefer: None },
         What::Reject => LegCommand::Reject { status: 486, reason: None, headers: vec![] },
-        What::Hold => LegCommand::Reoffer { hold: true, prefer: None },
-        What::Resume => LegCommand::Reoffer { hold: false, prefer: None },
-        What::OtherCodec => LegCommand::Reoffer { hold: false, prefer: Some(CodecId::Pcma) },
+        What::Hold => LegCommand::Reoffer { hold: Hold::SendOnly, prefer: None },
+        What::Silence => LegCommand::Reoffer { hold: Hold::Inactive, prefer: None },
+        What::Resume => LegCommand::Reoffer { hold: Hold::Off, prefer: None },
+        What::OtherCodec => LegCommand::Reoffer { hold: Hold::Off, prefer: Some(CodecId::Pcma) },
         What::HangUp => LegCommand::Hangup { reason: None },
     }
 }

@@ -270,6 +270,7 @@ async fn a_carrier_is_made_shown_changed_and_deleted() {
         assert!(keys(&body).contains(&field), "{field} is missing");
     }
     assert_eq!((&body["state"]["up"], &body["state"]["registration"]["retry_secs"]), (&json!(false), &json!(40)));
+    assert_eq!(body["state"]["retry_after_secs"], 25);
     assert_eq!((&body["codecs"], &body["identity"]), (&json!(["PCMU", "PCMA"]), &json!("from")));
     let path = format!("{CARRIERS}/{}", body["id"].as_str().unwrap());
     assert_eq!(body["dtmf"], "auto");

@@ -467,6 +467,7 @@ impl Call {
                 by: EndedBy::Failure,
                 call_id,
                 cause: None,
+                retry_after: None,
                 headers: vec![],
             };
             self.leg_ended(id, end);
@@ -484,6 +485,7 @@ impl Call {
             by: EndedBy::Failure,
             call_id: String::new(),
             cause: None,
+            retry_after: None,
             headers: vec![],
         };
         self.leg_ended(id, end);

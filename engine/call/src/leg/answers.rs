@@ -11,6 +11,7 @@ use super::outgoing::Outgoing;
 use super::session_timer::TOO_SMALL_MAX;
 use super::talking::Talking;
 use super::{Leg, Reliable, State};
+use crate::carrier::retry_after;
 
 impl Leg {
     pub(super) fn invite_response(
@@ -208,6 +209,7 @@ impl Leg {
             text => text.to_owned(),
         };
         self.note_redirect(status, &response);
+        self.facts.retry_after = retry_after(&response).filter(|_| status == 503);
         self.end(status, reason, EndedBy::Remote, x_headers(&response));
         self.close(now);
     }

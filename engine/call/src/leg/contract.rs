@@ -1,6 +1,7 @@
 //! What goes into a leg and what comes out: the contract between the leg machine, its actor and its call.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tandem_codecs::{CodecId, Tuning};
 use tandem_media::control::{Command, Event, LegStats, MarkId, PlayId};
@@ -384,6 +385,8 @@ pub struct LegEnd {
     pub call_id: String,
     /// Reason header field of the BYE, CANCEL or final response that ended it (RFC 3326).
     pub cause: Option<String>,
+    /// How long a 503 asks us to stay away.
+    pub retry_after: Option<Duration>,
     /// `X-` header fields of the final response.
     pub headers: Vec<(String, String)>,
 }

@@ -28,6 +28,18 @@ fn the_next_address_is_tried_when_one_is_unavailable_unreachable_or_silent() {
     }
 }
 
+/// RFC 3261 section 21.5.4.
+#[test]
+fn the_retry_after_of_the_last_503_is_told_and_of_nothing_else() {
+    two_hops()
+        .run(&[("503 Retry-After:60", SECOND), ("503 Retry-After:120", "ended 503 remote retry-after 120; close")]);
+    two_hops().run(&[("503 Retry-After:60", SECOND), ("503", "ended 503 remote; close")]);
+    for other in ["480", "500", "600"] {
+        let answer = format!("{other} Retry-After:60");
+        two_hops().run(&[(&*answer, &format!("ended {other} remote; close"))]);
+    }
+}
+
 #[test]
 fn what_every_address_refuses_ends_with_the_last() {
     two_hops().run(&[("503", SECOND), ("503", "ended 503 remote; close")]);

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use actix::prelude::*;
-use tandem_call::directory::Directory;
+use tandem_call::directory::{Directory, IpRange};
 use tandem_call::leg::{ACCEPT, ALLOW, Extensions, LegInput, RequestFailure, RequestId, supported, unsupported};
 use tandem_call::own::Own;
 use tandem_model::{Endpoint, LegId, Timestamp, Transport, limits};
@@ -67,6 +67,8 @@ pub struct ShardConfig {
     pub sent_by: Vec<(Transport, String)>,
     /// Messages a second read from one source that has proved nothing; 0 sets no bound.
     pub unproved_per_second: u32,
+    /// Our own proxies: what comes from them is counted by the client that they name.
+    pub proxies: Vec<IpRange>,
 }
 
 pub struct SipShard {
@@ -75,6 +77,8 @@ pub struct SipShard {
     config: ShardConfig,
     layer: TransactionLayer,
     sources: SourceBudget,
+    /// Those behind our proxies: apart, because what one proved there says nothing of what comes from it directly.
+    behind_proxies: SourceBudget,
     entropy: SystemEntropy,
     challenger: Challenger,
     realm: String,
@@ -115,6 +119,7 @@ impl SipShard {
             own: None,
             layer: TransactionLayer::new(Config::new(tag_secret)),
             sources: SourceBudget::new(config.unproved_per_second),
+            behind_proxies: SourceBudget::new(config.unproved_per_second),
             challenger: Challenger::new(&realm, &mut entropy).offer_auth_int(config.auth.auth_int).accept_own_address(
                 {
                     let listening = config.transports.listening().to_vec();

@@ -105,8 +105,7 @@ impl SipShard {
             return Err(Verdict::Refuse(Refusal { status, why: "Request-URI is not sip, sips or tel" }));
         }
         let directory = self.config.directory.borrow().clone();
-        let listening = self.config.transports.listening().to_vec();
-        let own = self.config.own.clone();
+        let (own, places) = (self.config.own.clone(), self.places.clone());
         let sender = admission::classify(&own, &directory, message, source.addr)?;
         let hops = screening::hops(&own, message, &sender)?;
         let (admitted, username) = match sender {
@@ -115,13 +114,13 @@ impl SipShard {
             Sender::Carrier(carrier) => {
                 // It calls from an address the operator wrote down, or by a contact that only our REGISTER told.
                 self.proved(message, source);
-                (admission::from_carrier(&directory, carrier, message, &listening)?, None)
+                (admission::from_carrier(&directory, carrier, message, &places)?, None)
             }
             Sender::Unknown => {
                 let username = self.authenticate(Role::Proxy, message, &directory, source)?;
                 let endpoint = directory.endpoint(&username).cloned();
                 let endpoint = endpoint.ok_or(Refusal { status: 403, why: "endpoint is gone" })?;
-                (admission::from_endpoint(&directory, endpoint, message, &listening)?, Some(username))
+                (admission::from_endpoint(&directory, endpoint, message, &places)?, Some(username))
             }
         };
         screening::content(message)?;

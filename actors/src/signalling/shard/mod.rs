@@ -25,11 +25,12 @@ use tandem_sip::source_budget::SourceBudget;
 use tandem_sip::transaction::{ClientKey, Config, Event, ServerKey, TransactionKey, TransactionLayer};
 use tokio::sync::watch;
 
-use super::admission::{self, Gate};
+use super::admission::Gate;
 use super::audit::Audit;
 use super::counts;
 use super::message::{ClientOutcome, ClientRequest, FromLeg, OfferCall, SipInbound, ToLeg};
 use super::outside;
+use super::own_places::OwnPlaces;
 use super::registration::{FlowClosed, RegistrarActor};
 use super::screening;
 use crate::api::Metrics;
@@ -82,6 +83,7 @@ pub struct SipShard {
     entropy: SystemEntropy,
     challenger: Challenger,
     realm: String,
+    places: Arc<OwnPlaces>,
     /// By local tag.
     legs: HashMap<String, Recipient<ToLeg>>,
     clients: HashMap<ClientKey, (LegId, RequestId, Option<Recipient<ToLeg>>)>,
@@ -114,6 +116,7 @@ impl SipShard {
         let mut entropy = SystemEntropy::new();
         let mut tag_secret = [0; 16];
         tandem_model::Entropy::fill(&mut entropy, &mut tag_secret);
+        let places = Arc::new(OwnPlaces::new(config.transports.listening(), &config.sent_by));
         let realm = config.directory.borrow().project.realm.clone();
         SipShard {
             own: None,
@@ -122,11 +125,12 @@ impl SipShard {
             behind_proxies: SourceBudget::new(config.unproved_per_second),
             challenger: Challenger::new(&realm, &mut entropy).offer_auth_int(config.auth.auth_int).accept_own_address(
                 {
-                    let listening = config.transports.listening().to_vec();
-                    move |host, port| admission::is_ours(&listening, host, port)
+                    let places = places.clone();
+                    move |host, port| places.holds(host, port)
                 },
             ),
             realm,
+            places,
             entropy,
             legs: HashMap::new(),
             clients: HashMap::new(),

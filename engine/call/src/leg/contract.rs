@@ -50,6 +50,28 @@ impl Default for Extensions {
     }
 }
 
+/// A party's own session timer (RFC 4028), where it is not to be as [`Extensions`] has it for all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SessionPolicy {
+    pub expires_secs: Option<u32>,
+    pub min_se_secs: Option<u32>,
+}
+
+impl Extensions {
+    /// Those towards a party. Whoever changes one of the two moves the other along where they would contradict each other.
+    pub fn towards(mut self, party: SessionPolicy) -> Self {
+        self.session_expires_secs = party.expires_secs.unwrap_or(self.session_expires_secs);
+        self.min_se_secs = party.min_se_secs.unwrap_or(self.min_se_secs);
+        if self.session_expires_secs > 0 && self.session_expires_secs < self.min_se_secs {
+            match party.min_se_secs {
+                Some(min) => self.session_expires_secs = min,
+                None => self.min_se_secs = self.session_expires_secs,
+            }
+        }
+        self
+    }
+}
+
 /// Use of reliable provisional responses (RFC 3262).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reliable {
@@ -81,7 +103,7 @@ pub enum ComfortNoiseUse {
     Send,
 }
 
-/// What a leg may use of media: from its endpoint, application, carrier or noun.
+/// What a leg may use of media, and how long the session lasts: from its endpoint, application, carrier or noun.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MediaPolicy {
     /// In offer order.
@@ -89,6 +111,7 @@ pub struct MediaPolicy {
     pub suites: Vec<SrtpSuite>,
     pub encryption: Encryption,
     pub dtmf: DtmfMethod,
+    pub session: SessionPolicy,
 }
 
 impl Default for MediaPolicy {
@@ -98,6 +121,7 @@ impl Default for MediaPolicy {
             suites: SrtpSuite::ALL.to_vec(),
             encryption: Encryption::Optional,
             dtmf: DtmfMethod::Auto,
+            session: SessionPolicy::default(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! An INVITE outside any dialog: whose it is, whether it may come in, and the call it becomes.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tandem_call::call::{CarriersBusy, Hops, InboundLeg, Party, Plan};
@@ -36,6 +37,9 @@ impl SipShard {
                     self.audit(&message, source, refusal.status, refusal.why);
                 }
                 tracing::info!(%source, call_id = message.call_id(), status = refusal.status, why = refusal.why, "INVITE refused");
+                if refusal.status == 503 && !self.config.gate.draining.load(Ordering::Relaxed) {
+                    self.refused_for_overload(&message, source);
+                }
                 let headers: &[(&str, &str)] = match refusal.status {
                     503 => &[("Retry-After", overload::RETRY_AFTER)],
                     status => screening::headers_of(status),
@@ -70,6 +74,7 @@ impl SipShard {
         if self.config.switchboard.try_send(offer).is_err() {
             self.invites.remove(&key);
             self.merged.leaves(key);
+            self.refused_for_overload(&message, source);
             self.reply(key, &message, source, 503, &[("Retry-After", "5")]);
         }
     }

@@ -21,6 +21,7 @@ use tandem_call::own::Own;
 use tandem_model::{Endpoint, LegId, Timestamp, Transport, limits};
 use tandem_sip::auth::Challenger;
 use tandem_sip::message::{Message as SipMessage, Method};
+use tandem_sip::overload_control::LossControl;
 use tandem_sip::source_budget::SourceBudget;
 use tandem_sip::transaction::{ClientKey, Config, Event, ServerKey, TransactionKey, TransactionLayer};
 use tokio::sync::watch;
@@ -99,6 +100,8 @@ pub struct SipShard {
     /// New calls let in during the running second.
     rate: (Timestamp, u32),
     overload: overload::Overload,
+    /// What clients that obey are asked to keep back.
+    loss: LossControl,
     auth: AuthState,
 }
 
@@ -116,6 +119,8 @@ impl SipShard {
         let mut entropy = SystemEntropy::new();
         let mut tag_secret = [0; 16];
         tandem_model::Entropy::fill(&mut entropy, &mut tag_secret);
+        let wall_ms = u64::try_from(config.clock.wall().0).unwrap_or(0);
+        let origin_ms = wall_ms.saturating_sub(config.clock.now().as_millis());
         let places = Arc::new(OwnPlaces::new(config.transports.listening(), &config.sent_by));
         let realm = config.directory.borrow().project.realm.clone();
         SipShard {
@@ -143,6 +148,7 @@ impl SipShard {
             audit: Audit::default(),
             rate: (Timestamp::ZERO, 0),
             overload: overload::Overload::default(),
+            loss: LossControl::new(origin_ms),
             auth: AuthState::default(),
             config,
         }
@@ -331,8 +337,11 @@ impl Handler<SipInbound> for SipShard {
         let now = self.now();
         match msg {
             SipInbound::Message { message, source, local } => {
-                if self.admits(&message, source) && !self.sheds(&message, source, local) {
-                    self.layer.handle_message(now, message, source, local);
+                if self.admits(&message, source) {
+                    let message = self.stating_load(message, source);
+                    if !self.sheds(&message, source, local) {
+                        self.layer.handle_message(now, message, source, local);
+                    }
                 }
             }
             SipInbound::Unreachable { peer } => {

@@ -35,6 +35,11 @@ impl SipShard {
         client_behind(message, |ip| self.is_proxy(ip)).map_or(source, |addr| Endpoint { addr, ..source })
     }
 
+    /// A proxy or a carrier: the operator wrote its address down.
+    pub(super) fn is_one_of_ours(&self, ip: IpAddr) -> bool {
+        self.is_proxy(ip) || self.is_carrier(ip)
+    }
+
     fn is_proxy(&self, ip: IpAddr) -> bool {
         self.config.proxies.iter().any(|range| range.contains(ip))
     }

@@ -426,3 +426,35 @@ fn a_flood_behind_a_proxy_of_ours_is_held_to_its_clients_share() {
     let flooder = proxy.seen().iter().filter(|m| m.call_id()[5..].parse::<u32>().is_ok_and(|n| n < 200)).count();
     assert!((1..100).contains(&flooder), "{flooder} of 200 were answered");
 }
+
+#[test]
+fn a_call_goes_over_the_other_flow_of_a_device_when_one_fails() {
+    let tandem = Tandem::start();
+    tandem.endpoint("alice", json!({}));
+    tandem.endpoint("bob", json!({}));
+    let mut flows = [1, 2].map(|reg_id| {
+        let mut flow = Phone::new(&tandem, "alice", PASSWORD);
+        let headers = format!(
+            "Supported: path, outbound\r\nContact: <{}>;reg-id={reg_id};+sip.instance=\"<urn:uuid:7>\"\r\nExpires: 300\r\n",
+            flow.contact()
+        );
+        assert_eq!(flow.register_with(&headers).status(), 200);
+        flow
+    });
+    let mut bob = Phone::new(&tandem, "bob", PASSWORD);
+    let mut call = bob.invite(&flows[0].uri());
+    // The one that was refreshed last, at first.
+    let [other, first] = &mut flows;
+    let failed = first.wait("an INVITE", Duration::from_secs(5), |m| m.method() == "INVITE");
+    assert!(other.stays_quiet(Duration::from_millis(200)), "one flow at a time");
+    let echoed = |name: &str| format!("{name}: {}\r\n", failed.header(name));
+    let headers: String = ["Via", "From", "Call-ID", "CSeq"].map(echoed).concat();
+    let to = failed.header("To");
+    first.send(&format!("SIP/2.0 430 Flow Failed\r\n{headers}To: {to};tag=x\r\nContent-Length: 0\r\n\r\n"));
+    let mut rung = other.ringing();
+    assert_eq!(rung.invite.header("To"), to);
+    other.answer_call(&mut rung);
+    bob.connected(&mut call);
+    assert_eq!(bob.hang_up(&mut call).status(), 200);
+    other.hung_up(&rung);
+}

@@ -231,6 +231,8 @@ pub struct RegisteredContact {
     pub path: Vec<String>,
     /// Reached by that flow alone, whatever `uri` says: behind a NAT, or a flow the client keeps (RFC 5626).
     pub over_flow: bool,
+    /// Of the same device, for when this one fails (RFC 5626 section 7).
+    pub other_flows: Vec<RegisteredContact>,
 }
 
 impl RegisteredContact {

@@ -44,7 +44,7 @@ impl Leg {
                 s.too_small += 1;
                 return self.send_again(now, s, None);
             }
-            503 => match self.try_next_hop(now, s) {
+            _ if s.hops.moves_after(status) => match self.try_next_hop(now, s) {
                 Ok(()) => return,
                 Err(_) => return self.invite_refused(now, status, response),
             },

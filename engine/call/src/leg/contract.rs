@@ -154,6 +154,18 @@ pub struct InviteSpec {
     pub channel: Option<u64>,
     /// The session interval to ask for (RFC 4028), in seconds; None: as for all legs.
     pub session_expires_secs: Option<u32>,
+    /// Further ways to the device that is called, to be tried one after another when the one before has failed (RFC 5626
+    /// section 7). Beside [`Destination::Flow`] alone.
+    pub other_flows: Vec<Flow>,
+}
+
+/// A way to a device: what of an INVITE differs from one to the next.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Flow {
+    pub request_uri: String,
+    /// The Path it registered with.
+    pub route: Vec<String>,
+    pub hop: Endpoint,
 }
 
 /// Answers a 401 or 407 of the far end.

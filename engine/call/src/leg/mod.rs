@@ -37,7 +37,7 @@ mod talking;
 
 pub use abilities::{ACCEPT, ALLOW, supported, unsupported};
 pub use contract::{
-    Answer, CodecUse, ComfortNoiseUse, Credentials, Destination, EndedBy, Extensions, InviteSpec, LegCommand,
+    Answer, CodecUse, ComfortNoiseUse, Credentials, Destination, EndedBy, Extensions, Flow, InviteSpec, LegCommand,
     LegEffect, LegEnd, LegEnv, LegInput, LegRecord, LegReport, MediaPolicy, RecordStage, ReferReport, ReferRequest,
     Reliable, RequestFailure, RequestId, SessionPolicy, SharedEnv,
 };

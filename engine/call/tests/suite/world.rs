@@ -943,6 +943,7 @@ pub fn contact(name: &str) -> RegisteredContact {
         source: peer::address(),
         path: vec![],
         over_flow: false,
+        other_flows: vec![],
     }
 }
 

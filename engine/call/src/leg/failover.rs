@@ -79,7 +79,8 @@ impl Hops {
     }
 
     fn may_move(&self) -> bool {
-        !self.heard && !(self.left.is_empty() && self.flows.is_empty())
+        let anywhere = !self.left.is_empty() || !self.flows.is_empty();
+        anywhere && !self.heard
     }
 
     /// On to the next. Some: it is another flow.

@@ -148,7 +148,7 @@ impl Health {
                 wait = wait.max(retry_after.unwrap_or_default());
             }
         }
-        self.next = Some(now + wait);
+        self.next = Some((now + wait).max(self.left_alone_until.unwrap_or_default()));
     }
 
     pub fn handle_call(&mut self, now: Timestamp, result: CallResult) {
@@ -375,6 +375,15 @@ mod tests {
         r.probe(ProbeResult::Answered);
         r.health.handle_call(r.now, CallResult::Overloaded { retry_after });
         let told = r.now;
+        assert!(matches!(r.next(), Some(HealthEffect::Probe { .. })));
+        assert_eq!(r.now, told + retry_after);
+
+        // The answer to one that was on its way brings no other forward.
+        let mut r = Rig::new(Some(10), 3, 2);
+        let Some(HealthEffect::Probe { id }) = r.next() else { panic!("no probe") };
+        r.health.handle_call(r.now, CallResult::Overloaded { retry_after });
+        let told = r.now;
+        r.health.handle_probe(r.now, id, ProbeResult::Answered, &mut r.entropy);
         assert!(matches!(r.next(), Some(HealthEffect::Probe { .. })));
         assert_eq!(r.now, told + retry_after);
 

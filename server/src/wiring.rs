@@ -198,6 +198,7 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
         service_route: config.sip.service_route.clone(),
         sent_by: env.sent_by.clone(),
         unproved_per_second: config.limits.unproved_per_second,
+        proxies: config.sip.proxies.clone(),
     });
     shards.set(vec![shard.start()]);
     let naming = Naming { sent_by: env.sent_by.clone(), user_agent: USER_AGENT.to_owned() };

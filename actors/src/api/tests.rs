@@ -321,6 +321,13 @@ impl CarrierStates for FakeCarriers {
             error: Some("the carrier said <403>".into()),
             retry_secs: Some(40),
         };
-        Some(CarrierState { up: false, since_secs: 7, channels: 3, refused: 2, registration: Some(registration) })
+        Some(CarrierState {
+            up: false,
+            since_secs: 7,
+            retry_after_secs: Some(25),
+            channels: 3,
+            refused: 2,
+            registration: Some(registration),
+        })
     }
 }

@@ -32,6 +32,7 @@ impl Line {
             up: self.health.is_up(),
             suspect: self.health.is_suspect(),
             since: self.health.since(),
+            left_alone_until: self.health.left_alone_until(),
             registration: registration.map(Registration::state),
             service_route: registration.map(|r| r.service_route().to_vec()).unwrap_or_default(),
         }

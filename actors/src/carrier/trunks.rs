@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use tandem_call::call::{CarriersBusy, SeizedCarrier};
-use tandem_call::carrier::{CallResult, Limits, RegistrationState, choose};
+use tandem_call::carrier::{Availability, CallResult, Limits, RegistrationState, choose};
 use tandem_call::directory::Carrier;
 use tandem_call::leg::{EndedBy, LegReport};
 use tandem_model::{SeedEntropy, Sid, Timestamp};
@@ -37,6 +37,8 @@ struct Slot {
     outbound: AtomicU64,
     refused: AtomicU64,
     up: AtomicBool,
+    /// No calls before this: it said so. Nanoseconds of the clock.
+    left_alone_until: AtomicU64,
     /// Whether the actor wants to hear of calls that went well.
     suspect: AtomicBool,
     /// Written by the actor, read by REST and calls.
@@ -50,6 +52,7 @@ pub(super) struct Standing {
     pub up: bool,
     pub suspect: bool,
     pub since: Timestamp,
+    pub left_alone_until: Option<Timestamp>,
     pub registration: Option<RegistrationState>,
     pub service_route: Vec<String>,
 }
@@ -97,9 +100,20 @@ impl Trunks {
     /// When all are at their limits.
     pub fn seize(&self, carriers: &[Arc<Carrier>], draw: u64) -> Result<(SeizedCarrier, Channel), CarriersBusy> {
         let now = self.0.clock.now();
-        let up = |c: &Carrier| self.slot(c.id).up.load(Ordering::Relaxed);
         let mut wait = Duration::MAX;
-        for carrier in choose(carriers, up, &mut SeedEntropy::new(draw)) {
+        let standing = |c: &Carrier| {
+            let slot = self.slot(c.id);
+            match slot.left_alone(now) {
+                Some(left) => {
+                    wait = wait.min(left);
+                    Availability::LeftAlone
+                }
+                None if slot.up.load(Ordering::Relaxed) => Availability::Up,
+                None => Availability::Down,
+            }
+        };
+        let order = choose(carriers, standing, &mut SeedEntropy::new(draw));
+        for carrier in order {
             match self.take(now, &carrier, Direction::Outbound) {
                 Ok(channel) => {
                     let route = channel.slot.read(|s| s.service_route.clone());
@@ -137,6 +151,8 @@ impl Trunks {
     pub(super) fn publish(&self, carrier: Sid, standing: Standing) {
         let slot = self.slot(carrier);
         slot.up.store(standing.up, Ordering::Relaxed);
+        let left_alone_until = standing.left_alone_until.map_or(0, Timestamp::as_nanos);
+        slot.left_alone_until.store(left_alone_until, Ordering::Relaxed);
         slot.suspect.store(standing.suspect, Ordering::Relaxed);
         *slot.standing.write().unwrap_or_else(PoisonError::into_inner) = standing;
     }
@@ -176,6 +192,7 @@ impl Trunks {
         let now = self.0.clock.now();
         slot.read(|s| CarrierState {
             up: s.up,
+            retry_after_secs: slot.left_alone(now).map(whole_secs),
             since_secs: now.since(s.since).as_secs(),
             channels: slot.channels.load(Ordering::Relaxed),
             refused: slot.refused.load(Ordering::Relaxed),
@@ -201,6 +218,7 @@ impl Slot {
             outbound: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             up: AtomicBool::new(true),
+            left_alone_until: AtomicU64::new(0),
             suspect: AtomicBool::new(false),
             standing: RwLock::default(),
         }
@@ -232,6 +250,12 @@ impl Slot {
         Ok(())
     }
 
+    /// For how much longer it is to get no calls.
+    fn left_alone(&self, now: Timestamp) -> Option<Duration> {
+        let until = Timestamp::from_nanos(self.left_alone_until.load(Ordering::Relaxed));
+        Some(until.since(now)).filter(|left| !left.is_zero())
+    }
+
     fn read<T>(&self, what: impl FnOnce(&Standing) -> T) -> T {
         what(&self.standing.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -251,7 +275,9 @@ impl Channel {
         let result = match report {
             LegReport::Answered { .. } => CallResult::Answered,
             LegReport::Ended(end) => match (end.by, end.status) {
-                (EndedBy::Remote, 503) => CallResult::Failed,
+                (EndedBy::Remote, 503) => {
+                    end.retry_after.map_or(CallResult::Failed, |retry_after| CallResult::Overloaded { retry_after })
+                }
                 (EndedBy::Remote, _) => CallResult::Answered,
                 // A timeout, no transport, or a name that does not resolve: but not what is our own fault.
                 (EndedBy::Failure, 408 | 502 | 503) if end.reason != "No media port" => CallResult::Failed,
@@ -263,7 +289,7 @@ impl Channel {
             _ => return,
         };
         self.telling = false;
-        let wanted = result == CallResult::Failed || self.slot.suspect.load(Ordering::Relaxed);
+        let wanted = result != CallResult::Answered || self.slot.suspect.load(Ordering::Relaxed);
         if let Some(desk) = self.trunks.0.desk.get().filter(|_| wanted) {
             desk.offer(CallNews { carrier: self.carrier, result }, Overflow::Count);
         }
@@ -281,8 +307,12 @@ pub(super) fn verify(carrier: &Carrier) -> Verify {
 }
 
 fn busy(wait: Duration) -> CarriersBusy {
-    let secs = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-    CarriersBusy { retry_after_secs: u32::try_from(secs.clamp(1, 60)).unwrap_or(60) }
+    CarriersBusy { retry_after_secs: u32::try_from(whole_secs(wait).clamp(1, 60)).unwrap_or(60) }
+}
+
+/// Rounded up.
+fn whole_secs(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 fn shown(state: &RegistrationState, now: Timestamp) -> CarrierRegistration {
@@ -387,6 +417,28 @@ mod tests {
         assert_eq!(trunks.state(all[0].id), None);
     }
 
+    #[test]
+    fn a_carrier_that_asked_for_it_is_left_alone_and_the_caller_is_told_for_how_long() {
+        let clock = Clock::new();
+        let trunks = Trunks::new(clock);
+        let all = [carrier(1, 1, Limits::default()), carrier(2, 2, Limits::default())];
+        let until = clock.now() + Duration::from_secs(40);
+        let standing =
+            |left_alone_until| Standing { name: "x".into(), up: true, left_alone_until, ..Standing::default() };
+        trunks.publish(all[0].id, standing(Some(until)));
+        let (seized, _channel) = trunks.seize(&all, 0).unwrap();
+        assert_eq!(seized.carrier, all[1].id);
+        let Err(CarriersBusy { retry_after_secs }) = trunks.seize(&all[..1], 0) else { panic!("it was left alone") };
+        assert!((30..=40).contains(&retry_after_secs), "{retry_after_secs}");
+        let state = trunks.state(all[0].id).unwrap();
+        assert!(state.retry_after_secs.is_some_and(|secs| (30..=40).contains(&secs)), "{state:?}");
+        assert!(trunks.arrive(&all[0]).is_ok(), "its own calls are taken");
+        // That time is over.
+        trunks.publish(all[0].id, standing(Some(clock.now())));
+        assert_eq!(trunks.seize(&all, 0).unwrap().0.carrier, all[0].id);
+        assert_eq!(trunks.state(all[0].id).unwrap().retry_after_secs, None);
+    }
+
     #[actix::test]
     async fn calls_tell_once_of_the_carrier_and_only_what_it_did_itself() {
         struct Desk(tokio::sync::mpsc::Sender<CallResult>);
@@ -406,18 +458,22 @@ mod tests {
         let c = carrier(1, 1, Limits::default());
         let suspect = Standing { name: "x".into(), up: true, suspect: true, ..Standing::default() };
         trunks.publish(c.id, suspect);
-        let end = |by, status, reason: &str| {
+        let end_after = |by, status, reason: &str, retry_after| {
             LegReport::Ended(LegEnd {
                 status,
                 reason: reason.into(),
                 by,
                 call_id: String::new(),
                 cause: None,
+                retry_after,
                 headers: vec![],
             })
         };
+        let end = |by, status, reason: &str| end_after(by, status, reason, None);
+        let retry_after = Duration::from_secs(30);
         for report in [
             end(EndedBy::Remote, 503, "Service Unavailable"),
+            end_after(EndedBy::Remote, 503, "Service Unavailable", Some(retry_after)),
             end(EndedBy::Failure, 408, "Request Timeout"),
             end(EndedBy::Failure, 503, "No media port"),
             end(EndedBy::Local, 487, "Request Terminated"),
@@ -430,10 +486,11 @@ mod tests {
             inbound.note(&report);
         }
         let mut heard = Vec::new();
-        for _ in 0..3 {
+        for _ in 0..4 {
             heard.push(told.recv().await.unwrap());
         }
-        assert_eq!(heard, [CallResult::Failed, CallResult::Failed, CallResult::Answered]);
+        let overloaded = CallResult::Overloaded { retry_after };
+        assert_eq!(heard, [CallResult::Failed, overloaded, CallResult::Failed, CallResult::Answered]);
         assert!(told.try_recv().is_err());
     }
 }

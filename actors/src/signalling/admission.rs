@@ -12,8 +12,10 @@ use tandem_call::directory::{Directory, DomainApp, Handler, NumberHandler, Phone
 use tandem_call::leg::{MediaPolicy, Replaces};
 use tandem_call::own::Own;
 use tandem_call::routing::{self, Caller};
-use tandem_model::{CallSid, Endpoint, Sid, Transport, limits};
+use tandem_model::{CallSid, Endpoint, Sid, limits};
 use tandem_sip::message::{Message, Uri};
+
+use super::own_places::OwnPlaces;
 
 /// Whether new calls are taken at all. Written by the switchboard, read by every shard.
 #[derive(Debug, Default)]
@@ -135,7 +137,7 @@ pub(super) fn from_endpoint(
     directory: &Directory,
     endpoint: Arc<SipEndpoint>,
     invite: &Message,
-    listening: &[Endpoint],
+    own: &OwnPlaces,
 ) -> Result<Admitted, Refusal> {
     let media = endpoint_media(directory, &endpoint);
     if let Some(replaces) = replaces_of(invite)? {
@@ -149,7 +151,7 @@ pub(super) fn from_endpoint(
         return Ok(Admitted { plan: Plan::Handler { endpoint }, media, trusted: false });
     }
     let caller = Caller::Endpoint(endpoint.clone());
-    let route = route(directory, &caller, invite, listening)?;
+    let route = route(directory, &caller, invite, own)?;
     Ok(Admitted { plan: Plan::Connect { caller: Party::Endpoint(endpoint), route }, media, trusted: false })
 }
 
@@ -157,7 +159,7 @@ pub(super) fn from_carrier(
     directory: &Directory,
     carrier: Arc<tandem_call::directory::Carrier>,
     invite: &Message,
-    listening: &[Endpoint],
+    own: &OwnPlaces,
 ) -> Result<Admitted, Refusal> {
     let malformed = Refusal { status: 400, why: "malformed Request-URI" };
     let called = called_address(&carrier, invite, directory.profile_domain()).ok_or(malformed)?;
@@ -179,7 +181,7 @@ pub(super) fn from_carrier(
         Some((_, NumberHandler::None | NumberHandler::Unsupported(_))) => {
             return Err(Refusal { status: 480, why: "the number has no handler" });
         }
-        None => route_to(directory, &caller, &uri, listening)?,
+        None => route_to(directory, &caller, &uri, own)?,
     };
     let media = carrier_media(&carrier);
     Ok(Admitted { plan: Plan::Connect { caller: Party::Carrier(carrier), route }, media, trusted: true })
@@ -190,31 +192,14 @@ fn number_called<'d>(directory: &'d Directory, uri: &Uri<'_>) -> Option<&'d Arc<
     directory.numbers.get(&routing::normalise(&uri.user_decoded()?)?)
 }
 
-fn route(
-    directory: &Directory,
-    caller: &Caller,
-    invite: &Message,
-    listening: &[Endpoint],
-) -> Result<routing::Route, Refusal> {
+fn route(directory: &Directory, caller: &Caller, invite: &Message, own: &OwnPlaces) -> Result<routing::Route, Refusal> {
     let uri = invite.request_uri().ok_or(Refusal { status: 400, why: "malformed Request-URI" })?;
-    route_to(directory, caller, &uri, listening)
+    route_to(directory, caller, &uri, own)
 }
 
-fn route_to(
-    directory: &Directory,
-    caller: &Caller,
-    uri: &Uri<'_>,
-    listening: &[Endpoint],
-) -> Result<routing::Route, Refusal> {
-    let ours = |host: &str, port: Option<u16>| is_ours(listening, host, port);
+fn route_to(directory: &Directory, caller: &Caller, uri: &Uri<'_>, own: &OwnPlaces) -> Result<routing::Route, Refusal> {
+    let ours = |host: &str, port: Option<u16>| own.holds(host, port);
     routing::route(directory, caller, uri, ours).map_err(|no| Refusal { status: no.status, why: no.why })
-}
-
-/// Whether a host and port in a URI name this server itself.
-pub(super) fn is_ours(listening: &[Endpoint], host: &str, port: Option<u16>) -> bool {
-    let Ok(ip) = host.parse::<std::net::IpAddr>() else { return false };
-    let port = port.unwrap_or(Transport::Udp.default_port());
-    listening.iter().any(|l| l.addr.port() == port && (l.addr.ip() == ip || l.addr.ip().is_unspecified()))
 }
 
 /// The facts of an INVITE that a call keeps. Who calls is believed of `trusted` senders alone, beyond From.

@@ -6,6 +6,7 @@ mod audit;
 mod counts;
 mod message;
 mod outside;
+mod own_places;
 mod registration;
 mod resolver;
 mod screening;

@@ -3,6 +3,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tandem_call::carrier::{DialPlan, HealthPolicy, Limits, NumberFormat, NumberPlan, PrefixRule};
 use tandem_call::directory::{CallerIdentity, Carrier, RegistrationPolicy};
+use tandem_call::leg::SessionPolicy;
 
 use super::endpoint::encryption;
 
@@ -25,6 +26,10 @@ pub struct CarrierPolicy {
     pub ciphers: Vec<String>,
     /// `optional`, `required`, `forbidden`.
     pub encryption: String,
+    /// Seconds; 0: we ask for no limit. None: as `[sip] session_expires` says.
+    pub session_expires: Option<i32>,
+    /// Seconds. None: as `[sip] min_se` says.
+    pub min_se: Option<i32>,
     /// `from`, `pai`, `rpid`.
     pub identity: String,
     pub trusted: bool,
@@ -67,6 +72,8 @@ impl Default for CarrierPolicy {
             codecs: vec!["PCMU".into(), "PCMA".into()],
             ciphers: Vec::new(),
             encryption: "optional".into(),
+            session_expires: None,
+            min_se: None,
             identity: "from".into(),
             trusted: true,
             from_user: None,
@@ -98,6 +105,8 @@ impl CarrierPolicy {
         carrier.codecs = self.codecs.clone();
         carrier.ciphers = self.ciphers.clone();
         carrier.encryption = encryption(&self.encryption);
+        let secs = |n: Option<i32>| n.and_then(|n| u32::try_from(n).ok());
+        carrier.session = SessionPolicy { expires_secs: secs(self.session_expires), min_se_secs: secs(self.min_se) };
         carrier.identity = match self.identity.as_str() {
             "pai" => CallerIdentity::Pai,
             "rpid" => CallerIdentity::Rpid,

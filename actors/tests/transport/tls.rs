@@ -49,6 +49,21 @@ async fn a_carrier_that_proves_its_name_is_talked_to() {
     peer.answered("back", 200).await;
 }
 
+/// RFC 5922 section 7.1.
+#[actix::test]
+async fn a_carrier_that_proves_its_domain_by_a_sip_uri_is_talked_to() {
+    let server = Server::start();
+    let (listener, address) = carrier().await;
+    let uri = |p: &mut rcgen::CertificateParams| {
+        p.subject_alt_names.push(rcgen::SanType::URI("sip:carrier.test".try_into().unwrap()));
+    };
+    let config = server.authority.server(&["host7.test"], uri);
+    let destination = to(address, server.transports.host("carrier.test", Verify::Yes));
+    assert!(server.transports.send(destination, None, options("out").into()));
+    let (mut peer, _) = accept(&listener, config).await.unwrap();
+    assert!(peer.receive().await.unwrap().contains("Call-ID: out\r\n"));
+}
+
 #[actix::test]
 async fn a_carrier_that_does_not_prove_its_name_gets_nothing() {
     let mut server = Server::start();
@@ -57,12 +72,16 @@ async fn a_carrier_that_does_not_prove_its_name_gets_nothing() {
         p.not_before = rcgen::date_time_ymd(2020, 1, 1);
         p.not_after = rcgen::date_time_ymd(2021, 1, 1);
     };
+    let other_domain = |p: &mut rcgen::CertificateParams| {
+        p.subject_alt_names.push(rcgen::SanType::URI("sip:other.test".try_into().unwrap()));
+    };
     let mut failed = 0;
     for (what, config, host) in [
         ("another name", server.authority.server(&["other.test"], |_| {}), "carrier.test"),
         ("an unknown authority", stranger.server(&["carrier.test"], |_| {}), "carrier.test"),
         ("a certificate that ended", server.authority.server(&["carrier.test"], past), "carrier.test"),
         ("a name where an address is asked for", server.authority.server(&["carrier.test"], |_| {}), ""),
+        ("a name beside a domain", server.authority.server(&["carrier.test"], other_domain), "carrier.test"),
         ("a part of the name", server.authority.server(&["test"], |_| {}), "carrier.test"),
     ] {
         let (listener, address) = carrier().await;

@@ -151,6 +151,13 @@ pub const KEYS: &[Key] = &[
         "[]",
         "DNS servers to ask where SIP names lead, with ports; empty means those of the system.",
     ),
+    Key::new(
+        "sip",
+        "proxies",
+        Kind::Texts,
+        "[]",
+        "Addresses or CIDR ranges of your own SIP proxies in front. What they send on is counted for the client that they name in Via.",
+    ),
     Key::optional(
         "sip",
         "advertise",

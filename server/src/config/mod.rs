@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 use tandem_actors::signalling::{Algorithm, RegistrationPolicy};
 use tandem_actors::transport::{CertificateFiles, ClientCertificates};
+use tandem_call::directory::IpRange;
 use tandem_call::leg::{CodecUse, Extensions};
 
 /// The whole configuration, checked.
@@ -75,6 +76,8 @@ pub struct Sip {
     pub tls_ca: Option<PathBuf>,
     /// Origins of web pages that may connect; empty is the same host.
     pub ws_origins: Vec<String>,
+    /// Our own proxies: what they send on is counted by the client that they name.
+    pub proxies: Vec<IpRange>,
     /// Empty takes the system's.
     pub dns_servers: Vec<SocketAddr>,
     /// Host written into Via, Contact and Record-Route; None takes the listener's address.
@@ -219,6 +222,7 @@ impl Default for Config {
                 tls_client_ca: None,
                 tls_ca: None,
                 ws_origins: Vec::new(),
+                proxies: Vec::new(),
                 dns_servers: Vec::new(),
                 advertise: None,
                 digest: vec![Algorithm::Md5, Algorithm::Sha256],

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use tandem_actors::signalling::{Algorithm, ContactOverflow, RegistrationPolicy, is_loose_route};
+use tandem_call::directory::IpRange;
 use tandem_call::leg::{CodecUse, ComfortNoiseUse, Extensions, Reliable};
 use toml::de::{DeTable, DeValue};
 
@@ -322,6 +323,7 @@ impl Reader<'_> {
         sip.tls_ca = file("sip.tls_ca");
         self.set("sip.tls_client_certificates", &mut sip.tls_client_certificates, client_certificates);
         self.set_all("sip.dns_servers", &mut sip.dns_servers);
+        self.set_all("sip.proxies", &mut sip.proxies);
         if let Some((Value::Texts(origins), place)) = self.take("sip.ws_origins") {
             if let Some(bad) = origins.iter().find(|o| !is_origin(o)) {
                 self.report(place, "sip.ws_origins", format!("{bad:?} is no origin such as https://app.example.com"));
@@ -531,6 +533,10 @@ impl Meaning for std::net::SocketAddr {
 
 impl Meaning for std::net::IpAddr {
     const WHAT: &'static str = "an IP address";
+}
+
+impl Meaning for IpRange {
+    const WHAT: &'static str = "an address or a CIDR range such as 10.0.0.0/8";
 }
 
 impl Meaning for ipnet::IpNet {

@@ -64,6 +64,7 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
             "https://app.example.com,https://b.example",
         ),
         ("sip.dns_servers", r#"["192.0.2.53:53"]"#, "192.0.2.53:53"),
+        ("sip.proxies", r#"["192.0.2.10/32", "2001:db8:1::/64"]"#, "192.0.2.10/32,2001:db8:1::/64"),
         ("sip.advertise", r#""sip.example.com""#, "sip.example.com"),
         ("sip.digest", r#"["sha-512-256", "SHA-256", "md5"]"#, "sha-512-256,SHA-256,md5"),
         ("sip.digest_sha256", "false", "false"),
@@ -272,6 +273,10 @@ fn each_mistake_is_reported_at_its_place() {
         (
             "[sip]\ntls_client_certificates = \"yes\"\n",
             "tandem.toml:2:27: sip.tls_client_certificates: must be off, optional or required",
+        ),
+        (
+            "[sip]\nproxies = [\"192.0.2.1/33\"]\n",
+            "tandem.toml:2:11: sip.proxies: \"192.0.2.1/33\" is not an address or a CIDR range such as 10.0.0.0/8",
         ),
         (
             "[sip]\nws_origins = [\"app.example.com\"]\n",

@@ -226,6 +226,30 @@ fn grant(stream: &mut TcpStream, secs: u32) {
 }
 
 #[test]
+fn a_carrier_whose_503_says_for_how_long_gets_no_call_meanwhile() {
+    let (tandem, mut alice) = caller("passthrough");
+    let (mut full, mut free) = (Phone::new(&tandem, "full", ""), Phone::new(&tandem, "free", ""));
+    let first = path(&tandem.carrier("first", full.address, json!({"priority": 1})));
+    tandem.carrier("second", free.address, json!({"priority": 2}));
+    let mut call = alice.invite(&number(&tandem));
+    let invite = full.wait("the INVITE", Duration::from_secs(5), |m| m.method() == "INVITE");
+    answer(&full, &invite, "503 Service Unavailable", "Retry-After: 3600\r\n");
+    let rung = free.ringing();
+    free.refuse(&rung, 486, "Busy Here");
+    assert_eq!(alice.outcome(&mut call).status(), 486);
+    let asked = |s: &Value| s["retry_after_secs"].as_u64();
+    let state = becomes(&tandem, &first, "left alone", |s| asked(s).is_some());
+    assert!(asked(&state).is_some_and(|secs| (500..=600).contains(&secs)) && state["up"] == true, "{state}");
+    full.stays_quiet(Duration::from_millis(100));
+    let mut call = alice.invite(&number(&tandem));
+    let rung = free.ringing();
+    free.refuse(&rung, 486, "Busy Here");
+    assert_eq!(alice.outcome(&mut call).status(), 486);
+    let again = |m: &crate::common::Message| m.method() == "INVITE" && m.call_id() != invite.call_id();
+    assert!(!full.seen().iter().any(again) && full.stays_quiet(Duration::from_millis(100)));
+}
+
+#[test]
 fn an_overloaded_carrier_is_passed_over_until_it_answers_again() {
     let (tandem, mut alice) = caller("passthrough");
     let ip = own_ip();

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::common::address::own_ip;
 use crate::common::phone::unique;
 use crate::common::tandem::PASSWORD;
 use crate::common::{Message, Options, Phone, Tandem, digest, eventually};
@@ -350,4 +351,110 @@ fn a_phone_behind_a_nat_is_asked_reached_by_its_flow_and_missed_when_it_is_silen
     alice.hung_up(&rung);
     assert_eq!(alice.register_with(&format!("Contact: <{contact}>\r\nExpires: 300\r\n")).status(), 200);
     listed("alice is back", true);
+}
+
+/// A REGISTER through a proxy at this phone's address, of a client that has these Vias.
+fn through_proxy(phone: &mut Phone, below: &str) -> Message {
+    let (domain, contact) = (phone.domain.clone(), phone.contact());
+    let mut proof = String::new();
+    for cseq in 1.. {
+        let call_id = unique("behind");
+        phone.send(&format!(
+            "REGISTER sip:{domain} SIP/2.0\r\nVia: SIP/2.0/UDP {};branch=z9hG4bK{}\r\n{below}Max-Forwards: 69\r\nFrom: \
+             <sip:{user}@{domain}>;tag=z\r\nTo: <sip:{user}@{domain}>\r\nCall-ID: {call_id}\r\nCSeq: {cseq} \
+             REGISTER\r\nContact: <{contact}>\r\n{proof}Content-Length: 0\r\n\r\n",
+            phone.address,
+            unique("b"),
+            user = phone.user,
+        ));
+        let reply = phone.final_response(&call_id, cseq);
+        if reply.status() != 401 || !proof.is_empty() {
+            return reply;
+        }
+        proof = format!("Authorization: {}\r\n", phone.answer(&reply, "REGISTER", &format!("sip:{domain}")));
+    }
+    unreachable!()
+}
+
+#[test]
+fn a_guesser_behind_a_proxy_of_ours_is_refused_alone_and_others_name_no_clients() {
+    let ip = own_ip();
+    let tandem = Tandem::start_with(Options { sip: format!("proxies = [\"{ip}/32\"]\n"), ..Options::default() });
+    tandem.endpoint("alice", json!({}));
+    let client = |at: &str| format!("Via: SIP/2.0/UDP 10.0.0.9:5060;received={at};rport=5060;branch=z9hG4bKc\r\n");
+    let guessed = |phone: &mut Phone, below: &dyn Fn(u32) -> String| -> usize {
+        phone.password = "guess".into();
+        let refused = (1..=20).filter(|n| through_proxy(phone, &below(*n)).status() == 403).count();
+        phone.password = PASSWORD.into();
+        refused
+    };
+    let mut proxy = Phone::at(ip, &tandem, "alice", PASSWORD);
+    assert_eq!(guessed(&mut proxy, &|_| client("203.0.113.1")), 10);
+    assert_eq!(through_proxy(&mut proxy, &client("203.0.113.1")).status(), 403, "too late from there");
+    assert_eq!(through_proxy(&mut proxy, &client("203.0.113.2")).status(), 200, "the owner is elsewhere");
+    // Somebody else says whatever it likes.
+    let mut stranger = Phone::new(&tandem, "alice", PASSWORD);
+    assert_eq!(guessed(&mut stranger, &|n| client(&format!("198.51.100.{n}"))), 10);
+}
+
+#[test]
+fn a_flood_behind_a_proxy_of_ours_is_held_to_its_clients_share() {
+    let ip = own_ip();
+    let options = Options {
+        sip: format!("proxies = [\"{ip}\"]\n"),
+        config: "[limits]\nunproved_per_second = 5\n".into(),
+        ..Options::default()
+    };
+    let tandem = Tandem::start_with(options);
+    let mut proxy = Phone::at(ip, &tandem, "alice", PASSWORD);
+    let options = |n: u32, client: &str| {
+        format!(
+            "OPTIONS sip:{} SIP/2.0\r\nVia: SIP/2.0/UDP {};branch=z9hG4bKf{n}\r\nVia: SIP/2.0/UDP \
+             {client};branch=z9hG4bKc{n}\r\nMax-Forwards: 69\r\nFrom: <sip:f@example.org>;tag=f\r\nTo: <sip:f@example.org>\r\n\
+             Call-ID: flood{n}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n",
+            tandem.sip, proxy.address
+        )
+    };
+    let heard: Vec<String> = (0..200).map(|n| options(n, "203.0.113.1")).collect();
+    let others: Vec<String> = (200..230).map(|n| options(n, &format!("203.0.113.{n}"))).collect();
+    heard.iter().chain(&others).for_each(|text| proxy.send(text));
+    eventually("others are answered", Duration::from_secs(5), || {
+        let _ = proxy.stays_quiet(Duration::from_millis(50));
+        let answered = |m: &&Message| m.call_id()[5..].parse::<u32>().is_ok_and(|n| n >= 200);
+        (proxy.seen().iter().filter(answered).count() == 30).then_some(())
+    });
+    let flooder = proxy.seen().iter().filter(|m| m.call_id()[5..].parse::<u32>().is_ok_and(|n| n < 200)).count();
+    assert!((1..100).contains(&flooder), "{flooder} of 200 were answered");
+}
+
+#[test]
+fn a_call_goes_over_the_other_flow_of_a_device_when_one_fails() {
+    let tandem = Tandem::start();
+    tandem.endpoint("alice", json!({}));
+    tandem.endpoint("bob", json!({}));
+    let mut flows = [1, 2].map(|reg_id| {
+        let mut flow = Phone::new(&tandem, "alice", PASSWORD);
+        let headers = format!(
+            "Supported: path, outbound\r\nContact: <{}>;reg-id={reg_id};+sip.instance=\"<urn:uuid:7>\"\r\nExpires: 300\r\n",
+            flow.contact()
+        );
+        assert_eq!(flow.register_with(&headers).status(), 200);
+        flow
+    });
+    let mut bob = Phone::new(&tandem, "bob", PASSWORD);
+    let mut call = bob.invite(&flows[0].uri());
+    // The one that was refreshed last, at first.
+    let [other, first] = &mut flows;
+    let failed = first.wait("an INVITE", Duration::from_secs(5), |m| m.method() == "INVITE");
+    assert!(other.stays_quiet(Duration::from_millis(200)), "one flow at a time");
+    let echoed = |name: &str| format!("{name}: {}\r\n", failed.header(name));
+    let headers: String = ["Via", "From", "Call-ID", "CSeq"].map(echoed).concat();
+    let to = failed.header("To");
+    first.send(&format!("SIP/2.0 430 Flow Failed\r\n{headers}To: {to};tag=x\r\nContent-Length: 0\r\n\r\n"));
+    let mut rung = other.ringing();
+    assert_eq!(rung.invite.header("To"), to);
+    other.answer_call(&mut rung);
+    bob.connected(&mut call);
+    assert_eq!(bob.hang_up(&mut call).status(), 200);
+    other.hung_up(&rung);
 }

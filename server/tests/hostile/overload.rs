@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use crate::common::phone::unique;
 use crate::common::{Message, Options, alone, audio, eventually};
 use crate::size::soaking;
-use crate::stranger::Stranger;
+use crate::stranger::{Stranger, source};
 use crate::target::Target;
 
 /// Calls a second let in.
@@ -65,6 +66,56 @@ fn above_the_admitted_rate_refusals_come_at_once_and_calls_in_progress_are_not_d
         (target.tandem.metric("tandem_legs_live", "") < 1.0).then_some(())
     });
     target.unharmed("after overload");
+}
+
+/// RFC 7339: what is kept to is tested with simulated time; here, that it is said, to whom, and that it goes away.
+#[test]
+fn a_proxy_that_offers_overload_control_is_told_what_to_keep_back_and_a_stranger_is_not() {
+    let proxy = source(0x1302);
+    let options = Options {
+        sip: format!("proxies = [\"{proxy}\"]\n"),
+        config: format!("[limits]\ncalls_per_second = {ADMITTED}\n"),
+        ..Options::default()
+    };
+    let mut target = Target::start_with(options);
+    let uri = target.tandem.app_uri("open");
+    let offering = |who: &Stranger| {
+        let branch = unique("oc");
+        format!("Via: SIP/2.0/UDP {};rport;branch=z9hG4bK{branch};oc;oc-algo=\"loss,rate\"\r\n", who.address)
+    };
+    let mut stranger = target.stranger(0x1303);
+    let ask = stranger.request("OPTIONS", &uri, &offering(&stranger), "");
+    let via = stranger.ask(&ask, Duration::from_secs(2)).expect("an answer").header("Via").to_owned();
+    assert!(!via.contains("oc=") && !via.contains("oc-seq"), "{via}");
+
+    let mut proxy = Stranger::at_ip(proxy, target.tandem.sip);
+    let told = |proxy: &mut Stranger| -> (u32, String) {
+        let ask = proxy.request("OPTIONS", &uri, &offering(proxy), "");
+        let via = proxy.ask(&ask, Duration::from_secs(2)).expect("an answer").header("Via").to_owned();
+        let loss = via.split("oc=").nth(1).and_then(|rest| rest.split(';').next()?.parse().ok());
+        (loss.unwrap_or_else(|| panic!("{via}")), via)
+    };
+    let (loss, via) = told(&mut proxy);
+    assert!(loss == 0 && via.contains("oc-validity=0") && via.contains("oc-algo=\"loss\";"), "{via}");
+    // Four times what is let in, for two seconds.
+    let start = Instant::now();
+    let mut refused = 0;
+    for n in 1..=ADMITTED as u32 * 8 {
+        let invite = proxy.request("INVITE", &uri, &offering(&proxy), &proxy.sdp());
+        proxy.say(invite.as_bytes());
+        let next = Duration::from_secs(2) * n / (ADMITTED as u32 * 8);
+        while let Some(left) = next.checked_sub(start.elapsed()) {
+            let Some(reply) = proxy.hear(left) else { break };
+            assert!(reply.is_request() || reply.header("Via").contains("oc="), "{reply:?}");
+            refused += u32::from(!reply.is_request() && reply.status() == 503);
+        }
+    }
+    assert!(refused > 0);
+    let (loss, via) = told(&mut proxy);
+    // It does not obey, so that more and more is asked of it.
+    assert!((40..=99).contains(&loss) && via.contains("oc-validity=2000"), "{via}");
+    eventually("it asks for nothing any more", Duration::from_secs(12), || (told(&mut proxy).0 == 0).then_some(()));
+    target.unharmed("after overload control");
 }
 
 /// Calls to an open application at an even rate, each played through to its end.

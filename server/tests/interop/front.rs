@@ -324,3 +324,33 @@ fn who_guesses_one_password_is_not_heard_from_anywhere_and_the_owner_is() {
     let mut guesser = cluster.phone("alice");
     unheard_while_the_owner_is_heard(&cluster, &mut guesser, &mut owner);
 }
+
+/// The nodes alone count: by the client, and whatever the client says of itself.
+#[test]
+fn nodes_refuse_a_guesser_behind_the_proxy_and_the_owner_elsewhere_goes_on() {
+    let cluster = Cluster::start_configured("#!define GUESSES_MAX 1000000\n#!define FAILURES_MAX 1000000\n");
+    cluster.endpoint("alice");
+    let mut guesser = cluster.phone("alice");
+    guesser.password = "guess".into();
+    let mut refused = 0;
+    for n in 1..=20 {
+        let (call_id, domain) = (unique("guess"), domain());
+        let challenge = guesser.ask_registrar("");
+        let proof = guesser.answer(&challenge, "REGISTER", &format!("sip:{domain}"));
+        // Not where it is, in every way that might be believed.
+        guesser.send(&format!(
+            "REGISTER sip:{domain} SIP/2.0\r\nVia: SIP/2.0/UDP {};rport=9;received=203.0.113.{n};branch=z9hG4bK{}\r\nMax-Forwards: \
+             70\r\nFrom: <sip:alice@{domain}>;tag=z\r\nTo: <sip:alice@{domain}>\r\nCall-ID: {call_id}\r\nCSeq: 1 \
+             REGISTER\r\nContact: <{}>\r\nAuthorization: {proof}\r\nContent-Length: 0\r\n\r\n",
+            guesser.address,
+            unique("b"),
+            guesser.contact(),
+        ));
+        refused += u32::from(guesser.final_response(&call_id, 1).status() == 403);
+    }
+    assert!(refused >= 5, "{refused} of 20 guesses were refused");
+    guesser.password = PASSWORD.into();
+    assert_eq!(guesser.register().status(), 403, "a right password is too late from there");
+    let mut owner = cluster.phone("alice");
+    assert_eq!(owner.register().status(), 200);
+}

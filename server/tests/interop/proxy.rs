@@ -34,17 +34,27 @@ impl Cluster {
         Cluster::start_with(&[])
     }
 
+    /// More of the proxy's local part.
+    pub fn start_configured(local: &str) -> Cluster {
+        Cluster::build(&[], local)
+    }
+
     /// `carriers`: addresses whose calls the proxy takes as a carrier's.
     pub fn start_with(carriers: &[SocketAddr]) -> Cluster {
+        Cluster::build(carriers, "")
+    }
+
+    fn build(carriers: &[SocketAddr], local: &str) -> Cluster {
+        let ip = own_ip();
         let [first, second] = [(); 2].map(|()| {
             // As the page of the configuration says: all strangers have the proxy's address.
-            let config = "[limits]\nunproved_per_second = 0\n".to_owned();
-            let tandem = Tandem::start_with(Options { config, ..Options::default() });
+            let sip = format!("proxies = [\"{ip}\"]\n");
+            let tandem = Tandem::start_with(Options { sip, ..Options::default() });
             let profile = json!({"domain_identifier": IDENTIFIER});
             tandem.api("PATCH", "/api/relay/rest/sip_profile", Some(profile)).success();
             tandem
         });
-        let proxy = Kamailio::start(&[&first, &second], carriers);
+        let proxy = Kamailio::start(ip, &[&first, &second], carriers, local);
         Cluster { proxy, first, second }
     }
 
@@ -115,9 +125,8 @@ pub struct Kamailio {
 }
 
 impl Kamailio {
-    fn start(nodes: &[&Tandem], carriers: &[SocketAddr]) -> Kamailio {
+    fn start(ip: IpAddr, nodes: &[&Tandem], carriers: &[SocketAddr], more: &str) -> Kamailio {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
-        let ip = own_ip();
         let carrier_ip = own_ip();
         let sip = SocketAddr::new(ip, free_port(ip));
         let websocket = SocketAddr::new(ip, free_port(ip));
@@ -133,6 +142,7 @@ impl Kamailio {
             websocket.port(),
             list.display()
         );
+        local += more;
         if !carriers.is_empty() {
             let port = free_port(carrier_ip);
             local += &format!("#!define WITH_CARRIERS\nlisten=udp:{carrier_ip}:{port} name \"carriers\"\n");

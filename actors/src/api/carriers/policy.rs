@@ -64,6 +64,7 @@ pub(super) fn change(fields: &mut Fields, policy: &mut CarrierPolicy) {
     }
     fields.words("ciphers", &mut policy.ciphers, CIPHERS);
     fields.choice("encryption", &mut policy.encryption, &["optional", "required", "forbidden"]);
+    session(fields, policy);
     fields.choice("identity", &mut policy.identity, &["from", "pai", "rpid"]);
     fields.boolean("trusted", &mut policy.trusted);
     from_parts(fields, policy);
@@ -85,6 +86,30 @@ pub(super) fn change(fields: &mut Fields, policy: &mut CarrierPolicy) {
     }
     within(fields, "down_after", &mut policy.down_after, 1..=20);
     within(fields, "up_after", &mut policy.up_after, 1..=20);
+}
+
+/// RFC 4028 sections 4 and 5: nothing is shorter than 90 seconds.
+fn session(fields: &mut Fields, policy: &mut CarrierPolicy) {
+    seconds(fields, "session_expires", &mut policy.session_expires, true);
+    seconds(fields, "min_se", &mut policy.min_se, false);
+    if policy.session_expires.zip(policy.min_se).is_some_and(|(expires, min)| expires != 0 && expires < min) {
+        fields.wrong("session_expires", "must be 0, or min_se at least");
+    }
+}
+
+fn seconds(fields: &mut Fields, field: &str, target: &mut Option<i32>, may_be_off: bool) {
+    let good = |n: &i32| (90..=86_400).contains(n) || may_be_off && *n == 0;
+    *target = match fields.raw(field) {
+        None => return,
+        Some(Value::Null) => None,
+        Some(sent) => match sent.as_i64().and_then(|n| i32::try_from(n).ok()).filter(good) {
+            Some(secs) => Some(secs),
+            None => {
+                return fields
+                    .wrong(field, if may_be_off { "must be 0, or 90 to 86400" } else { "must be 90 to 86400" });
+            }
+        },
+    };
 }
 
 fn from_parts(fields: &mut Fields, policy: &mut CarrierPolicy) {

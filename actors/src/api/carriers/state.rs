@@ -13,6 +13,8 @@ pub struct CarrierState {
     pub up: bool,
     /// Since when it is up or down.
     pub since_secs: u64,
+    /// It gets no calls for so long: a 503 of its own said so.
+    pub retry_after_secs: Option<u64>,
     /// Calls in progress, both directions.
     pub channels: u32,
     /// Calls that its limits refused since the start.
@@ -37,6 +39,7 @@ pub(super) fn show(state: Option<&CarrierState>) -> Value {
     json!({
         "up": s.up,
         "since_secs": s.since_secs,
+        "retry_after_secs": s.retry_after_secs,
         "channels": s.channels,
         "refused": s.refused,
         "registration": s.registration.as_ref().map(|r| json!({

@@ -196,7 +196,11 @@ fn carriers(out: &mut String, catalog: &Catalog, states: &dyn CarrierStates) -> 
 
 fn carrier_state(out: &mut String, state: &CarrierState, channels: Option<i32>) -> std::fmt::Result {
     let (class, word) = if state.up { ("on", "up") } else { ("off", "down") };
-    write!(out, "<td class=\"{class}\">{word} for {} s<td>", state.since_secs)?;
+    write!(out, "<td class=\"{class}\">{word} for {} s", state.since_secs)?;
+    if let Some(secs) = state.retry_after_secs {
+        write!(out, ", left alone for {secs} s")?;
+    }
+    write!(out, "<td>")?;
     if let Some(r) = &state.registration {
         let class = if r.state == "registered" { "on" } else { "off" };
         write!(out, "<span class=\"{class}\">{}</span> {}", r.state, Text(r.error.as_deref().unwrap_or("")))?;

@@ -37,7 +37,7 @@ async fn the_page_shows_what_there_is_and_escapes_it() {
         "acme-ivr.dapp",
         "sip:gw.example.com",
         "ringing",
-        "down for 7 s",
+        "down for 7 s, left alone for 25 s",
         "the carrier said &lt;403&gt;",
     ] {
         assert!(reply.text.contains(part), "{part}");

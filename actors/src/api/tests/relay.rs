@@ -1,5 +1,6 @@
 use actix_web::http::Method;
 use serde_json::{Value, json};
+use tandem_call::leg::SessionPolicy;
 
 use super::*;
 
@@ -270,6 +271,7 @@ async fn a_carrier_is_made_shown_changed_and_deleted() {
         assert!(keys(&body).contains(&field), "{field} is missing");
     }
     assert_eq!((&body["state"]["up"], &body["state"]["registration"]["retry_secs"]), (&json!(false), &json!(40)));
+    assert_eq!(body["state"]["retry_after_secs"], 25);
     assert_eq!((&body["codecs"], &body["identity"]), (&json!(["PCMU", "PCMA"]), &json!("from")));
     let path = format!("{CARRIERS}/{}", body["id"].as_str().unwrap());
     assert_eq!(body["dtmf"], "auto");
@@ -364,6 +366,7 @@ async fn a_carriers_policies_are_stored_whole_and_what_is_wrong_is_named() {
         "outbound_rules": [{"prefix": "+49", "replacement": "0", "digits": null}],
         "inbound_rules": [{"prefix": "", "replacement": "+4930", "digits": 6}],
         "calls_per_second": 5, "channels": 30, "options_interval": 30, "down_after": 2, "up_after": 4,
+        "session_expires": 600, "min_se": 120,
     });
     let mut sent = json!({"name": "alpha", "uri": "sip:gw.example.com", "username": "u", "password": "hush"});
     sent.as_object_mut().unwrap().extend(policy.as_object().unwrap().clone());
@@ -379,6 +382,9 @@ async fn a_carriers_policies_are_stored_whole_and_what_is_wrong_is_named() {
     assert_eq!(changed.json()["inbound_rules"], json!([]));
     let carrier = api.state.store.directory().borrow().carriers[0].clone();
     assert_eq!((carrier.weight, carrier.limits.calls_per_second, carrier.limits.channels), (70, Some(5), None));
+    assert_eq!(carrier.session, SessionPolicy { expires_secs: Some(600), min_se_secs: Some(120) });
+    let changed = api.json(Method::PATCH, &path, json!({"session_expires": 0, "min_se": null})).await;
+    assert_eq!((&changed.json()["session_expires"], &changed.json()["min_se"]), (&json!(0), &json!(null)));
     assert_eq!(carrier.headers, [("X-Trunk".to_owned(), "7".to_owned())]);
 
     for (wrong, field) in [
@@ -410,6 +416,12 @@ async fn a_carriers_policies_are_stored_whole_and_what_is_wrong_is_named() {
         (json!({"options_interval": 4_000}), "options_interval"),
         (json!({"down_after": 0}), "down_after"),
         (json!({"up_after": 21}), "up_after"),
+        (json!({"session_expires": 60}), "session_expires"),
+        (json!({"session_expires": 90_000}), "session_expires"),
+        (json!({"session_expires": "never"}), "session_expires"),
+        (json!({"session_expires": 100, "min_se": 200}), "session_expires"),
+        (json!({"min_se": 30}), "min_se"),
+        (json!({"min_se": 0}), "min_se"),
     ] {
         let refused = api.json(Method::PATCH, &path, wrong.clone()).await;
         assert_eq!((refused.status, named(&refused)), (422, vec![field.to_owned()]), "{wrong}: {}", refused.text);

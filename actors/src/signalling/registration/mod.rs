@@ -14,7 +14,7 @@ use tandem_call::call::RegisteredContact;
 use tandem_call::directory::{ContactLimits, Directory};
 use tandem_model::{Endpoint, Transport, WallTime, limits};
 use tandem_sip::message::Message as SipMessage;
-use tandem_sip::registrar::{BindingChange, BindingKey, Outcome, Policy, Prepared, Refused, Registrar};
+use tandem_sip::registrar::{Binding, BindingChange, BindingKey, Outcome, Policy, Prepared, Refused, Registrar};
 use tokio::sync::watch;
 
 use super::Shards;
@@ -300,14 +300,23 @@ impl Handler<Lookup> for RegistrarActor {
     type Result = Contacts;
 
     fn handle(&mut self, msg: Lookup, _: &mut Self::Context) -> Contacts {
-        let found = self.registrar.lookup(self.clock.now(), &msg.aor);
+        let now = self.clock.now();
+        let found = self.registrar.lookup(now, &msg.aor);
         let contacts = found.into_iter().map(|b| RegisteredContact {
-            uri: b.key.contact.clone(),
-            source: b.source,
-            path: b.path.clone(),
-            over_flow: b.is_over_flow(),
+            other_flows: self.registrar.other_flows(now, b).into_iter().map(|other| contact_of(other)).collect(),
+            ..contact_of(b)
         });
         Contacts(contacts.collect())
+    }
+}
+
+fn contact_of(binding: &Binding) -> RegisteredContact {
+    RegisteredContact {
+        uri: binding.key.contact.clone(),
+        source: binding.source,
+        path: binding.path.clone(),
+        over_flow: binding.is_over_flow(),
+        other_flows: Vec::new(),
     }
 }
 

@@ -92,7 +92,8 @@ impl SipShard {
         if self.auth.log.takes_line() {
             let our_domain = message.to().uri().is_ok_and(|to| self.is_home(directory, &to));
             let (call_id, why) = (message.call_id(), refusal.as_str());
-            tracing::warn!(%source, call_id, why, our_domain, "authentication refused");
+            let client = self.client(message, source);
+            tracing::warn!(%source, %client, call_id, why, our_domain, "authentication refused");
         }
     }
 
@@ -114,7 +115,9 @@ impl SipShard {
             let md5 = algorithms.iter().position(|a| *a == Algorithm::Md5).unwrap_or(0);
             algorithms = algorithms.get(md5).copied().into_iter().collect();
         }
-        let mut challenges = self.challenger.challenge(now, source.addr.ip(), stale, &algorithms, &mut self.entropy);
+        // Whoever gets this nonce is charged for what is tried with it.
+        let client = self.client(message, source).addr.ip();
+        let mut challenges = self.challenger.challenge(now, client, stale, &algorithms, &mut self.entropy);
         tracing::debug!(%source, call_id = message.call_id(), method = message.method_str(), "challenged");
         let tag = self.layer.tag_for(message);
         let build = |challenges: &[String]| {

@@ -1,5 +1,6 @@
 //! An INVITE outside any dialog: whose it is, whether it may come in, and the call it becomes.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tandem_call::call::{CarriersBusy, Hops, InboundLeg, Party, Plan};
@@ -36,6 +37,9 @@ impl SipShard {
                     self.audit(&message, source, refusal.status, refusal.why);
                 }
                 tracing::info!(%source, call_id = message.call_id(), status = refusal.status, why = refusal.why, "INVITE refused");
+                if refusal.status == 503 && !self.config.gate.draining.load(Ordering::Relaxed) {
+                    self.refused_for_overload(&message, source);
+                }
                 let headers: &[(&str, &str)] = match refusal.status {
                     503 => &[("Retry-After", overload::RETRY_AFTER)],
                     status => screening::headers_of(status),
@@ -70,6 +74,7 @@ impl SipShard {
         if self.config.switchboard.try_send(offer).is_err() {
             self.invites.remove(&key);
             self.merged.leaves(key);
+            self.refused_for_overload(&message, source);
             self.reply(key, &message, source, 503, &[("Retry-After", "5")]);
         }
     }
@@ -105,8 +110,7 @@ impl SipShard {
             return Err(Verdict::Refuse(Refusal { status, why: "Request-URI is not sip, sips or tel" }));
         }
         let directory = self.config.directory.borrow().clone();
-        let listening = self.config.transports.listening().to_vec();
-        let own = self.config.own.clone();
+        let (own, places) = (self.config.own.clone(), self.places.clone());
         let sender = admission::classify(&own, &directory, message, source.addr)?;
         let hops = screening::hops(&own, message, &sender)?;
         let (admitted, username) = match sender {
@@ -115,13 +119,13 @@ impl SipShard {
             Sender::Carrier(carrier) => {
                 // It calls from an address the operator wrote down, or by a contact that only our REGISTER told.
                 self.proved(message, source);
-                (admission::from_carrier(&directory, carrier, message, &listening)?, None)
+                (admission::from_carrier(&directory, carrier, message, &places)?, None)
             }
             Sender::Unknown => {
                 let username = self.authenticate(Role::Proxy, message, &directory, source)?;
                 let endpoint = directory.endpoint(&username).cloned();
                 let endpoint = endpoint.ok_or(Refusal { status: 403, why: "endpoint is gone" })?;
-                (admission::from_endpoint(&directory, endpoint, message, &listening)?, Some(username))
+                (admission::from_endpoint(&directory, endpoint, message, &places)?, Some(username))
             }
         };
         screening::content(message)?;

@@ -14,21 +14,23 @@ pub use auth::AuthPolicy;
 use std::sync::Arc;
 
 use actix::prelude::*;
-use tandem_call::directory::Directory;
+use tandem_call::directory::{Directory, IpRange};
 use tandem_call::leg::{ACCEPT, ALLOW, Extensions, LegInput, RequestFailure, RequestId, supported, unsupported};
 use tandem_call::own::Own;
 use tandem_model::{Endpoint, LegId, OwnMap, Timestamp, Transport, limits};
 use tandem_sip::auth::Challenger;
 use tandem_sip::message::{Message as SipMessage, Method};
+use tandem_sip::overload_control::LossControl;
 use tandem_sip::source_budget::SourceBudget;
 use tandem_sip::transaction::{ClientKey, Config, Event, ServerKey, TransactionKey, TransactionLayer};
 use tokio::sync::watch;
 
-use super::admission::{self, Gate};
+use super::admission::Gate;
 use super::audit::Audit;
 use super::counts;
 use super::message::{ClientOutcome, ClientRequest, FromLeg, LegMailbox, OfferCall, ShardMailbox, SipInbound, ToLeg};
 use super::outside;
+use super::own_places::OwnPlaces;
 use super::registration::{FlowClosed, RegistrarActor};
 use super::screening;
 use crate::api::Metrics;
@@ -66,6 +68,8 @@ pub struct ShardConfig {
     pub sent_by: Vec<(Transport, String)>,
     /// Messages a second read from one source that has proved nothing; 0 sets no bound.
     pub unproved_per_second: u32,
+    /// Our own proxies: what comes from them is counted by the client that they name.
+    pub proxies: Vec<IpRange>,
 }
 
 pub struct SipShard {
@@ -76,9 +80,12 @@ pub struct SipShard {
     config: ShardConfig,
     layer: TransactionLayer,
     sources: SourceBudget,
+    /// Those behind our proxies: apart, because what one proved there says nothing of what comes from it directly.
+    behind_proxies: SourceBudget,
     entropy: SystemEntropy,
     challenger: Challenger,
     realm: String,
+    places: Arc<OwnPlaces>,
     /// By local tag.
     legs: OwnMap<String, LegMailbox>,
     clients: OwnMap<ClientKey, (LegId, RequestId, Option<LegMailbox>)>,
@@ -94,6 +101,8 @@ pub struct SipShard {
     /// New calls let in during the running second.
     rate: (Timestamp, u32),
     overload: overload::Overload,
+    /// What clients that obey are asked to keep back.
+    loss: LossControl,
     auth: AuthState,
 }
 
@@ -111,19 +120,24 @@ impl SipShard {
         let mut entropy = SystemEntropy::new();
         let mut tag_secret = [0; 16];
         tandem_model::Entropy::fill(&mut entropy, &mut tag_secret);
+        let wall_ms = u64::try_from(config.clock.wall().0).unwrap_or(0);
+        let origin_ms = wall_ms.saturating_sub(config.clock.now().as_millis());
+        let places = Arc::new(OwnPlaces::new(config.transports.listening(), &config.sent_by));
         let realm = config.directory.borrow().project.realm.clone();
         SipShard {
             own: None,
             at: config.clock.now(),
             layer: TransactionLayer::new(Config::new(tag_secret)),
             sources: SourceBudget::new(config.unproved_per_second),
+            behind_proxies: SourceBudget::new(config.unproved_per_second),
             challenger: Challenger::new(&realm, &mut entropy).offer_auth_int(config.auth.auth_int).accept_own_address(
                 {
-                    let listening = config.transports.listening().to_vec();
-                    move |host, port| admission::is_ours(&listening, host, port)
+                    let places = places.clone();
+                    move |host, port| places.holds(host, port)
                 },
             ),
             realm,
+            places,
             entropy,
             legs: OwnMap::default(),
             clients: OwnMap::default(),
@@ -136,6 +150,7 @@ impl SipShard {
             audit: Audit::default(),
             rate: (Timestamp::ZERO, 0),
             overload: overload::Overload::default(),
+            loss: LossControl::new(origin_ms),
             auth: AuthState::default(),
             config,
         }
@@ -330,8 +345,11 @@ impl Handler<SipInbound> for SipShard {
         let now = self.look_at_clock();
         match msg {
             SipInbound::Message { message, source, local } => {
-                if self.admits(&message, source) && !self.sheds(&message, source, local) {
-                    self.layer.handle_message(now, message, source, local);
+                if self.admits(&message, source) {
+                    let message = self.stating_load(message, source);
+                    if !self.sheds(&message, source, local) {
+                        self.layer.handle_message(now, message, source, local);
+                    }
                 }
             }
             SipInbound::Unreachable { peer } => {

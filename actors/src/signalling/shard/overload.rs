@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tandem_model::{Endpoint, Timestamp};
 use tandem_sip::message::{Message as SipMessage, Method};
+use tandem_sip::overload_control;
 
 use super::super::counts;
 use super::SipShard;
@@ -67,6 +68,7 @@ impl SipShard {
         if !self.overload.refuses(now, lag) || !starts_something(message) || self.layer.is_repeated(message) {
             return false;
         }
+        self.refused_for_overload(message, source);
         self.layer.refuse(message, source, local, 503, &[("Retry-After", RETRY_AFTER)]);
         counts::shed(&self.config.metrics, message);
         self.overload.shed += 1;
@@ -75,6 +77,32 @@ impl SipShard {
             (self.overload.shed, self.overload.logged) = (0, Some(now));
         }
         true
+    }
+}
+
+/// Towards proxies of ours and carriers that obey: what they are asked to keep back (RFC 7339).
+impl SipShard {
+    /// The request as the responses to it are to state our load, where its sender takes part and is known.
+    pub(super) fn stating_load(&mut self, message: SipMessage, source: Endpoint) -> SipMessage {
+        if !self.obeys(&message, source) {
+            return message;
+        }
+        let now = self.now();
+        if starts_something(&message) && !self.layer.is_repeated(&message) {
+            self.loss.offered(now);
+        }
+        overload_control::stated(&message, self.loss.feedback(now)).unwrap_or(message)
+    }
+
+    pub(super) fn refused_for_overload(&mut self, message: &SipMessage, source: Endpoint) {
+        if self.obeys(message, source) {
+            let now = self.now();
+            self.loss.refused(now);
+        }
+    }
+
+    fn obeys(&self, message: &SipMessage, source: Endpoint) -> bool {
+        overload_control::takes_part(message) && self.is_one_of_ours(source.addr.ip())
     }
 }
 

@@ -1,7 +1,5 @@
 //! REGISTER: authenticated here, decided and made durable by the registrar.
 
-use std::net::IpAddr;
-
 use actix::prelude::*;
 use tandem_call::directory::{ContactLimits, Directory};
 use tandem_model::{Endpoint, Transport, hex_token, limits};
@@ -9,8 +7,8 @@ use tandem_sip::auth::Role;
 use tandem_sip::message::{Contact, Message as SipMessage, Uri};
 use tandem_sip::transaction::ServerKey;
 
+use super::super::counts;
 use super::super::registration::{Register, Registered};
-use super::super::{admission, counts};
 use super::SipShard;
 use super::auth::Verdict;
 
@@ -120,8 +118,7 @@ impl SipShard {
 
     /// Whether an address-of-record is one of this server's.
     pub(super) fn is_home(&self, directory: &Directory, to: &Uri<'_>) -> bool {
-        to.host().eq_ignore_ascii_case(directory.profile_domain())
-            || admission::is_ours(self.config.transports.listening(), to.host(), to.port())
+        to.host().eq_ignore_ascii_case(directory.profile_domain()) || self.places.holds(to.host(), to.port())
     }
 
     /// Why a contact is not for this user to register: calls to it would come back to us and go round (RFC 5393), or
@@ -130,9 +127,7 @@ impl SipShard {
         for contact in request.contacts() {
             let Ok(Contact::Address(address)) = contact else { continue };
             let Ok(uri) = address.uri() else { continue };
-            if is_own_place(self.config.transports.listening(), &self.config.sent_by, &uri)
-                || is_own_name(directory, uri.host())
-            {
+            if self.places.holds(uri.host(), uri.port()) || is_own_name(directory, uri.host()) {
                 return Some("it is this server");
             }
             let same_place = |other: &str| {
@@ -144,19 +139,6 @@ impl SipShard {
         }
         None
     }
-}
-
-/// Who listens on all addresses is known by those it names, and by the machine's own.
-fn is_own_place(listening: &[Endpoint], sent_by: &[(Transport, String)], uri: &Uri<'_>) -> bool {
-    let named = |name: &String| {
-        Uri::parse(&format!("sip:{name}"))
-            .is_ok_and(|own| own.host().eq_ignore_ascii_case(uri.host()) && port(&own) == port(uri))
-    };
-    let bound = |l: &Endpoint| {
-        let own = |ip: IpAddr| l.addr.ip() == ip || (l.addr.ip().is_unspecified() && ip.is_loopback());
-        l.addr.port() == port(uri) && uri.host_ip().is_some_and(own)
-    };
-    sent_by.iter().any(|(_, name)| named(name)) || listening.iter().any(bound)
 }
 
 fn port(uri: &Uri<'_>) -> u16 {
@@ -180,20 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_contact_at_this_server_is_known_and_a_phone_at_the_usual_port_is_none() {
-        let udp = |addr: &str| Endpoint::new(Transport::Udp, addr.parse().unwrap());
-        let named = [(Transport::Udp, "sw.example.com:5060".to_owned())];
-        for (listening, uri, own) in [
-            (udp("192.0.2.1:5060"), "sip:a@192.0.2.1", true),
-            (udp("192.0.2.1:5060"), "sip:a@192.0.2.1:5070", false),
-            (udp("192.0.2.1:5060"), "sip:a@192.0.2.2:5060", false),
-            (udp("0.0.0.0:5060"), "sip:a@192.0.2.2:5060", false),
-            (udp("0.0.0.0:5060"), "sip:a@127.0.0.1:5060", true),
-            (udp("0.0.0.0:5060"), "sip:a@SW.example.com", true),
-            (udp("0.0.0.0:5060"), "sip:a@sw.example.com:5070", false),
-        ] {
-            assert_eq!(is_own_place(&[listening], &named, &Uri::parse(uri).unwrap()), own, "{uri}");
-        }
+    fn a_domain_of_this_server_is_known() {
         let mut directory = Directory::default();
         directory.project.domain = "example.com".into();
         for (host, own) in [

@@ -1,8 +1,9 @@
 //! What is known of where messages come from: who has proved to be there, and what the others may cost.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use tandem_model::Endpoint;
+use tandem_sip::client_behind;
 use tandem_sip::message::Message as SipMessage;
 use tandem_sip::transaction::Transmit;
 
@@ -11,12 +12,36 @@ use super::SipShard;
 impl SipShard {
     /// Whether a message that came is read at all. What is refused is lost without an answer.
     pub(super) fn admits(&mut self, message: &SipMessage, source: Endpoint) -> bool {
-        let now = self.now();
-        let admitted = self.sources.admits(now, source, message.bytes().len()) || self.is_carrier(source.addr.ip());
+        let (now, bytes) = (self.now(), message.bytes().len());
+        let admitted = if self.is_proxy(source.addr.ip()) {
+            // The operator wrote its address down: what it is sent is its own to bear.
+            self.sources.proved(now, source);
+            let client = self.client(message, source);
+            client == source || self.behind_proxies.admits(now, client, bytes)
+        } else {
+            self.sources.admits(now, source, bytes) || self.is_carrier(source.addr.ip())
+        };
         if !admitted {
             self.config.metrics.dropped("source over its rate", 1);
         }
         admitted
+    }
+
+    /// Who a message is counted for: where it comes from, or whoever one of our proxies says that it is of.
+    pub(super) fn client(&self, message: &SipMessage, source: Endpoint) -> Endpoint {
+        if !self.is_proxy(source.addr.ip()) || !message.is_request() {
+            return source;
+        }
+        client_behind(message, |ip| self.is_proxy(ip)).map_or(source, |addr| Endpoint { addr, ..source })
+    }
+
+    /// A proxy or a carrier: the operator wrote its address down.
+    pub(super) fn is_one_of_ours(&self, ip: IpAddr) -> bool {
+        self.is_proxy(ip) || self.is_carrier(ip)
+    }
+
+    fn is_proxy(&self, ip: IpAddr) -> bool {
+        self.config.proxies.iter().any(|range| range.contains(ip))
     }
 
     /// Whether what the layer wants to send may go out: responses as far as the peer has proved where it is or has paid
@@ -38,6 +63,10 @@ impl SipShard {
     pub(super) fn proved(&mut self, message: &SipMessage, source: Endpoint) {
         let now = self.now();
         self.sources.proved(now, source);
+        let client = self.client(message, source);
+        if client != source {
+            self.behind_proxies.proved(now, client);
+        }
         // Without rport, answers go to the port in Via (RFC 3261 section 18.2.2).
         let via = message.via();
         if !source.transport.is_reliable() && message.is_request() && via.rport().is_none() {
@@ -47,7 +76,7 @@ impl SipShard {
     }
 
     /// Carriers are known by their addresses, which the operator wrote down.
-    fn is_carrier(&self, ip: std::net::IpAddr) -> bool {
+    fn is_carrier(&self, ip: IpAddr) -> bool {
         let directory = self.config.directory.borrow();
         directory.carriers.iter().any(|c| c.allow_from.iter().any(|range| range.contains(ip)))
     }

@@ -1,10 +1,10 @@
-use rustls::client::verify_server_name;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::server::ParsedCertificate;
 use tandem_model::Transport;
 use tandem_model::limits::STREAM_ALIASES_MAX;
 use tandem_sip::message::Message;
 use tokio_rustls::server::TlsStream;
+
+use super::identity;
 
 /// The checked certificate of a peer that connected to us, and the names it was already asked for.
 pub(in crate::transport) struct PeerProof {
@@ -32,8 +32,7 @@ impl PeerProof {
             return None;
         }
         self.asked.push(wanted.clone());
-        let certificate = ParsedCertificate::try_from(&self.certificate).ok()?;
         let name = ServerName::try_from(wanted.0.as_str()).ok()?;
-        verify_server_name(&certificate, &name).ok().map(|()| wanted)
+        identity::proves(&self.certificate, &name).ok().map(|()| wanted)
     }
 }

@@ -19,7 +19,7 @@ use super::hops::Hops;
 use super::identity::Asserted;
 use super::recording::{RecordingEffect, RecordingNews};
 use super::streams::{StreamEffect, StreamInput};
-use crate::directory::{Carrier, Directory, DomainApp, DtmfMethod, Encryption, PhoneNumber, SipEndpoint};
+use crate::directory::{Carrier, Directory, DomainApp, Encryption, PhoneNumber, SipEndpoint};
 use crate::leg::{Credentials, InviteSpec, LegCommand, LegReport, MediaPolicy, Replaces};
 use crate::own::Own;
 use crate::room::conference::{ConferenceCommand, ConferenceEvent};
@@ -233,6 +233,8 @@ pub struct RegisteredContact {
     pub path: Vec<String>,
     /// Reached by that flow alone, whatever `uri` says: behind a NAT, or a flow the client keeps (RFC 5626).
     pub over_flow: bool,
+    /// Of the same device, for when this one fails (RFC 5626 section 7).
+    pub other_flows: Vec<RegisteredContact>,
 }
 
 impl RegisteredContact {
@@ -425,11 +427,11 @@ pub fn policy_of(names: &[String], ciphers: &[String], encryption: Encryption) -
         codecs: if codecs.is_empty() { default.codecs } else { codecs },
         suites: if suites.is_empty() { default.suites } else { suites },
         encryption,
-        dtmf: DtmfMethod::Auto,
+        ..default
     }
 }
 
-/// What a carrier's legs may use of media.
+/// What a carrier's legs may use of media, and its session timer.
 pub fn carrier_media(carrier: &Carrier) -> MediaPolicy {
     let default = ["PCMU".to_owned(), "PCMA".to_owned()];
     let codecs = if carrier.codecs.is_empty() { &default[..] } else { &carrier.codecs };
@@ -437,7 +439,7 @@ pub fn carrier_media(carrier: &Carrier) -> MediaPolicy {
         Encryption::Default => Encryption::Optional,
         said @ (Encryption::Optional | Encryption::Required | Encryption::Forbidden) => said,
     };
-    MediaPolicy { dtmf: carrier.dtmf, ..policy_of(codecs, &carrier.ciphers, encryption) }
+    MediaPolicy { dtmf: carrier.dtmf, session: carrier.session, ..policy_of(codecs, &carrier.ciphers, encryption) }
 }
 
 /// REST spells suites its own way (laml.md 3.3): `AES_CM_128_HMAC_SHA1_80`, `AEAD_AES_256_GCM_8`.

@@ -267,6 +267,7 @@ mod tests {
             realm: None,
             channel: None,
             session_expires_secs: None,
+            other_flows: Vec::new(),
         };
         let caller = Identity { user: "+1 555".into(), display: Some("A \"B\"".into()) };
         present(&mut spec, &caller, asserted, diverted, "home", towards);

@@ -12,7 +12,7 @@ use super::hops::HOPS;
 use super::identity::{Asserted, Identity, Towards, escape_user, present, user_of};
 use super::{Call, Driver};
 use crate::directory::{Carrier, DomainApp, Encryption, SipEndpoint};
-use crate::leg::{Credentials, Destination, InviteSpec, MediaPolicy};
+use crate::leg::{Credentials, Destination, Flow, InviteSpec, MediaPolicy};
 use crate::routing::Caller;
 
 impl Call {
@@ -28,6 +28,13 @@ impl Call {
         let mut spec = self.spec(target, contact.uri.clone(), destination, to_uri, self.endpoint_media(endpoint));
         // RFC 3327 section 5.4: the Path it registered with leads to it.
         spec.route = contact.path.clone();
+        let others = contact.other_flows.iter().filter(|other| !self.leads_here(&other.uri));
+        let flow = |other: &RegisteredContact| Flow {
+            request_uri: other.uri.clone(),
+            route: other.path.clone(),
+            hop: other.hop(),
+        };
+        spec.other_flows = others.map(flow).collect();
         self.present(&mut spec, caller, Towards::Phone);
         spec
     }
@@ -169,6 +176,7 @@ impl Call {
             realm: None,
             channel: None,
             session_expires_secs,
+            other_flows: Vec::new(),
         }
     }
 

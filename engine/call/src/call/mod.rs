@@ -471,6 +471,7 @@ impl Call {
                 by: EndedBy::Failure,
                 call_id,
                 cause: None,
+                retry_after: None,
                 headers: vec![],
             };
             self.leg_ended(id, end);
@@ -488,6 +489,7 @@ impl Call {
             by: EndedBy::Failure,
             call_id: String::new(),
             cause: None,
+            retry_after: None,
             headers: vec![],
         };
         self.leg_ended(id, end);

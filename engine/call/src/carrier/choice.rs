@@ -4,14 +4,31 @@ use tandem_model::Entropy;
 
 use crate::directory::Carrier;
 
-/// All of `carriers` in the order to try for one call: lower priorities first, those of one priority shared by weight as
-/// RFC 2782 shares servers. Those that are down come last, in the same order, because a probe may be wrong.
+/// Whether a carrier may be sent a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Availability {
+    Up,
+    Down,
+    /// It asked for that, for a while (RFC 3261 section 21.5.4).
+    LeftAlone,
+}
+
+/// Those of `carriers` to try for one call, in order: lower priorities first, those of one priority shared by weight as
+/// RFC 2782 shares servers. Those that are down come last, in the same order, because a probe may be wrong; those that
+/// are left alone not at all.
 pub fn choose(
     carriers: &[Arc<Carrier>],
-    is_up: impl Fn(&Carrier) -> bool,
+    mut standing: impl FnMut(&Carrier) -> Availability,
     entropy: &mut dyn Entropy,
 ) -> Vec<Arc<Carrier>> {
-    let (up, down): (Vec<_>, Vec<_>) = carriers.iter().cloned().partition(|c| is_up(c));
+    let (mut up, mut down) = (Vec::with_capacity(carriers.len()), Vec::new());
+    for carrier in carriers {
+        match standing(carrier) {
+            Availability::Up => up.push(carrier.clone()),
+            Availability::Down => down.push(carrier.clone()),
+            Availability::LeftAlone => {}
+        }
+    }
     let mut order = Vec::with_capacity(carriers.len());
     for mut group in [up, down] {
         // Stable: what nothing tells apart stays in the order it was made in.
@@ -46,6 +63,7 @@ fn pick(tier: &[Arc<Carrier>], entropy: &mut dyn Entropy) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::Availability::{Down, LeftAlone, Up};
     use super::*;
     use tandem_model::{SeedEntropy, Sid};
 
@@ -62,10 +80,19 @@ mod tests {
     fn priorities_go_before_weights_and_what_is_down_comes_last() {
         let all = [carrier("c", 2, 1), carrier("a", 1, 5), carrier("d", 3, 9), carrier("b", 1, 0)];
         let mut entropy = SeedEntropy::new(1);
-        assert_eq!(names(&choose(&all, |_| true, &mut entropy)), "abcd");
-        assert_eq!(names(&choose(&all, |c| c.name != "a", &mut entropy)), "bcda");
-        assert_eq!(names(&choose(&all, |_| false, &mut entropy)), "abcd", "all down: all are tried");
-        assert!(choose(&[], |_| true, &mut entropy).is_empty());
+        assert_eq!(names(&choose(&all, |_| Up, &mut entropy)), "abcd");
+        assert_eq!(names(&choose(&all, |c| if c.name == "a" { Down } else { Up }, &mut entropy)), "bcda");
+        assert_eq!(names(&choose(&all, |_| Down, &mut entropy)), "abcd", "all down: all are tried");
+        assert!(choose(&[], |_| Up, &mut entropy).is_empty());
+    }
+
+    #[test]
+    fn who_is_left_alone_gets_nothing_even_when_no_other_is_left() {
+        let all = [carrier("a", 1, 1), carrier("b", 2, 1)];
+        let mut entropy = SeedEntropy::new(1);
+        let standing = |c: &Carrier| if c.name == "a" { LeftAlone } else { Down };
+        assert_eq!(names(&choose(&all, standing, &mut entropy)), "b");
+        assert!(choose(&all, |_| LeftAlone, &mut entropy).is_empty());
     }
 
     #[test]
@@ -74,7 +101,7 @@ mod tests {
         let mut entropy = SeedEntropy::new(42);
         let mut first = [0u32; 3];
         for _ in 0..10_000 {
-            let order = choose(&all, |_| true, &mut entropy);
+            let order = choose(&all, |_| Up, &mut entropy);
             assert_eq!(order.len(), 3);
             first[usize::from(order[0].name.as_bytes()[0] - b'a')] += 1;
         }
@@ -86,6 +113,6 @@ mod tests {
     #[test]
     fn carriers_without_weights_keep_their_order() {
         let all = [carrier("a", 1, 0), carrier("b", 1, 0)];
-        assert_eq!(names(&choose(&all, |_| true, &mut SeedEntropy::new(3))), "ab");
+        assert_eq!(names(&choose(&all, |_| Up, &mut SeedEntropy::new(3))), "ab");
     }
 }

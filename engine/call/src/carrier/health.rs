@@ -7,6 +7,9 @@
 //!       └───────────────────────────────────────────────────┘ │
 //!       └─ without probes: after TRIAL_AFTER, on trial ────────┘ one more failure
 //! ```
+//!
+//! Beside that, a 503 to an INVITE that says for how long is kept to: nothing is sent there meanwhile, neither calls nor
+//! probes (RFC 3261 section 21.5.4), whatever else is heard.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -20,6 +23,10 @@ const PROBE_WAIT: Duration = Duration::from_secs(4);
 const TRIAL_AFTER: Duration = Duration::from_secs(30);
 /// The first probes of all carriers are spread over this.
 const FIRST_WITHIN_MS: u64 = 1_000;
+
+/// Bounds of the Retry-After of a call's 503: longer, and one answer could cut a carrier off for an afternoon.
+const LEFT_ALONE_MIN: Duration = Duration::from_secs(1);
+const LEFT_ALONE_MAX: Duration = Duration::from_secs(600);
 
 /// How a carrier is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +60,11 @@ pub enum ProbeResult {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallResult {
     Answered,
-    /// 503, timeout, or no transport.
+    /// 503 that says for how long (RFC 3261 section 21.5.4).
+    Overloaded {
+        retry_after: Duration,
+    },
+    /// 503 that does not, timeout, or no transport.
     Failed,
 }
 
@@ -75,6 +86,7 @@ pub struct Health {
     since: Timestamp,
     failures: u8,
     successes: u8,
+    left_alone_until: Option<Timestamp>,
     /// The probe under way, and when it has failed.
     probing: Option<(u64, Timestamp)>,
     probes: u64,
@@ -93,6 +105,7 @@ impl Health {
             since: now,
             failures: 0,
             successes: 0,
+            left_alone_until: None,
             probing: None,
             probes: 0,
             next: policy.options_every.map(|_| first),
@@ -114,6 +127,11 @@ impl Health {
         !self.up || self.failures > 0
     }
 
+    /// Until when it gets no calls, because it said so. In the past or None: it may be called.
+    pub fn left_alone_until(&self) -> Option<Timestamp> {
+        self.left_alone_until
+    }
+
     pub fn handle_probe(&mut self, now: Timestamp, id: u64, result: ProbeResult, entropy: &mut dyn Entropy) {
         if self.probing.is_none_or(|(probing, _)| probing != id) {
             return;
@@ -130,12 +148,16 @@ impl Health {
                 wait = wait.max(retry_after.unwrap_or_default());
             }
         }
-        self.next = Some(now + wait);
+        self.next = Some((now + wait).max(self.left_alone_until.unwrap_or_default()));
     }
 
     pub fn handle_call(&mut self, now: Timestamp, result: CallResult) {
         match result {
             CallResult::Answered => self.succeeded(now),
+            CallResult::Overloaded { retry_after } => {
+                self.failed(now);
+                self.leave_alone(now + retry_after.clamp(LEFT_ALONE_MIN, LEFT_ALONE_MAX));
+            }
             CallResult::Failed => self.failed(now),
         }
     }
@@ -175,6 +197,14 @@ impl Health {
         let every = self.policy.options_every.unwrap_or(TRIAL_AFTER);
         let tenth = u64::try_from(every.as_millis() / 10).unwrap_or(u64::MAX).max(1);
         every - Duration::from_millis(tenth) + Duration::from_millis(entropy.next_u64() % (2 * tenth))
+    }
+
+    /// Calls that were under way together may each be refused: the latest end counts. The next probe, or trial, waits
+    /// for it as well.
+    fn leave_alone(&mut self, until: Timestamp) {
+        let until = self.left_alone_until.map_or(until, |known| known.max(until));
+        self.left_alone_until = Some(until);
+        self.next = self.next.map(|at| at.max(until));
     }
 
     fn succeeded(&mut self, now: Timestamp) {
@@ -320,5 +350,48 @@ mod tests {
         assert!(!r.health.is_up());
         r.health.handle_call(r.now, CallResult::Answered);
         assert!(r.health.is_up() && !r.health.is_suspect());
+    }
+
+    #[test]
+    fn a_call_that_is_told_for_how_long_leaves_the_carrier_alone_within_bounds() {
+        for (asked_secs, kept_secs) in [(0, 1), (1, 1), (60, 60), (600, 600), (601, 600), (3_600, 600)] {
+            let mut r = Rig::new(None, 3, 2);
+            assert_eq!(r.health.left_alone_until(), None);
+            let retry_after = Duration::from_secs(asked_secs);
+            r.health.handle_call(r.now, CallResult::Overloaded { retry_after });
+            assert_eq!(r.health.left_alone_until(), Some(r.now + Duration::from_secs(kept_secs)), "{asked_secs}");
+            assert!(r.health.is_up() && r.health.is_suspect(), "one failure, as any other");
+            // What was under way before, and what says less, changes nothing.
+            r.health.handle_call(r.now, CallResult::Answered);
+            r.health.handle_call(r.now, CallResult::Overloaded { retry_after: Duration::ZERO });
+            assert_eq!(r.health.left_alone_until(), Some(r.now + Duration::from_secs(kept_secs)), "{asked_secs}");
+        }
+    }
+
+    #[test]
+    fn probes_and_trials_wait_for_a_carrier_that_is_left_alone() {
+        let retry_after = Duration::from_secs(120);
+        let mut r = Rig::new(Some(10), 3, 2);
+        r.probe(ProbeResult::Answered);
+        r.health.handle_call(r.now, CallResult::Overloaded { retry_after });
+        let told = r.now;
+        assert!(matches!(r.next(), Some(HealthEffect::Probe { .. })));
+        assert_eq!(r.now, told + retry_after);
+
+        // The answer to one that was on its way brings no other forward.
+        let mut r = Rig::new(Some(10), 3, 2);
+        let Some(HealthEffect::Probe { id }) = r.next() else { panic!("no probe") };
+        r.health.handle_call(r.now, CallResult::Overloaded { retry_after });
+        let told = r.now;
+        r.health.handle_probe(r.now, id, ProbeResult::Answered, &mut r.entropy);
+        assert!(matches!(r.next(), Some(HealthEffect::Probe { .. })));
+        assert_eq!(r.now, told + retry_after);
+
+        let mut r = Rig::new(None, 1, 1);
+        r.health.handle_call(r.now, CallResult::Overloaded { retry_after });
+        let told = r.now;
+        assert_eq!(r.next(), Some(HealthEffect::Changed { up: false }));
+        assert_eq!(r.next(), Some(HealthEffect::Changed { up: true }));
+        assert_eq!(r.now, told + retry_after);
     }
 }

@@ -15,7 +15,7 @@ mod probe;
 mod registration;
 
 pub use arrival::{arrived, arrived_at, called_address};
-pub use choice::choose;
+pub use choice::{Availability, choose};
 pub use credentials::answerable;
 pub use dial_plan::DialPlan;
 pub use health::{CallResult, Health, HealthEffect, HealthPolicy, ProbeResult};

@@ -2,6 +2,7 @@ use tandem_model::Sid;
 
 use super::{DtmfMethod, Encryption, IpRange};
 use crate::carrier::{HealthPolicy, Limits, NumberPlan};
+use crate::leg::SessionPolicy;
 
 /// A carrier: where calls to numbers go, and calls from numbers come from.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +36,8 @@ pub struct Carrier {
     pub ciphers: Vec<String>,
     /// `Default` means `Optional`.
     pub encryption: Encryption,
+    /// Its own session timer (RFC 4028).
+    pub session: SessionPolicy,
     /// Where the caller's number stands.
     pub identity: CallerIdentity,
     /// Belongs to our trust domain (RFC 3325 section 2.3): is told the number of a caller who withholds it.
@@ -100,6 +103,7 @@ impl Carrier {
             codecs: Vec::new(),
             ciphers: Vec::new(),
             encryption: Encryption::Optional,
+            session: SessionPolicy::default(),
             identity: CallerIdentity::From,
             trusted: true,
             from_user: None,

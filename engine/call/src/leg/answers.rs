@@ -11,6 +11,7 @@ use super::outgoing::Outgoing;
 use super::session_timer::TOO_SMALL_MAX;
 use super::talking::Talking;
 use super::{Leg, Reliable, State};
+use crate::carrier::retry_after;
 
 impl Leg {
     pub(super) fn invite_response(
@@ -43,7 +44,7 @@ impl Leg {
                 s.too_small += 1;
                 return self.send_again(now, s, None);
             }
-            503 => match self.try_next_hop(now, s) {
+            _ if s.hops.moves_after(status) => match self.try_next_hop(now, s) {
                 Ok(()) => return,
                 Err(_) => return self.invite_refused(now, status, response),
             },
@@ -209,6 +210,7 @@ impl Leg {
             text => text.to_owned(),
         };
         self.note_redirect(status, &response);
+        self.facts.retry_after = retry_after(&response).filter(|_| status == 503);
         self.end(status, reason, EndedBy::Remote, x_headers(&response));
         self.close(now);
     }

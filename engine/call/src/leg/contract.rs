@@ -1,6 +1,7 @@
 //! What goes into a leg and what comes out: the contract between the leg machine, its actor and its call.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tandem_codecs::{CodecId, Tuning};
 use tandem_media::control::{Command, Event, LegStats, MarkId, PlayId};
@@ -49,6 +50,28 @@ impl Default for Extensions {
     }
 }
 
+/// A party's own session timer (RFC 4028), where it is not to be as [`Extensions`] has it for all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SessionPolicy {
+    pub expires_secs: Option<u32>,
+    pub min_se_secs: Option<u32>,
+}
+
+impl Extensions {
+    /// Those towards a party. Whoever changes one of the two moves the other along where they would contradict each other.
+    pub fn towards(mut self, party: SessionPolicy) -> Self {
+        self.session_expires_secs = party.expires_secs.unwrap_or(self.session_expires_secs);
+        self.min_se_secs = party.min_se_secs.unwrap_or(self.min_se_secs);
+        if self.session_expires_secs > 0 && self.session_expires_secs < self.min_se_secs {
+            match party.min_se_secs {
+                Some(min) => self.session_expires_secs = min,
+                None => self.min_se_secs = self.session_expires_secs,
+            }
+        }
+        self
+    }
+}
+
 /// Use of reliable provisional responses (RFC 3262).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reliable {
@@ -80,7 +103,7 @@ pub enum ComfortNoiseUse {
     Send,
 }
 
-/// What a leg may use of media: from its endpoint, application, carrier or noun.
+/// What a leg may use of media, and how long the session lasts: from its endpoint, application, carrier or noun.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MediaPolicy {
     /// In offer order.
@@ -88,6 +111,7 @@ pub struct MediaPolicy {
     pub suites: Vec<SrtpSuite>,
     pub encryption: Encryption,
     pub dtmf: DtmfMethod,
+    pub session: SessionPolicy,
 }
 
 impl Default for MediaPolicy {
@@ -97,6 +121,7 @@ impl Default for MediaPolicy {
             suites: SrtpSuite::ALL.to_vec(),
             encryption: Encryption::Optional,
             dtmf: DtmfMethod::Auto,
+            session: SessionPolicy::default(),
         }
     }
 }
@@ -129,6 +154,18 @@ pub struct InviteSpec {
     pub channel: Option<u64>,
     /// The session interval to ask for (RFC 4028), in seconds; None: as for all legs.
     pub session_expires_secs: Option<u32>,
+    /// Further ways to the device that is called, to be tried one after another when the one before has failed (RFC 5626
+    /// section 7). Beside [`Destination::Flow`] alone.
+    pub other_flows: Vec<Flow>,
+}
+
+/// A way to a device: what of an INVITE differs from one to the next.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Flow {
+    pub request_uri: String,
+    /// The Path it registered with.
+    pub route: Vec<String>,
+    pub hop: Endpoint,
 }
 
 /// Answers a 401 or 407 of the far end.
@@ -397,6 +434,8 @@ pub struct LegEnd {
     pub call_id: String,
     /// Reason header field of the BYE, CANCEL or final response that ended it (RFC 3326).
     pub cause: Option<String>,
+    /// How long a 503 asks us to stay away.
+    pub retry_after: Option<Duration>,
     /// `X-` header fields of the final response.
     pub headers: Vec<(String, String)>,
 }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use tandem_codecs::CodecId;
 use tandem_model::Timestamp;
 
@@ -12,6 +14,8 @@ pub struct LegFacts {
     pub encrypted: bool,
     /// Reason header field of whatever ends it (RFC 3326).
     pub cause: Option<String>,
+    /// Retry-After of the 503 that ends it (RFC 3261 section 21.5.4).
+    pub retry_after: Option<Duration>,
     ended: Option<LegEnd>,
 }
 
@@ -37,6 +41,7 @@ impl LegFacts {
             by,
             call_id: self.call_id.clone(),
             cause: self.cause.clone(),
+            retry_after: self.retry_after,
             headers,
         };
         self.ended = Some(end.clone());

@@ -3,13 +3,17 @@
 //!
 //! The next is tried after a 503, a transport that fails, or silence; never once a callee was heard of, as it could ring
 //! twice. What is silent is cancelled, and a 2xx that it gives late is acknowledged and ended.
+//!
+//! The flows of one device are tried in the same way (RFC 5626 section 7), but after a 430 or 408 in place of a 503: any
+//! other response is the device's own.
 
 use std::collections::VecDeque;
 
 use tandem_model::{Endpoint, Timestamp, Transport, limits};
-use tandem_sip::message::Message;
+use tandem_sip::message::{Message, NameAddr};
 
-use super::contract::{LegEffect, RequestId};
+use super::contract::{Flow, LegEffect, RequestId};
+use super::hop::next_hop;
 use super::outgoing::Outgoing;
 use super::{Leg, State};
 
@@ -18,6 +22,8 @@ use super::{Leg, State};
 pub(super) struct Hops {
     current: Option<Hop>,
     left: VecDeque<Hop>,
+    /// Of the device, beside the current one. There are either these or addresses.
+    flows: VecDeque<Flow>,
     /// The transport is ours to choose. A flow that is known to work is used as it is, and so is UDP where the URI asks
     /// for it: whoever wrote that knows of no TCP there.
     any_transport: bool,
@@ -37,8 +43,9 @@ struct Hop {
 }
 
 impl Hops {
-    pub(super) fn flow(at: Endpoint) -> Self {
-        Hops { current: Some(Hop { at, in_spite_of_size: false }), ..Hops::default() }
+    pub(super) fn flow(at: Endpoint, others: &[Flow]) -> Self {
+        let flows = others.iter().take(limits::HOPS_MAX).cloned().collect();
+        Hops { current: Some(Hop { at, in_spite_of_size: false }), flows, ..Hops::default() }
     }
 
     /// `any_transport`: the URI names none, so that a large request may go by TCP.
@@ -56,10 +63,15 @@ impl Hops {
         self.silent_at
     }
 
-    /// The current hop answers: it is the one, unless it says 503.
+    /// Whether a response sends the INVITE on, if there is anywhere to go.
+    pub(super) fn moves_after(&self, status: u16) -> bool {
+        if self.flows.is_empty() { status == 503 } else { matches!(status, 408 | 430) }
+    }
+
+    /// The current hop answers: it is the one, unless it says that it is not.
     pub(super) fn answers(&mut self, status: u16) {
         self.silent_at = None;
-        self.heard |= (101..=699).contains(&status) && status != 503;
+        self.heard |= (101..=699).contains(&status) && !self.moves_after(status);
         // TCP works there: no need for UDP to the same address.
         if self.left.front().is_some_and(|next| next.in_spite_of_size) {
             self.left.pop_front();
@@ -67,7 +79,16 @@ impl Hops {
     }
 
     fn may_move(&self) -> bool {
-        !self.heard && !self.left.is_empty()
+        let anywhere = !self.left.is_empty() || !self.flows.is_empty();
+        anywhere && !self.heard
+    }
+
+    /// On to the next. Some: it is another flow.
+    fn go_on(&mut self) -> Option<Flow> {
+        self.current = self.left.pop_front();
+        let flow = self.flows.pop_front_if(|_| self.current.is_none())?;
+        self.current = Some(Hop { at: first_hop(&flow), in_spite_of_size: false });
+        Some(flow)
     }
 
     /// TCP for what is too large for UDP, with UDP as the next resort.
@@ -84,10 +105,16 @@ impl Hops {
 
     fn wait(&mut self, now: Timestamp) {
         self.heard = false;
-        self.silent_at = self
-            .left
-            .front()
-            .map(|next| now + if next.in_spite_of_size { limits::HOP_WAIT_FOR_SIZE } else { limits::HOP_WAIT });
+        let for_size = self.left.front().is_some_and(|next| next.in_spite_of_size);
+        let wait = if for_size { limits::HOP_WAIT_FOR_SIZE } else { limits::HOP_WAIT };
+        self.silent_at = self.may_move().then(|| now + wait);
+    }
+}
+
+fn first_hop(flow: &Flow) -> Endpoint {
+    match flow.route.first() {
+        Some(route) => next_hop(NameAddr::parse(route).map_or(route.as_str(), |a| a.uri_str()), flow.hop),
+        None => flow.hop,
     }
 }
 
@@ -116,7 +143,9 @@ impl Leg {
         if s.cancelled.is_some() || !s.hops.may_move() {
             return Err(s);
         }
-        s.hops.current = s.hops.left.pop_front();
+        if let Some(flow) = s.hops.go_on() {
+            (s.spec.request_uri, s.spec.route) = (flow.request_uri, flow.route);
+        }
         s.auth_tries = 0;
         self.launch(now, &mut s, None);
         self.state = State::Outgoing(s);

@@ -63,7 +63,7 @@ impl Incoming {
             refused.headers.push(("Unsupported", others));
             return Err(refused);
         }
-        if let Some(min) = too_small_interval(extensions, &invite.message) {
+        if let Some(min) = too_small_interval(extensions.min_se_secs, &invite.message) {
             let mut refused = Refused::new(422, "the session interval is too small");
             refused.headers.push(("Min-SE", min));
             return Err(refused);

@@ -37,9 +37,9 @@ mod talking;
 
 pub use abilities::{ACCEPT, ALLOW, supported, unsupported};
 pub use contract::{
-    Answer, CodecUse, ComfortNoiseUse, Credentials, Destination, EndedBy, Extensions, Hold, InviteSpec, LegCommand,
-    LegEffect, LegEnd, LegEnv, LegInput, LegRecord, LegReport, MediaPolicy, RecordStage, ReferReport, ReferRequest,
-    Reliable, RequestFailure, RequestId, SharedEnv,
+    Answer, CodecUse, ComfortNoiseUse, Credentials, Destination, EndedBy, Extensions, Flow, Hold, InviteSpec,
+    LegCommand, LegEffect, LegEnd, LegEnv, LegInput, LegRecord, LegReport, MediaPolicy, RecordStage, ReferReport,
+    ReferRequest, Reliable, RequestFailure, RequestId, SessionPolicy, SharedEnv,
 };
 pub use facts::LegFacts;
 pub use refer::ALLOW_EVENTS;
@@ -138,7 +138,8 @@ impl Leg {
         let remote_tag = invite.message.from_tag().unwrap_or_default().to_owned();
         let local_tag = env.own.tag(id, &mut *entropy);
         let source = invite.source;
-        let incoming = Incoming::new(invite, &env.extensions, &local_tag, &mut *entropy)?;
+        let extensions = env.extensions.towards(policy.session);
+        let incoming = Incoming::new(invite, &extensions, &local_tag, &mut *entropy)?;
         let call_id = incoming.call_id().to_owned();
         let state = State::Incoming(Box::new(incoming));
         let mut leg = Leg::assemble(id, sid, env, policy, local_tag, call_id, Proof::default(), state, entropy);
@@ -182,8 +183,8 @@ impl Leg {
         state: State,
         mut entropy: Box<dyn Entropy + Send>,
     ) -> Leg {
+        let timer = SessionTimer::new(&env.extensions.towards(policy.session));
         let media = LegMedia::new(policy, &mut *entropy);
-        let timer = SessionTimer::new(&env.extensions);
         Leg {
             id,
             sid,

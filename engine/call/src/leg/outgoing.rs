@@ -57,8 +57,10 @@ impl Leg {
         // The first route decides, as it does within a dialog (RFC 3261 section 8.1.2).
         let route = spec.route.first().map(|route| NameAddr::parse(route).map_or(route.as_str(), |a| a.uri_str()));
         let (hops, uri) = match (&spec.destination, route) {
-            (Destination::Flow(flow), None) => (Hops::flow(*flow), None),
-            (Destination::Flow(flow), Some(route)) => (Hops::flow(hop::next_hop(route, *flow)), None),
+            (Destination::Flow(flow), None) => (Hops::flow(*flow, &spec.other_flows), None),
+            (Destination::Flow(flow), Some(route)) => {
+                (Hops::flow(hop::next_hop(route, *flow), &spec.other_flows), None)
+            }
             (Destination::Uri(uri), None) => (Hops::default(), Some(uri.clone())),
             (Destination::Uri(_), Some(route)) => (Hops::default(), Some(route.to_owned())),
         };

@@ -10,7 +10,6 @@ use tandem_sip::transaction::ServerKey;
 use super::contract::LegEffect;
 use super::incoming::is_sdp;
 use super::media::{Reshape, parse};
-use super::session_timer::too_small_interval;
 use super::talking::Talking;
 use super::{Leg, LegRecord, Refused};
 
@@ -58,7 +57,7 @@ impl Leg {
         if invite && (s.is_negotiating() || self.ours.inviting()) || (invite || offers) && self.media.has_offer() {
             return Err(Refused::new(491, "another offer is under way"));
         }
-        if let Some(min) = too_small_interval(&self.env.extensions, request) {
+        if let Some(min) = self.timer.too_small_in(request) {
             let mut refused = Refused::new(422, "the session interval is too small");
             refused.headers.push(("Min-SE", min));
             return Err(refused);

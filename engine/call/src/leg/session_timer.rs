@@ -19,6 +19,9 @@ const WANTED_SECS_MAX: u32 = 86_400;
 
 #[derive(Debug)]
 pub(super) struct SessionTimer {
+    /// Towards this party, in seconds: what we grant at most, and the least that we take.
+    longest_secs: u32,
+    least_secs: u32,
     /// What we ask for, in seconds; 0 is nothing.
     wanted_secs: u32,
     /// The largest Min-SE that a 422 told us of (RFC 4028 section 7.2).
@@ -45,7 +48,18 @@ pub(super) enum Due {
 
 impl SessionTimer {
     pub(super) fn new(extensions: &Extensions) -> Self {
-        SessionTimer { wanted_secs: extensions.session_expires_secs, min_secs: None, running: None }
+        SessionTimer {
+            longest_secs: extensions.session_expires_secs,
+            least_secs: extensions.min_se_secs,
+            wanted_secs: extensions.session_expires_secs,
+            min_secs: None,
+            running: None,
+        }
+    }
+
+    /// The Min-SE of the 422 that a request within the dialog deserves.
+    pub(super) fn too_small_in(&self, request: &Message) -> Option<String> {
+        too_small_interval(self.least_secs, request)
     }
 
     /// Another interval than all legs ask for.
@@ -121,8 +135,8 @@ impl SessionTimer {
 
 /// The Min-SE of the 422 that an INVITE or UPDATE deserves, if it asks for too short an interval. Only who has the
 /// extension understands a 422 (RFC 4028 section 9).
-pub(super) fn too_small_interval(extensions: &Extensions, request: &Message) -> Option<String> {
-    let min = extensions.min_se_secs.max(MIN_SE_SECS);
+pub(super) fn too_small_interval(least_secs: u32, request: &Message) -> Option<String> {
+    let min = least_secs.max(MIN_SE_SECS);
     let asked = SessionExpires::of(request).filter(|_| has(request, "timer"))?;
     (asked.secs < min).then(|| min.to_string())
 }
@@ -131,7 +145,7 @@ impl Leg {
     /// Starts the timer that an INVITE or UPDATE of the far end asks for, and says so in header fields for its 2xx
     /// (RFC 4028 section 9).
     pub(super) fn grant_interval(&mut self, now: Timestamp, request: &Message) -> Vec<(&'static str, String)> {
-        let wanted = self.env.extensions.session_expires_secs;
+        let wanted = self.timer.longest_secs;
         let floor = SessionExpires::min_of(request).unwrap_or(MIN_SE_SECS).max(MIN_SE_SECS);
         let timer = has(request, "timer");
         let asked = SessionExpires::of(request);

@@ -1,6 +1,7 @@
 //! One INVITE and the addresses it is tried at (RFC 3263 section 4.3, RFC 3261 section 18.1.1).
 
-use tandem_call::leg::{Destination, InviteSpec};
+use tandem_call::leg::{Destination, Flow, InviteSpec};
+use tandem_model::{Endpoint, Transport};
 
 use crate::rig::{Rig, spec};
 
@@ -25,6 +26,18 @@ fn the_next_address_is_tried_when_one_is_unavailable_unreachable_or_silent() {
         let [first, second] = [0, 1].map(|n| rig.peer.requests[n].0.clone());
         assert_eq!((first.call_id(), first.from_tag()), (second.call_id(), second.from_tag()));
         assert_eq!(first.body(), second.body());
+    }
+}
+
+/// RFC 3261 section 21.5.4.
+#[test]
+fn the_retry_after_of_the_last_503_is_told_and_of_nothing_else() {
+    two_hops()
+        .run(&[("503 Retry-After:60", SECOND), ("503 Retry-After:120", "ended 503 remote retry-after 120; close")]);
+    two_hops().run(&[("503 Retry-After:60", SECOND), ("503", "ended 503 remote; close")]);
+    for other in ["480", "500", "600"] {
+        let answer = format!("{other} Retry-After:60");
+        two_hops().run(&[(&*answer, &format!("ended {other} remote; close"))]);
     }
 }
 
@@ -103,4 +116,51 @@ fn a_uri_that_asks_for_udp_gets_it_whatever_the_size() {
 fn a_flow_that_is_known_to_work_is_used_whatever_the_size() {
     let to_a_phone = InviteSpec { destination: spec().destination, ..large() };
     Rig::calling(to_a_phone).run(&[("opened", "INVITE 1 sendrecv"), ("200 sdp", ACCEPTED)]);
+}
+
+fn flow(last: u8) -> Flow {
+    Flow {
+        request_uri: format!("sip:bob@10.0.0.{last}"),
+        route: vec![],
+        hop: Endpoint::new(Transport::Udp, format!("203.0.113.{last}:5060").parse().expect("an address")),
+    }
+}
+
+fn two_flows() -> Rig {
+    Rig::calling(InviteSpec { other_flows: vec![flow(20)], ..spec() }).run(&[("opened", "INVITE 1 sendrecv")])
+}
+
+const OTHER_FLOW: &str = "INVITE 1 sendrecv @UDP:203.0.113.20:5060";
+
+/// RFC 5626 section 7.
+#[test]
+fn another_flow_of_the_device_is_tried_when_one_fails() {
+    for failure in ["430", "408", "unreachable", "timeout"] {
+        let rig = two_flows().run(&[("100", ""), (failure, OTHER_FLOW), ("200 sdp", ACCEPTED)]);
+        let [first, second] = [0, 1].map(|n| rig.peer.requests[n].0.clone());
+        assert_eq!(second.request_uri().unwrap().as_str(), "sip:bob@10.0.0.20", "{failure}");
+        assert_eq!((first.call_id(), first.to().uri_str()), (second.call_id(), second.to().uri_str()));
+        assert_ne!(first.via().branch(), second.via().branch());
+    }
+    let silent = format!("CANCEL; {OTHER_FLOW}");
+    two_flows().run(&[("+5999", ""), ("+1", &silent), ("200 sdp", ACCEPTED)]);
+}
+
+#[test]
+fn a_flow_has_a_path_of_its_own() {
+    let other = Flow { route: vec!["<sip:198.51.100.30;lr>".into()], ..flow(20) };
+    let rig = Rig::calling(InviteSpec { other_flows: vec![other], ..spec() })
+        .run(&[("opened", "INVITE 1 sendrecv"), ("430", "INVITE 1 sendrecv @UDP:198.51.100.30:5060")]);
+    assert_eq!(rig.peer.requests[0].0.header("Route"), None);
+    assert_eq!(rig.peer.requests[1].0.header("Route"), Some("<sip:198.51.100.30;lr>"));
+}
+
+#[test]
+fn what_a_device_says_itself_is_said_for_all_its_flows() {
+    for said in ["486", "503", "500", "480", "603"] {
+        two_flows().run(&[(said, &format!("ended {said} remote; close"))]);
+    }
+    two_flows().run(&[("180", "progress 180"), ("408", "ended 408 remote; close")]);
+    two_flows().run(&[("hangup", "ended 487 local; CANCEL"), ("430", "close")]);
+    two_flows().run(&[("430", OTHER_FLOW), ("430", "ended 430 remote; close")]);
 }

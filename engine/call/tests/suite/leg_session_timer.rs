@@ -1,6 +1,6 @@
 //! Session timers, both roles (RFC 4028).
 
-use tandem_call::leg::{Extensions, MediaPolicy};
+use tandem_call::leg::{Extensions, InviteSpec, MediaPolicy, SessionPolicy};
 
 use crate::rig::{Rig, spec};
 
@@ -167,4 +167,43 @@ fn a_422_is_answered_with_the_interval_it_asks_for_and_no_other_twice() {
         ("200 update Session-Expires:200;refresher=uac", ""),
         ("+100000", "UPDATE 4"),
     ]);
+}
+
+fn party(expires_secs: Option<u32>, min_se_secs: Option<u32>) -> MediaPolicy {
+    MediaPolicy { session: SessionPolicy { expires_secs, min_se_secs }, ..MediaPolicy::default() }
+}
+
+#[test]
+fn a_party_has_an_interval_of_its_own_in_both_directions() {
+    for (policy, asked, granted) in [
+        (party(None, None), Some("1800"), Some("1800;refresher=uac")),
+        (party(Some(600), None), Some("600"), Some("600;refresher=uac")),
+        (party(Some(3_600), Some(300)), Some("3600"), Some("3600;refresher=uac")),
+        // What is asked for is never below what is taken.
+        (party(None, Some(2_400)), Some("2400"), Some("2400;refresher=uac")),
+        (party(Some(0), None), None, None),
+        (party(Some(0), Some(300)), None, None),
+    ] {
+        let rig = Rig::calling(InviteSpec { media: policy.clone(), ..spec() }).run(&[("opened", "INVITE 1 sendrecv")]);
+        assert_eq!(rig.peer.requests[0].0.header("Session-Expires"), asked, "{policy:?}");
+        let rig = Rig::called_with("sdp Supported:timer", policy.clone()).expect("taken");
+        let rig = rig.run(&[("opened", ""), ("answer", ANSWER)]);
+        assert_eq!(rig.peer.last_response.unwrap().header("Session-Expires"), granted, "{policy:?}");
+    }
+}
+
+#[test]
+fn too_short_an_interval_is_too_short_for_each_party_by_itself() {
+    let words = "sdp Supported:timer Session-Expires:200";
+    let refused = Rig::called_with(words, party(Some(600), Some(300))).err().expect("refused");
+    assert_eq!((refused.status, refused.headers), (422, vec![("Min-SE", "300".to_owned())]));
+    let strict = Extensions { min_se_secs: 300, ..Extensions::default() };
+    let rig = Rig::called_in(strict, words, party(None, Some(120))).expect("taken");
+    let mut rig = rig.run(&[("opened", ""), ("answer", ANSWER), ("ACK", "")]);
+    assert_eq!(rig.step("UPDATE Supported:timer Session-Expires:119"), "422");
+    assert_eq!(rig.peer.last_response.as_ref().and_then(|r| r.header("Min-SE")), Some("120"));
+    // Who asks for less than others take has to take as little.
+    let rig = Rig::called_in(strict, words, party(Some(200), None)).expect("taken");
+    let rig = rig.run(&[("opened", ""), ("answer", ANSWER)]);
+    assert_eq!(rig.peer.last_response.unwrap().header("Session-Expires"), Some("200;refresher=uac"));
 }

@@ -455,7 +455,8 @@ fn reported(report: &LegReport) -> String {
             };
             let headers: String = end.headers.iter().map(|(n, v)| format!(" {n}:{v}")).collect();
             let cause = end.cause.as_ref().map(|cause| format!(" [{cause}]")).unwrap_or_default();
-            format!("ended {} {by}{headers}{cause}", end.status)
+            let retry = end.retry_after.map(|d| format!(" retry-after {}", d.as_secs())).unwrap_or_default();
+            format!("ended {} {by}{headers}{cause}{retry}", end.status)
         }
         LegReport::Closed(_) => "closed".into(),
     }

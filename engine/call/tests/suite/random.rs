@@ -393,7 +393,15 @@ proptest! {
 }
 
 fn end(status: u16) -> LegEnd {
-    LegEnd { status, reason: "said so".into(), by: EndedBy::Remote, call_id: "c".into(), cause: None, headers: vec![] }
+    LegEnd {
+        status,
+        reason: "said so".into(),
+        by: EndedBy::Remote,
+        call_id: "c".into(),
+        cause: None,
+        retry_after: None,
+        headers: vec![],
+    }
 }
 
 fn report(kind: u8) -> LegReport {

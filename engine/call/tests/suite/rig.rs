@@ -46,6 +46,7 @@ pub fn spec() -> InviteSpec {
         realm: None,
         channel: None,
         session_expires_secs: None,
+        other_flows: Vec::new(),
         media: MediaPolicy::default(),
         route: vec![],
         max_breadth: None,

@@ -13,7 +13,7 @@ use tandem_call::call::{
     RegisteredContact, RunId, SeizedCarrier,
 };
 use tandem_call::call::{OpenStream, StreamEffect, StreamInput, StreamProblem};
-use tandem_call::carrier::choose;
+use tandem_call::carrier::{Availability, choose};
 use tandem_call::directory::{
     Carrier, ContactLimits, Directory, DomainApp, DtmfMethod, Encryption, Handler, OutboundPolicy, Project,
     SipEndpoint, SipProfile, WebhookSet,
@@ -758,7 +758,9 @@ impl World {
                 self.call.handle(self.now, self.wall(), CallInput::PromptLoaded { run, id, result: Ok(clip) });
             }
             CallEffect::SeizeCarrier { ticket, carriers, draw } => {
-                let order = choose(&carriers, |c| !self.down.contains(&c.name), &mut SeedEntropy::new(draw));
+                let standing =
+                    |c: &Carrier| if self.down.contains(&c.name) { Availability::Down } else { Availability::Up };
+                let order = choose(&carriers, standing, &mut SeedEntropy::new(draw));
                 let seized = match order.iter().find(|c| !self.busy.contains(&c.name)) {
                     Some(c) => Ok(SeizedCarrier { carrier: c.id, route: self.service_route.clone() }),
                     None => Err(CarriersBusy { retry_after_secs: 3 }),
@@ -962,6 +964,7 @@ pub fn contact(name: &str) -> RegisteredContact {
         source: peer::address(),
         path: vec![],
         over_flow: false,
+        other_flows: vec![],
     }
 }
 

@@ -157,6 +157,12 @@ impl Message {
         }
     }
 
+    /// Where the parameters of [`via`](Self::via) are.
+    pub(super) fn top_via_params(&self) -> std::ops::Range<usize> {
+        let at = self.index().top_via.params;
+        at.start.into()..at.end.into()
+    }
+
     /// Every Via, topmost first.
     pub fn vias(&self) -> impl Iterator<Item = Via<'_>> + '_ {
         self.elements(HeaderKind::Via).filter_map(|v| Via::parse(v).ok())

@@ -24,6 +24,7 @@ mod name_addr;
 mod normalise;
 mod params;
 mod reason;
+mod restate;
 mod spans;
 mod syntax_error;
 mod uri;

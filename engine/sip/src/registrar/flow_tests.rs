@@ -50,6 +50,39 @@ fn outbound(contact: &str, reg_id: u32) -> String {
     format!("Supported: path, outbound|Contact: <{contact}>;+sip.instance=\"<urn:uuid:1>\";reg-id={reg_id}")
 }
 
+/// RFC 5626 section 7.
+#[test]
+fn the_other_flows_of_a_client_are_known_for_when_one_fails() {
+    let mut registrar = Registrar::new();
+    for (call_id, reg_id, source) in [("c1", 1, tcp(1)), ("c2", 2, tcp(2)), ("c3", 3, tcp(3))] {
+        let message = request(call_id, "192.0.2.1", &outbound("sip:a@192.0.2.1:1;transport=tcp", reg_id));
+        assert_eq!(send(&mut registrar, T, &message, source, &Policy::default()), 200);
+    }
+    let unnumbered = request("c4", "192.0.2.1", "Contact: <sip:a@192.0.2.1:9>");
+    assert_eq!(send(&mut registrar, T, &unnumbered, tcp(4), &Policy::default()), 200);
+    let all = |registrar: &Registrar| -> Vec<(Option<u32>, Vec<Option<u32>>)> {
+        let found = registrar.lookup(T, "alice");
+        let mut all: Vec<_> = found
+            .into_iter()
+            .map(|b| (b.reg_id, registrar.other_flows(T, b).iter().map(|other| other.reg_id).collect::<Vec<_>>()))
+            .collect();
+        all.iter_mut().for_each(|(_, others)| others.sort());
+        all.sort();
+        all
+    };
+    let numbers = |of: &[(Option<u32>, Vec<Option<u32>>)]| {
+        let mut numbers: Vec<_> =
+            of.iter().flat_map(|(b, others)| others.iter().chain([b])).flatten().copied().collect();
+        numbers.sort_unstable();
+        numbers
+    };
+    let found = all(&registrar);
+    assert_eq!((found.len(), numbers(&found)), (2, vec![1, 2, 3]), "{found:?}");
+    assert_eq!(found[0], (None, vec![]), "who numbers no flows has none");
+    registrar.flow_closed(tcp(2));
+    assert_eq!(numbers(&all(&registrar)), [1, 3], "a flow that is gone is not tried");
+}
+
 #[test]
 fn each_numbered_flow_of_a_client_has_one_binding_whatever_its_contact() {
     let mut registrar = Registrar::new();

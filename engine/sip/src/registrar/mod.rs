@@ -195,6 +195,17 @@ impl Registrar {
         live
     }
 
+    /// The other flows of the same client, in the order of [`bindings`](Self::bindings), to be tried when this one fails
+    /// (RFC 5626 section 7). None that is known to be broken.
+    pub fn other_flows(&self, now: Timestamp, flow: &Binding) -> Vec<&Arc<Binding>> {
+        if flow.instance.is_none() || flow.reg_id.is_none() {
+            return Vec::new();
+        }
+        let mut others = self.bindings(now, &flow.key.aor);
+        others.retain(|b| b.reachable && b.instance == flow.instance && b.reg_id.is_some() && b.reg_id != flow.reg_id);
+        others
+    }
+
     /// Forgets what has expired, and says what, so that the owner may tidy its store: earliest first.
     pub fn expire(&mut self, now: Timestamp) -> Vec<BindingKey> {
         let mut gone = Vec::new();

@@ -109,7 +109,15 @@ impl Call {
         let id = self.primary;
         let Some(leg) = self.legs.get_mut(&id).filter(|l| !l.closed) else { return };
         leg.closed = true;
-        let end = LegEnd { status, reason: why.to_owned(), by, call_id: String::new(), cause: None, headers: vec![] };
+        let end = LegEnd {
+            status,
+            reason: why.to_owned(),
+            by,
+            call_id: String::new(),
+            cause: None,
+            retry_after: None,
+            headers: vec![],
+        };
         self.leg_ended(id, end);
         self.leg_settled(id);
     }

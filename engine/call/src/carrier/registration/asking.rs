@@ -44,6 +44,11 @@ impl Registration {
             let why = RegistrationFailure::Unresolved("no address".to_owned());
             return self.failed(now, why, None, entropy);
         };
+        let server = Some(hop.addr.ip().to_canonical());
+        if self.challenger != server {
+            self.challenges.clear();
+            self.challenger = server;
+        }
         let asking = Asking { id: 0, until: now, hop, hops, requests: 0, answered: Vec::new(), lengthened: false };
         self.send(now, asking, entropy);
     }
@@ -128,8 +133,6 @@ impl Registration {
         match asking.hops.pop_front() {
             Some(hop) => {
                 let hops = std::mem::take(&mut asking.hops);
-                // Another server has nonces of its own.
-                self.challenges.clear();
                 self.ask(now, std::iter::once(hop).chain(hops).collect(), entropy);
             }
             None => self.failed(now, why, response, entropy),

@@ -14,6 +14,7 @@ mod backoff;
 mod tests;
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use tandem_model::{Endpoint, Entropy, Timestamp, hex_token};
@@ -128,6 +129,8 @@ pub struct Registration {
     /// Answered last, with how often: good for the next request too (RFC 7616 section 3.4, nonce count). A proxy and the
     /// registrar may each have one.
     challenges: Vec<(Challenge, u32)>,
+    /// Whose they are: another server of the carrier, or who has its name now, has to ask first.
+    challenger: Option<IpAddr>,
     binding: Option<Binding>,
     /// In a row.
     failures: u32,
@@ -193,6 +196,7 @@ impl Registration {
             local_tag: hex_token(entropy, 8),
             expires_secs: spec.expires_secs,
             challenges: Vec::new(),
+            challenger: None,
             binding: None,
             failures: 0,
             failure: None,

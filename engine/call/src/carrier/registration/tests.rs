@@ -224,6 +224,32 @@ fn nothing_is_proved_to_another_realm_or_to_somebody_else() {
 }
 
 #[test]
+fn a_server_that_has_asked_nothing_yet_is_proved_nothing() {
+    let mut r = Rig::new();
+    r.next(&[hop(Transport::Udp, 1)]);
+    r.answer(401, &[("WWW-Authenticate", &challenge("gw", "n1", ""))]);
+    r.answer(200, &[("Expires", "600")]);
+    // The name leads elsewhere now.
+    r.next(&[hop(Transport::Udp, 66)]);
+    assert_eq!(r.request().header("Authorization"), None);
+    r.answer(401, &[("WWW-Authenticate", &challenge("gw", "n2", ""))]);
+    assert!(r.request().header("Authorization").unwrap().contains("n2"));
+}
+
+#[test]
+fn a_redirection_is_a_refusal() {
+    for status in [300, 301, 302, 305, 380] {
+        let mut r = Rig::new();
+        r.next(&[hop(Transport::Udp, 1)]);
+        let elsewhere = ("Contact", "<sip:198.51.100.66>");
+        r.answer(status, &[elsewhere, ("WWW-Authenticate", &challenge("gw", "n", ""))]);
+        assert!(r.sent.is_none(), "{status}");
+        r.next(&[hop(Transport::Udp, 1)]);
+        assert_eq!(r.request().header("Authorization"), None, "{status}: what a redirection asks for is no challenge");
+    }
+}
+
+#[test]
 fn min_expires_is_honoured_once() {
     let mut r = Rig::new();
     r.next(&[hop(Transport::Udp, 1)]);

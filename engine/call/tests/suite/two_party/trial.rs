@@ -273,6 +273,7 @@ fn invite(late_offer: bool) -> InviteSpec {
         realm: None,
         channel: None,
         session_expires_secs: None,
+        other_flows: Vec::new(),
     }
 }
 

@@ -102,7 +102,7 @@ impl SipShard {
     }
 
     fn obeys(&self, message: &SipMessage, source: Endpoint) -> bool {
-        overload_control::takes_part(message) && self.is_one_of_ours(source.addr.ip())
+        self.is_one_of_ours(source.addr.ip()) && overload_control::takes_part(message)
     }
 }
 

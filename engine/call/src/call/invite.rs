@@ -101,7 +101,7 @@ impl Call {
         // The caller in the carrier's way of writing numbers.
         let caller = Identity { user: carrier.numbers.written(&caller.user), display: caller.display.clone() };
         let own = self.env.directory.profile_domain();
-        let domain = carrier.from_domain.as_deref().unwrap_or(&own);
+        let domain = carrier.from_domain.as_deref().unwrap_or(own);
         self.present_at(&mut spec, &caller, Towards::carrier(carrier), domain);
         if let Some(account) = &carrier.from_user {
             // Where the carrier wants its customer there instead of the caller, From says nothing that could be withheld.

@@ -160,6 +160,33 @@ fn ports_run_out_rest_and_skip_those_that_others_hold() {
 }
 
 #[test]
+fn a_port_keeps_its_sockets_while_it_rests_and_nothing_that_came_to_them() {
+    let core = core(21_950, 21_951, 1);
+    let pa = phone();
+    let a = core.open_to(1, &pa);
+    for seq in 0..300 {
+        pa.send_to(&rtp(seq, 7), a).unwrap();
+    }
+    // Most of it is unread when the leg goes.
+    core.thread.send(Command::Close { leg: LegId(1) }).unwrap();
+    while !matches!(core.event(), Event::Closed { leg: LegId(1), .. }) {}
+    let rested = Instant::now() + Duration::from_millis(2_100);
+    assert!(UdpSocket::bind(a).is_err(), "the port is open still");
+    for seq in 300..600 {
+        pa.send_to(&rtp(seq, 7), a).unwrap();
+    }
+    std::thread::sleep(rested.saturating_duration_since(Instant::now()));
+    assert_eq!(core.open_to(2, &pa), a, "the same port");
+    core.thread.send(Command::Query { leg: LegId(2) }).unwrap();
+    let Event::Stats { stats, .. } = core.event() else { panic!("packets of the last leg were heard") };
+    assert_eq!(stats.packets_received, 0);
+    for seq in 0..5 {
+        pa.send_to(&rtp(seq, 9), a).unwrap();
+    }
+    assert!(matches!(core.event(), Event::Started { leg: LegId(2) }));
+}
+
+#[test]
 fn a_dead_thread_reports_its_legs_and_serves_the_next_ones() {
     let core = core(21_300, 21_339, 2);
     let pa = phone();

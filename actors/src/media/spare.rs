@@ -11,8 +11,8 @@ use tandem_media::shard::Slot;
 
 use super::socket::LegSockets;
 
-/// A thread keeps no more than this many pairs: what a thousand legs a second leave behind while they rest, and as much again.
-const PAIRS_MAX: usize = 4_096;
+/// A thread keeps no more than this many pairs: what a thousand calls of two legs a second leave behind while they rest, and as much again.
+const PAIRS_MAX: usize = 8_192;
 /// Of the descriptors that the process may have, all threads together keep one in so many.
 const SHARE_OF_DESCRIPTORS: u64 = 4;
 

@@ -18,7 +18,7 @@ pub use country::Country;
 pub use drop_reason::DropReason;
 pub use entropy::{Entropy, SeedEntropy, hex_token};
 pub use id::{CallSid, LegId, Sid};
-pub use own_map::OwnMap;
+pub use own_map::{OwnMap, OwnSet};
 pub use srtp::{Mki, SrtpKey, SrtpSuite};
 pub use time::{Timestamp, WallTime};
 pub use units::{Dbov, Ptime, RtpTime, SampleRate, SeqNo};

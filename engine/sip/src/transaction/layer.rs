@@ -1,10 +1,10 @@
 mod client_side;
 mod server_side;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use tandem_model::{Endpoint, OwnMap, Timestamp, limits};
+use tandem_model::{Endpoint, OwnMap, OwnSet, Timestamp, limits};
 
 use super::action::Action;
 use super::client::ClientTransaction;
@@ -46,15 +46,15 @@ impl Config {
 pub struct TransactionLayer {
     config: Config,
     next_id: u64,
-    // The hash maps are for look-ups; nothing iterates over them.
+    // The hash maps are for look-ups; what iterates over one puts it in order first.
     // Boxed: a table of a hundred thousand that grows would copy them all at once, while everybody waits.
     clients: OwnMap<u64, Box<ClientTransaction>>,
     servers: OwnMap<u64, Box<ServerTransaction>>,
     matching: Matching,
     client_index: OwnMap<ClientMatch, u64>,
     server_index: OwnMap<ServerMatch, u64>,
-    /// Who is hit when a peer cannot be reached.
-    peers: HashMap<Endpoint, BTreeSet<u64>>,
+    /// Who is hit when a peer cannot be reached. Behind a proxy all have the same: a set of a hundred thousand.
+    peers: HashMap<Endpoint, OwnSet<u64>>,
     timers: TimerQueue,
     transmits: VecDeque<Transmit>,
     events: VecDeque<Event>,
@@ -95,7 +95,8 @@ impl TransactionLayer {
 
     /// Nothing can be sent to `peer`: every transaction that needs it is told, oldest first.
     pub fn handle_transport_error(&mut self, now: Timestamp, peer: Endpoint) {
-        let hit: Vec<u64> = self.peers.get(&peer).into_iter().flatten().copied().collect();
+        let mut hit: Vec<u64> = self.peers.get(&peer).into_iter().flatten().copied().collect();
+        hit.sort_unstable();
         for id in hit {
             let mut actions = std::mem::take(&mut self.actions);
             if let Some(client) = self.clients.get_mut(&id) {

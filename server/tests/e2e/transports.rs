@@ -4,50 +4,24 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::json;
 
-use crate::common::address::{free_port, own_ip};
-use crate::common::link::{Link, Secure, Tls, Web, secure};
+use crate::common::address::own_ip;
+use crate::common::link::{Link, Secure, Tls, Web};
+use crate::common::listeners::Listeners;
 use crate::common::tandem::PASSWORD;
-use crate::common::{Options, Phone, Tandem, eventually};
+use crate::common::{Phone, Tandem, eventually};
 
-/// A server that listens on everything, with a certificate of an authority made for it.
+/// A server that listens on everything.
 struct Site {
     tandem: Tandem,
-    tls: SocketAddr,
-    ws: SocketAddr,
-    wss: SocketAddr,
-    ca: PathBuf,
-    folder: PathBuf,
+    listeners: Listeners,
 }
-
-const NAME: &str = "sip.test.example";
 
 impl Site {
     fn start() -> Site {
-        let ip = own_ip();
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("site-{ip}"));
-        std::fs::create_dir_all(&folder).expect("a folder for certificates");
-        let file = |name: &str| folder.join(name);
-        let key = KeyPair::generate().expect("a key");
-        let mut authority = CertificateParams::new(Vec::new()).expect("no names");
-        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        std::fs::write(file("ca.pem"), authority.self_signed(&key).expect("an authority").pem()).expect("to write");
-        let issuer = Issuer::new(authority, key);
-        let key = KeyPair::generate().expect("a key");
-        let server = CertificateParams::new(vec![NAME.to_owned()]).expect("a name");
-        std::fs::write(file("chain.pem"), server.signed_by(&key, &issuer).expect("a certificate").pem())
-            .expect("to write");
-        std::fs::write(file("key.pem"), key.serialize_pem()).expect("to write");
-        let [tls, ws, wss] = [(); 3].map(|()| SocketAddr::new(ip, free_port(ip)));
-        let sip = format!(
-            "tls = [\"{tls}\"]\nws = [\"{ws}\"]\nwss = [\"{wss}\"]\ntls_certificate = \"{}\"\ntls_key = \"{}\"\n",
-            file("chain.pem").display(),
-            file("key.pem").display()
-        );
-        let tandem = Tandem::start_with(Options { ip: Some(ip), sip, ..Options::default() });
-        Site { tandem, tls, ws, wss, ca: file("ca.pem"), folder }
+        let listeners = Listeners::new();
+        Site { tandem: Tandem::start_with(listeners.options()), listeners }
     }
 
     fn phone(&self, transport: &'static str, user: &str) -> Phone {
@@ -61,29 +35,23 @@ impl Site {
         let page = format!("https://{}", "server.test");
         let (link, address): (Box<dyn Link>, SocketAddr) = match transport {
             "TLS" => {
-                let (stream, address) = connect(self.tls);
-                (Box::new(Tls::new(secure(stream, NAME, &self.ca))), address)
+                let (stream, address) = connect(self.listeners.tls);
+                (Box::new(Tls::new(self.listeners.secure(stream))), address)
             }
             "WS" => {
-                let (stream, address) = connect(self.ws);
+                let (stream, address) = connect(self.listeners.ws);
                 (Box::new(Web::new(stream, &page, plain)), address)
             }
             "WSS" => {
-                let (stream, address) = connect(self.wss);
+                let (stream, address) = connect(self.listeners.wss);
                 let patient = move |stream: &Secure, patience| plain(&stream.sock, patience);
-                (Box::new(Web::new(secure(stream, NAME, &self.ca), &page, patient)), address)
+                (Box::new(Web::new(self.listeners.secure(stream), &page, patient)), address)
             }
             other => panic!("no phone talks over {other} here"),
         };
         let mut phone = Phone::over(transport, link, address, &self.tandem, user, PASSWORD);
         assert_eq!(phone.register().status(), 200);
         phone
-    }
-}
-
-impl Drop for Site {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 

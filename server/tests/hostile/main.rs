@@ -14,8 +14,10 @@ mod statistics;
 mod stranger;
 mod stream;
 mod target;
+mod websocket;
 
 mod row_01_parser;
+mod row_01_websocket_frames;
 mod row_02_framing;
 mod row_03_slow_reader;
 mod row_04_floods;

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use crate::common::root;
-use crate::mutant::{Mutant, Place, damaged_description, samples};
+use crate::mutant::{Dice, Mutant, Place, damaged_description, samples};
 use crate::size::{count, seed};
 use crate::stranger::{Stranger, source};
-use crate::stream::{Heard, Stream, options, tcp};
+use crate::stream::{Connection, Stream, tcp, tls, websocket};
 use crate::target::Target;
 
 #[path = "../../../engine/sip/tests/torture/written_down.rs"]
@@ -16,6 +16,8 @@ use written_down::written_down;
 
 /// Messages said before the next question whether all were read: what fits a socket's buffer.
 const BATCH: usize = 40;
+/// What a server that knows where a message ends may take to answer it; who is late loses its connection.
+const IN_STEP: Duration = Duration::from_millis(100);
 
 #[test]
 fn spoilt_messages_over_udp_reach_nobody_and_break_nothing() {
@@ -40,22 +42,45 @@ fn spoilt_messages_over_udp_reach_nobody_and_break_nothing() {
 #[test]
 fn spoilt_messages_over_tcp_cost_their_connection_at_most() {
     let mut target = Target::start_listening_to_all();
-    let from = source(0x0102);
-    let mut connection = tcp(from, target.tandem.sip);
-    let place = place(&target, "TCP", connection.local.to_string(), 60_000);
-    let (mut said, mut closed) = (0, 0);
-    for mutant in inputs(&place, count(6_000, 500_000)) {
-        if !connection.say(&mutant.bytes) || (said % 10 == 0 && !in_step(&mut connection, &target)) {
-            connection = tcp(from, target.tandem.sip);
-            closed += 1;
+    let to = target.tandem.sip;
+    spoilt_messages(&mut target, "TCP", count(6_000, 500_000), || tcp(source(0x0102), to));
+}
+
+#[test]
+fn spoilt_messages_over_tls_cost_their_connection_at_most() {
+    let (mut target, listeners) = Target::start_listening_everywhere();
+    spoilt_messages(&mut target, "TLS", count(2_000, 200_000), || tls(source(0x0104), &listeners));
+}
+
+#[test]
+fn spoilt_messages_over_websocket_cost_their_connection_at_most() {
+    let (mut target, listeners) = Target::start_listening_everywhere();
+    spoilt_messages(&mut target, "WS", count(2_000, 200_000), || websocket(source(0x0105), &listeners));
+}
+
+/// One connection after the other: another one where the server closed it, or waits for an end that does not come.
+fn spoilt_messages<S: Stream>(
+    target: &mut Target,
+    transport: &'static str,
+    total: usize,
+    connect: impl Fn() -> Connection<S>,
+) {
+    let to = target.tandem.sip;
+    let mut connection = connect();
+    let place = place(target, transport, connection.local.to_string(), 60_000);
+    let (mut said, mut connections) = (0, 1);
+    for mutant in inputs(&place, total) {
+        if !connection.say(&mutant.bytes) || (said % 10 == 0 && !connection.in_step(transport, to, IN_STEP)) {
+            connection = connect();
+            connections += 1;
         }
         said += 1;
         if said % 1_000 == 0 {
-            target.probe(&format!("after {said} messages over TCP, the last {}", mutant.what));
+            target.probe(&format!("after {said} messages over {transport}, the last {}", mutant.what));
         }
     }
-    println!("{said} messages over TCP, on {} connections", closed + 1);
-    target.unharmed(&format!("after {said} spoilt messages over TCP"));
+    println!("{said} messages over {transport}, on {connections} connections");
+    target.unharmed(&format!("after {said} spoilt messages over {transport}"));
 }
 
 /// An application answers everybody, so descriptions of strangers are read, and calls made of them.
@@ -88,22 +113,21 @@ fn place(target: &Target, transport: &'static str, from: String, long: usize) ->
     Place { transport, from, server: target.tandem.sip.to_string(), domain: target.tandem.domain(), long }
 }
 
-/// The corpora, then all that field by field makes, then damage until there are `total`.
+/// The corpora, then what field by field makes (drawn from it where there is not time for all), then damage.
 fn inputs(place: &Place, total: usize) -> impl Iterator<Item = Mutant> {
     let samples = samples(place);
-    let spoilt: Vec<Mutant> = samples.iter().flat_map(|s| s.field_by_field(place.long)).collect();
-    // Long ones are many bytes; in the short run each field is spoilt, and of the long values every fourth is said.
-    let corpus = corpus();
-    let fixed = corpus.len() + spoilt.len();
-    println!(
-        "{} from the corpora, {} field by field, {} by damage",
-        corpus.len(),
-        spoilt.len(),
-        total.saturating_sub(fixed)
-    );
     let first = seed();
-    let damaged = (0u64..).map(move |n| samples[n as usize % samples.len()].damaged(first.wrapping_add(n)));
-    corpus.into_iter().chain(spoilt).chain(damaged).take(total)
+    let corpus = corpus();
+    let mut spoilt: Vec<Mutant> = samples.iter().flat_map(|s| s.field_by_field(place.long)).collect();
+    let damaged = total.saturating_sub(corpus.len() + spoilt.len()).max(total / 10);
+    let room = total - damaged - corpus.len();
+    let mut dice = Dice(first);
+    while spoilt.len() > room {
+        spoilt.swap_remove(dice.below(spoilt.len()));
+    }
+    println!("{} from the corpora, {} field by field, {damaged} by damage", corpus.len(), spoilt.len());
+    let damaged = (0..damaged).map(move |n| samples[n % samples.len()].damaged(first.wrapping_add(n as u64)));
+    corpus.into_iter().chain(spoilt).chain(damaged)
 }
 
 /// RFC 4475, and RFC 5118 where it is written out, as the engine's tests have them.
@@ -135,22 +159,6 @@ fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
 fn heard_all(stranger: &mut Stranger) -> bool {
     let ping = stranger.request("OPTIONS", &format!("sip:{}", stranger.server), "", "");
     stranger.ask(&ping, Duration::from_secs(10)).is_some()
-}
-
-/// Whether server and client still agree where messages begin.
-fn in_step<S: Stream>(connection: &mut crate::stream::Connection<S>, target: &Target) -> bool {
-    let ping = options(connection.local, target.tandem.sip, "");
-    let id = ping.lines().find(|l| l.starts_with("Call-ID")).unwrap_or_default().to_owned();
-    if !connection.say(ping.as_bytes()) {
-        return false;
-    }
-    loop {
-        match connection.hear(Duration::from_millis(300)) {
-            Heard::Message(m) if id.ends_with(m.call_id()) => return true,
-            Heard::Message(_) | Heard::Pong => {}
-            Heard::Closed | Heard::Nothing => return false,
-        }
-    }
 }
 
 /// Plays a caller through: acknowledges what comes, answers the BYE. The status of the final response.

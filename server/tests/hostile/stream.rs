@@ -1,5 +1,5 @@
 //! Connections to the server: whole messages in, any bytes out. Generic over the stream, so that what is said over TCP
-//! can be said over TLS.
+//! is said over TLS and WebSocket too.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, Socket, Type};
 
 use crate::common::Message;
+use crate::common::link::Secure;
+use crate::common::listeners::Listeners;
+use crate::websocket::WebSocket;
 
 /// A byte stream whose reads give up after a while.
 pub trait Stream: Read + Write {
@@ -17,6 +20,12 @@ pub trait Stream: Read + Write {
 impl Stream for TcpStream {
     fn set_patience(&self, patience: Duration) {
         let _ = self.set_read_timeout(Some(patience));
+    }
+}
+
+impl Stream for Secure {
+    fn set_patience(&self, patience: Duration) {
+        self.sock.set_patience(patience);
     }
 }
 
@@ -52,10 +61,26 @@ pub fn try_tcp(from: IpAddr, to: SocketAddr) -> std::io::Result<Connection<TcpSt
     Ok(Connection { stream, local, buffer: Vec::new() })
 }
 
+pub fn tls(from: IpAddr, to: &Listeners) -> Connection<Secure> {
+    tcp(from, to.tls).over(|stream| to.secure(stream))
+}
+
+pub fn websocket(from: IpAddr, to: &Listeners) -> Connection<WebSocket> {
+    tcp(from, to.ws).over(WebSocket::upgraded)
+}
+
+impl Connection<TcpStream> {
+    /// With another stream over it, after its handshake.
+    fn over<S: Stream>(self, handshake: impl FnOnce(TcpStream) -> S) -> Connection<S> {
+        self.stream.set_patience(Duration::from_secs(10));
+        Connection { stream: handshake(self.stream), local: self.local, buffer: self.buffer }
+    }
+}
+
 impl<S: Stream> Connection<S> {
     /// False when the server has closed it.
     pub fn say(&mut self, bytes: &[u8]) -> bool {
-        self.stream.write_all(bytes).is_ok()
+        self.stream.write_all(bytes).and_then(|()| self.stream.flush()).is_ok()
     }
 
     pub fn hear(&mut self, patience: Duration) -> Heard {
@@ -103,6 +128,22 @@ impl<S: Stream> Connection<S> {
         (false, said)
     }
 
+    /// Whether server and client still agree where messages begin.
+    pub fn in_step(&mut self, transport: &str, server: SocketAddr, patience: Duration) -> bool {
+        let ping = options_over(transport, self.local, server, "");
+        let id = ping.lines().find(|l| l.starts_with("Call-ID")).unwrap_or_default().to_owned();
+        if !self.say(ping.as_bytes()) {
+            return false;
+        }
+        loop {
+            match self.hear(patience) {
+                Heard::Message(m) if id.ends_with(m.call_id()) => return true,
+                Heard::Message(_) | Heard::Pong => {}
+                Heard::Closed | Heard::Nothing => return false,
+            }
+        }
+    }
+
     fn framed(&mut self) -> Option<Heard> {
         if self.buffer.starts_with(b"\r\n") {
             self.buffer.drain(..2);
@@ -119,11 +160,15 @@ impl<S: Stream> Connection<S> {
     }
 }
 
-/// An OPTIONS over a stream from `local`, with this body.
+/// An OPTIONS over TCP from `local`, with this body.
 pub fn options(local: SocketAddr, server: SocketAddr, body: &str) -> String {
+    options_over("TCP", local, server, body)
+}
+
+pub fn options_over(transport: &str, local: SocketAddr, server: SocketAddr, body: &str) -> String {
     use crate::common::phone::unique;
     format!(
-        "OPTIONS sip:{server} SIP/2.0\r\nVia: SIP/2.0/TCP {local};rport;branch=z9hG4bK{}\r\nMax-Forwards: 70\r\n\
+        "OPTIONS sip:{server} SIP/2.0\r\nVia: SIP/2.0/{transport} {local};rport;branch=z9hG4bK{}\r\nMax-Forwards: 70\r\n\
          From: <sip:stranger@{local}>;tag={}\r\nTo: <sip:{server}>\r\nCall-ID: {}\r\nCSeq: 1 OPTIONS\r\n\
          Content-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}",
         unique("o"),

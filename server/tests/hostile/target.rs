@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::common::listeners::Listeners;
 use crate::common::tandem::PASSWORD;
 use crate::common::{AppServer, Options, Phone, Reply, Tandem, eventually};
 use crate::stranger::Stranger;
@@ -32,8 +33,13 @@ impl Target {
 
     /// Without a bound to what a stranger may say, so that each input is read.
     pub fn start_listening_to_all() -> Target {
-        let config = "[limits]\nunproved_per_second = 0\ncalls_per_second = 100000\n".into();
-        Target::start_with(Options { config, ..Options::default() })
+        Target::start_with(listening_to_all(Options::default()))
+    }
+
+    /// The same, over TLS and WebSocket as well.
+    pub fn start_listening_everywhere() -> (Target, Listeners) {
+        let listeners = Listeners::new();
+        (Target::start_with(listening_to_all(listeners.options())), listeners)
     }
 
     pub fn start_with(options: Options) -> Target {
@@ -140,4 +146,9 @@ impl Target {
         let log = self.tandem.log();
         log.lines().filter(|l| l.contains("panicked")).take(5).collect::<Vec<_>>().join("\n")
     }
+}
+
+fn listening_to_all(options: Options) -> Options {
+    let config = "[limits]\nunproved_per_second = 0\ncalls_per_second = 100000\n".into();
+    Options { config, ..options }
 }

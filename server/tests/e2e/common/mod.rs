@@ -12,6 +12,7 @@ pub mod digest;
 pub mod dns;
 pub mod http;
 pub mod link;
+pub mod listeners;
 pub mod media;
 pub mod message;
 pub mod phone;

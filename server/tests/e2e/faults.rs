@@ -5,15 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::common::tandem::PASSWORD;
-use crate::common::{Call, Options, Phone, Tandem, alone, audio, eventually};
-
-fn connected(alice: &mut Phone, bob: &mut Phone) -> (Call, Call) {
-    let mut call = alice.invite(&bob.uri());
-    let mut rung = bob.ringing();
-    bob.answer_call(&mut rung);
-    alice.connected(&mut call);
-    (call, rung)
-}
+use crate::common::{Options, Phone, Tandem, alone, audio, eventually};
 
 /// Two calls; a fault in `place` of the first; the second goes on talking.
 fn a_fault_ends_one_call_alone(place: &str) {
@@ -31,8 +23,8 @@ fn a_fault_ends_one_call_alone(place: &str) {
     let mut carol = phones.pop().expect("carol");
     let mut bob = phones.pop().expect("bob");
     let mut alice = phones.pop().expect("alice");
-    let (hit, hit_rung) = connected(&mut alice, &mut bob);
-    let (mut spared, spared_rung) = connected(&mut carol, &mut dave);
+    let (hit, hit_rung) = alice.talks_to(&mut bob);
+    let (mut spared, spared_rung) = carol.talks_to(&mut dave);
     let legs = tandem.metric("tandem_legs_live", "");
     let words = audio::sweep(4.0, 300.0, 2_200.0);
     spared.media.play(&words);
@@ -56,7 +48,7 @@ fn a_fault_ends_one_call_alone(place: &str) {
     assert_eq!(carol.hang_up(&mut spared).status(), 200);
     dave.hung_up(&spared_rung);
     // And the server still takes calls from those who were hit.
-    let (mut again, again_rung) = connected(&mut alice, &mut bob);
+    let (mut again, again_rung) = alice.talks_to(&mut bob);
     assert_eq!(alice.hang_up(&mut again).status(), 200);
     bob.hung_up(&again_rung);
 }
@@ -83,7 +75,7 @@ fn a_panic_in_the_media_of_a_leg_is_over_before_it_is_heard() {
         phone
     });
     let [alice, bob] = &mut phones;
-    let (mut call, rung) = connected(alice, bob);
+    let (mut call, rung) = alice.talks_to(bob);
     let sid = tandem.wait_call("alice's leg", |c| c["direction"] == "inbound")["sid"].clone();
     let (hers, his) = (audio::sweep(4.0, 300.0, 2_200.0), audio::sweep(4.0, 2_600.0, 500.0));
     call.media.play(&hers);

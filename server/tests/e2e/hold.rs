@@ -22,14 +22,6 @@ fn phones<const N: usize>(sip: &str, names: [&str; N]) -> (Tandem, [Phone; N]) {
     (tandem, phones)
 }
 
-fn connect(caller: &mut Phone, callee: &mut Phone) -> (Call, Call) {
-    let mut call = caller.invite(&callee.uri());
-    let mut rung = callee.ringing();
-    callee.answer_call(&mut rung);
-    caller.connected(&mut call);
-    (call, rung)
-}
-
 /// Both say something; how much of it each heard of the other, the left one's words first.
 fn talk(left: &Call, right: &Call) -> (f64, f64) {
     let (one, other) = (audio::sweep(2.0, 300.0, 1_500.0), audio::sweep(2.0, 3_000.0, 900.0));
@@ -50,7 +42,7 @@ fn update(phone: &mut Phone, call: &mut Call, direction: &str) -> u16 {
 fn the_other_telephone_is_told_and_hears_the_holders_music_until_it_is_taken_back() {
     let _turn = alone();
     let (_tandem, [mut alice, mut bob]) = phones("", ["alice", "bob"]);
-    let (mut call, mut rung) = connect(&mut alice, &mut bob);
+    let (mut call, mut rung) = alice.talks_to(&mut bob);
     assert_eq!(alice.reinvite(&mut call, "sendonly").status(), 200);
     assert_eq!(bob.reinvited(&rung, "recvonly"), "sendonly");
     let (music, words) = talk(&call, &rung);
@@ -74,7 +66,7 @@ fn the_other_telephone_is_told_and_hears_the_holders_music_until_it_is_taken_bac
 #[test]
 fn a_call_on_hold_outlives_the_silence_of_both() {
     let (_tandem, [mut alice, mut bob]) = phones("", ["alice", "bob"]);
-    let (mut call, mut rung) = connect(&mut alice, &mut bob);
+    let (mut call, mut rung) = alice.talks_to(&mut bob);
     // It says that it sends, and does not: so do many.
     assert_eq!(alice.reinvite(&mut call, "sendonly").status(), 200);
     assert_eq!(bob.reinvited(&rung, "recvonly"), "sendonly");
@@ -94,7 +86,7 @@ fn a_call_on_hold_outlives_the_silence_of_both() {
 fn a_telephone_that_will_not_be_held_keeps_its_call() {
     let _turn = alone();
     let (_tandem, [mut alice, mut bob]) = phones("", ["alice", "bob"]);
-    let (mut call, rung) = connect(&mut alice, &mut bob);
+    let (mut call, rung) = alice.talks_to(&mut bob);
     assert_eq!(alice.reinvite(&mut call, "inactive").status(), 200);
     let offer = bob.expect("INVITE", &rung);
     assert_eq!(direction_of(&offer), "inactive");
@@ -112,7 +104,7 @@ fn a_telephone_that_will_not_be_held_keeps_its_call() {
 fn who_is_transferred_from_hold_hears_it_ring_and_talks_to_the_new_party() {
     let _turn = alone();
     let (_tandem, [mut alice, mut bob, mut carol]) = phones("", ["alice", "bob", "carol"]);
-    let (mut call, mut with_bob) = connect(&mut alice, &mut bob);
+    let (mut call, mut with_bob) = alice.talks_to(&mut bob);
     assert_eq!(alice.reinvite(&mut call, "inactive").status(), 200);
     assert_eq!(bob.reinvited(&with_bob, "inactive"), "inactive");
     assert_eq!(alice.within(&mut call, "REFER", &format!("Refer-To: <{}>\r\n", carol.uri()), "").status(), 202);
@@ -138,7 +130,7 @@ fn with_music_the_other_hears_the_operators_file_over_and_over_and_is_not_asked(
     std::fs::write(&file, audio::wav(&music)).expect("a file of music");
     let sip = format!("hold = \"music\"\nhold_music = \"{}\"\n", file.display());
     let (_tandem, [mut alice, mut bob]) = phones(&sip, ["alice", "bob"]);
-    let (mut call, rung) = connect(&mut alice, &mut bob);
+    let (mut call, rung) = alice.talks_to(&mut bob);
     assert_eq!(alice.reinvite(&mut call, "sendonly").status(), 200);
     let before = rung.media.heard().len();
     let hers = audio::sweep(2.0, 3_000.0, 900.0);

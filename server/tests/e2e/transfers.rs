@@ -21,14 +21,6 @@ fn trio() -> (Tandem, [Phone; 3]) {
     (tandem, phones)
 }
 
-fn connect(caller: &mut Phone, callee: &mut Phone) -> (Call, Call) {
-    let mut call = caller.invite(&callee.uri());
-    let mut rung = callee.ringing();
-    callee.answer_call(&mut rung);
-    caller.connected(&mut call);
-    (call, rung)
-}
-
 /// The next NOTIFY, answered: its Subscription-State and the status it tells.
 #[track_caller]
 fn notified(phone: &mut Phone, call: &Call) -> (String, String) {
@@ -63,7 +55,7 @@ fn hear_each_other(left: &Call, right: &Call) {
 fn a_blind_transfer_joins_the_two_who_are_left() {
     let _turn = alone();
     let (_tandem, [mut alice, mut bob, mut carol]) = trio();
-    let (mut call, mut with_bob) = connect(&mut alice, &mut bob);
+    let (mut call, mut with_bob) = alice.talks_to(&mut bob);
     let refer = format!("Refer-To: <{}>\r\nReferred-By: <{}>\r\n", carol.uri(), alice.uri());
     assert_eq!(alice.within(&mut call, "REFER", &refer, "").status(), 202);
     assert_eq!(notified(&mut alice, &call), ("active".into(), "100".into()));
@@ -83,7 +75,7 @@ fn a_blind_transfer_joins_the_two_who_are_left() {
 fn who_is_transferred_hears_the_target_before_it_answers() {
     let _turn = alone();
     let (_tandem, [mut alice, mut bob, mut carol]) = trio();
-    let (mut call, mut with_bob) = connect(&mut alice, &mut bob);
+    let (mut call, mut with_bob) = alice.talks_to(&mut bob);
     assert_eq!(alice.within(&mut call, "REFER", &format!("Refer-To: <{}>\r\n", carol.uri()), "").status(), 202);
     let mut rung = carol.ringing();
     assert_eq!(alice.hang_up(&mut call).status(), 200);
@@ -106,7 +98,7 @@ fn who_is_transferred_hears_the_target_before_it_answers() {
 fn who_is_on_hold_for_a_transfer_hears_the_target_and_is_on_hold_again_when_that_fails() {
     let _turn = alone();
     let (_tandem, [mut alice, mut bob, mut carol]) = trio();
-    let (mut call, with_bob) = connect(&mut alice, &mut bob);
+    let (mut call, with_bob) = alice.talks_to(&mut bob);
     assert_eq!(alice.reinvite(&mut call, "inactive").status(), 200);
     assert_eq!(bob.reinvited(&with_bob, "inactive"), "inactive");
     assert_eq!(alice.within(&mut call, "REFER", &format!("Refer-To: <{}>\r\n", carol.uri()), "").status(), 202);
@@ -133,7 +125,7 @@ fn who_is_on_hold_for_a_transfer_hears_the_target_and_is_on_hold_again_when_that
 #[test]
 fn a_blind_transfer_that_fails_leaves_the_call() {
     let (_tandem, [mut alice, mut bob, mut carol]) = trio();
-    let (mut call, with_bob) = connect(&mut alice, &mut bob);
+    let (mut call, with_bob) = alice.talks_to(&mut bob);
     assert_eq!(alice.within(&mut call, "REFER", &format!("Refer-To: <{}>\r\n", carol.uri()), "").status(), 202);
     let rung = carol.ringing();
     carol.refuse(&rung, 486, "Busy Here");
@@ -155,10 +147,10 @@ fn replacing(call: &Call) -> String {
 fn nobody_is_on_hold_after_an_attended_transfer() {
     let _turn = alone();
     let (_tandem, [mut alice, mut bob, mut carol]) = trio();
-    let (mut first, mut with_bob) = connect(&mut alice, &mut bob);
+    let (mut first, mut with_bob) = alice.talks_to(&mut bob);
     assert_eq!(alice.reinvite(&mut first, "inactive").status(), 200);
     assert_eq!(bob.reinvited(&with_bob, "inactive"), "inactive");
-    let (mut second, with_carol) = connect(&mut alice, &mut carol);
+    let (mut second, with_carol) = alice.talks_to(&mut carol);
     assert_eq!(alice.reinvite(&mut second, "sendonly").status(), 200);
     assert_eq!(carol.reinvited(&with_carol, "recvonly"), "sendonly");
     let refer = format!("Refer-To: <{}?Replaces={}>\r\n", carol.uri(), replacing(&second));
@@ -177,8 +169,8 @@ fn nobody_is_on_hold_after_an_attended_transfer() {
 fn an_attended_transfer_joins_two_calls_into_one() {
     let _turn = alone();
     let (_tandem, [mut alice, mut bob, mut carol]) = trio();
-    let (mut first, mut with_bob) = connect(&mut alice, &mut bob);
-    let (second, with_carol) = connect(&mut alice, &mut carol);
+    let (mut first, mut with_bob) = alice.talks_to(&mut bob);
+    let (second, with_carol) = alice.talks_to(&mut carol);
     let refer = format!("Refer-To: <{}?Replaces={}>\r\n", carol.uri(), replacing(&second));
     assert_eq!(alice.within(&mut first, "REFER", &refer, "").status(), 202);
     assert_eq!(outcome(&mut alice, &first), "200");
@@ -198,7 +190,7 @@ fn an_attended_transfer_joins_two_calls_into_one() {
 #[test]
 fn nobody_transfers_or_takes_over_what_they_may_not() {
     let (tandem, [mut alice, mut bob, mut carol]) = trio();
-    let (mut call, with_bob) = connect(&mut alice, &mut bob);
+    let (mut call, with_bob) = alice.talks_to(&mut bob);
     let out = format!("Refer-To: <sip:+19005551234@{}>\r\n", tandem.domain());
     assert_eq!(alice.within(&mut call, "REFER", &out, "").status(), 403, "alice may not dial out");
     let tag = |value: &str| param(value, "tag").unwrap_or_default().to_owned();
@@ -217,7 +209,7 @@ fn nobody_transfers_or_takes_over_what_they_may_not() {
 #[test]
 fn a_call_is_taken_over_by_another_telephone_of_the_same_user() {
     let (tandem, [mut alice, mut bob, _carol]) = trio();
-    let (call, mut with_bob) = connect(&mut alice, &mut bob);
+    let (call, mut with_bob) = alice.talks_to(&mut bob);
     let mut other = Phone::new(&tandem, "alice", PASSWORD);
     let tag = |value: &str| param(value, "tag").unwrap_or_default().to_owned();
     let replaces = format!("Replaces: {};to-tag={};from-tag={}\r\n", call.call_id, tag(&call.remote), tag(&call.local));

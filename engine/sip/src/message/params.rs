@@ -24,6 +24,21 @@ impl<'a> Params<'a> {
         let mut params = *self;
         params.find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
+
+    /// Writes them anew, each behind a semicolon, but for those of these names.
+    pub(super) fn write_without(self, names: &[&str], out: &mut Vec<u8>) {
+        for (name, value) in self {
+            if names.iter().any(|n| n.eq_ignore_ascii_case(name)) {
+                continue;
+            }
+            out.push(b';');
+            out.extend_from_slice(name.as_bytes());
+            if !value.is_empty() {
+                out.push(b'=');
+                out.extend_from_slice(value.as_bytes());
+            }
+        }
+    }
 }
 
 impl<'a> Iterator for Params<'a> {

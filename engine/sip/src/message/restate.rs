@@ -11,17 +11,7 @@ impl Message {
         let bytes = self.bytes();
         let mut out = Vec::with_capacity(bytes.len() + more.len());
         out.extend_from_slice(bytes.get(..at.start)?);
-        for (name, value) in self.via().params() {
-            if names.iter().any(|n| n.eq_ignore_ascii_case(name)) {
-                continue;
-            }
-            out.push(b';');
-            out.extend_from_slice(name.as_bytes());
-            if !value.is_empty() {
-                out.push(b'=');
-                out.extend_from_slice(value.as_bytes());
-            }
-        }
+        self.via().params().write_without(names, &mut out);
         out.extend_from_slice(more.as_bytes());
         out.extend_from_slice(bytes.get(at.end..)?);
         Message::parse(Bytes::from(out)).ok()

@@ -142,17 +142,7 @@ impl<'a> Via<'a> {
     pub(super) fn write_stamped(&self, source: SocketAddr, out: &mut Vec<u8>) {
         out.extend_from_slice(self.hop.as_bytes());
         let asked = self.rport().is_some();
-        for (name, value) in self.params() {
-            if name.eq_ignore_ascii_case("received") || name.eq_ignore_ascii_case("rport") {
-                continue;
-            }
-            out.push(b';');
-            out.extend_from_slice(name.as_bytes());
-            if !value.is_empty() {
-                out.push(b'=');
-                out.extend_from_slice(value.as_bytes());
-            }
-        }
+        self.params().write_without(&["received", "rport"], out);
         if asked || host_ip(self.host) != Some(source.ip()) {
             out.extend_from_slice(b";received=");
             push_ip(out, source.ip());

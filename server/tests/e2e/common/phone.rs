@@ -327,6 +327,15 @@ impl Phone {
         &self.inbox
     }
 
+    /// Calls a phone that answers at once: both sides of the call.
+    pub fn talks_to(&mut self, callee: &mut Phone) -> (Call, Call) {
+        let mut call = self.invite(&callee.uri());
+        let mut rung = callee.ringing();
+        callee.answer_call(&mut rung);
+        self.connected(&mut call);
+        (call, rung)
+    }
+
     /// Answers a ringing call and waits for its ACK.
     #[track_caller]
     pub fn answer_call(&mut self, call: &mut Call) {

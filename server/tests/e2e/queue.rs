@@ -337,6 +337,8 @@ fn a_call_that_dies_loses_no_other_its_place() {
     // An agent in conversation: its caller's document goes on, the other waits on.
     let (mut agent, agent_call) = calls(&tandem, "agent", "agents");
     members(&tandem, 1);
+    // Before they talk, the caller would only go back to its place.
+    hear_each_other(&second_call, &agent_call);
     fault(app.wait("/agent", |_| true).param("CallSid"));
     agent.hung_up(&agent_call);
     second.hung_up(&second_call);

@@ -11,6 +11,9 @@ cargo fmt --all -- --check
 step "lints"
 cargo clippy --locked --workspace --all-targets -- -D warnings
 step "tests"
+# Most of the time goes to tests of whole processes, which mostly wait: one more at a time than there are CPUs.
+RUST_TEST_THREADS=${RUST_TEST_THREADS:-$(($(nproc) + 1))}
+export RUST_TEST_THREADS
 # --no-fail-fast: one run shows every failure.
 status=0
 rm -f target/again.log

@@ -256,3 +256,17 @@ fn an_echo_comes_back_as_our_own_stream() {
     w.packet(a, addr(1), &packet);
     assert!(w.take_rtp(addr(1)).is_empty());
 }
+
+/// Most ticks of a leg that does nothing are passed over.
+#[test]
+fn a_leg_that_was_long_at_rest_plays_from_its_next_tick() {
+    let mut w = World::new();
+    let a = w.open(1, spec(CodecId::Pcmu, addr(1)));
+    for rested in [TICK * 2, TICK * 7, TICK * 33] {
+        w.pass(rested);
+        w.take_rtp(addr(1));
+        w.command(Command::Play { leg: a, play: PlayId(1), clip: clip(440.0, 8_000, 100), repeat: Repeat::Times(1) });
+        w.pass(TICK * 5);
+        assert_eq!(w.take_rtp(addr(1)).len(), 5, "after {rested:?}");
+    }
+}

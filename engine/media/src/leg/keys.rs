@@ -98,6 +98,11 @@ impl Keys {
         }
     }
 
+    /// No key is known to be down, and no tone listened for.
+    pub fn is_at_rest(&self) -> bool {
+        !self.events.is_down() && self.ear.is_none()
+    }
+
     /// Keys that are known to be up because nothing more comes.
     pub fn expire(&mut self, now: Timestamp, mut each: impl FnMut(Key)) {
         if self.events.is_down() {

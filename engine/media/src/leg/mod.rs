@@ -419,6 +419,11 @@ impl Leg {
         }
     }
 
+    /// Its ticks play nothing, hear nothing and wait for no end of a key or of an old SRTP key: they watch for what takes seconds.
+    pub fn only_watches(&self) -> bool {
+        self.playback.is_idle() && self.stream.is_none() && !self.is_heard() && self.receiver.is_at_rest()
+    }
+
     /// Something of our own is played to the peer: the partner is not heard meanwhile.
     fn is_speaking(&self) -> bool {
         !self.playback.is_idle() || self.stream.as_ref().is_some_and(|stream| !stream.is_silent())

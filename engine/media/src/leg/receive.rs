@@ -300,6 +300,11 @@ impl Receiver {
         self.noise = HeardNoise::new(spec);
     }
 
+    /// Nothing of what came waits for a tick.
+    pub fn is_at_rest(&self) -> bool {
+        self.unprotector.is_none() && self.keys.is_at_rest()
+    }
+
     /// Keys from before a re-keying go when their time is over; true when the key in use will soon be used up.
     pub fn key_expiring(&mut self, now: Timestamp) -> bool {
         self.unprotector.as_mut().is_some_and(|unprotector| {

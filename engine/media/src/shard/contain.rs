@@ -39,6 +39,7 @@ impl Shard {
         step: impl FnOnce(&mut Leg, &mut Turn<'_>) -> R,
     ) -> Option<R> {
         let clock = self.clock();
+        self.wake(slot);
         let place = self.places.get_mut(slot.0)?.as_mut()?;
         let mut turn = Turn {
             now,

@@ -14,6 +14,7 @@ mod wiring;
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tandem_model::limits::RTP_PACKET_BYTES_MAX;
 use tandem_model::{DropReason, Entropy, LegId, Timestamp, WallTime};
@@ -34,6 +35,10 @@ use mixing::Mix;
 /// A leg's place in its shard; free again, and given to another leg, after [`Shard::poll_released`] named it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Slot(pub usize);
+
+/// How often a leg is looked at that has nothing to do but to watch for silence, reports that are due, and the quality: all matters of
+/// seconds.
+const WATCH_EVERY: Duration = Duration::from_millis(200);
 
 #[derive(Clone, Copy, Debug)]
 pub struct ShardConfig {
@@ -56,6 +61,8 @@ pub struct Shard {
     /// The mix whose packets of this tick are going out.
     sending: Option<usize>,
     clockwork: Clockwork,
+    /// By slot: until when the ticks of a leg have nothing to do, unless something is done to it before.
+    resting: Vec<Timestamp>,
     events: EventQueue,
     released: VecDeque<Slot>,
     drops: DropCounters,
@@ -89,6 +96,7 @@ impl Shard {
             mixes: Vec::new(),
             sending: None,
             clockwork: Clockwork::new(),
+            resting: Vec::new(),
             events: EventQueue::new(),
             released: VecDeque::new(),
             drops: DropCounters::default(),
@@ -233,7 +241,9 @@ impl Shard {
                 }
             }
             Command::InjectPanic { leg } => {
-                if let Some(place) = self.slot(leg).and_then(|slot| self.place_mut(slot)) {
+                let Some(slot) = self.slot(leg) else { return };
+                self.wake(slot);
+                if let Some(place) = self.place_mut(slot) {
                     place.leg.inject_panic();
                 }
             }
@@ -349,7 +359,17 @@ impl Shard {
     }
 
     fn tick_leg(&mut self, slot: Slot, now: Timestamp, batch: &mut Batch) {
-        self.contained(slot, now, batch, |leg, turn| leg.tick(turn));
+        // Most ticks of most legs find nothing to do: those do not even touch the leg.
+        if self.resting.get(slot.0).is_some_and(|until| now < *until) {
+            return;
+        }
+        if self.contained(slot, now, batch, |leg, turn| {
+            leg.tick(turn);
+            leg.only_watches()
+        }) == Some(true) {
+            self.resting[slot.0] = now + WATCH_EVERY;
+            return;
+        }
         // A member of a mix is heard when that ticks; a relayed leg is not heard at all.
         let heard_here = |place: &Place| !matches!(place.link, Link::Mix(_)) && place.leg.is_heard();
         if !self.place(slot).is_some_and(heard_here) {
@@ -378,10 +398,14 @@ impl Shard {
     }
 
     fn free_slot(&mut self) -> Slot {
-        self.free.pop().unwrap_or_else(|| {
+        let slot = self.free.pop().unwrap_or_else(|| {
             self.places.push(None);
+            self.resting.push(Timestamp::ZERO);
             Slot(self.places.len() - 1)
-        })
+        });
+        // Whoever had it before may have been at rest.
+        self.wake(slot);
+        slot
     }
 
     fn remove(&mut self, slot: Slot) -> Option<Place> {
@@ -390,6 +414,13 @@ impl Shard {
         self.clockwork.remove(Due::Leg(slot));
         self.released.push_back(slot);
         Some(place)
+    }
+
+    /// The leg is to have its next tick, for something is done to it.
+    fn wake(&mut self, slot: Slot) {
+        if let Some(until) = self.resting.get_mut(slot.0) {
+            *until = Timestamp::ZERO;
+        }
     }
 
     fn place(&self, slot: Slot) -> Option<&Place> {

@@ -80,9 +80,7 @@ impl Worker {
     /// A port that no leg has is to rest.
     fn put_by(&mut self, now: Timestamp, port: u16, spare: Spare) {
         if self.spares.keep(port, spare) {
-            // What is in them is nobody's: it is thrown away while they rest.
-            self.poller.has_more(port, Socket::Rtp);
-            self.poller.has_more(port, Socket::Rtcp);
+            // They are watched as before: what is still to be read of them, or comes, is nobody's, and is thrown away while they rest.
             self.ports.release_open(now, port);
         } else {
             self.ports.release(now, port);
@@ -143,6 +141,10 @@ impl Worker {
                 },
                 Err(error) => {
                     self.ports.release(now, port);
+                    // Sockets that only rest are in the way of one that is needed.
+                    if is_out_of_descriptors(&error) && self.spares.shed() {
+                        continue;
+                    }
                     if error.kind() != io::ErrorKind::AddrInUse {
                         tracing::warn!(port, %error, "media port could not be bound");
                         return Err(OpenFailed::Socket);
@@ -172,4 +174,9 @@ impl Worker {
             }
         }
     }
+}
+
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    use nix::errno::Errno;
+    error.raw_os_error().map(Errno::from_raw).is_some_and(|errno| matches!(errno, Errno::EMFILE | Errno::ENFILE))
 }

@@ -13,8 +13,9 @@ use super::socket::LegSockets;
 
 /// A thread keeps no more than this many pairs: what a thousand calls of two legs a second leave behind while they rest, and as much again.
 const PAIRS_MAX: usize = 8_192;
-/// Of the descriptors that the process may have, all threads together keep one in so many.
-const SHARE_OF_DESCRIPTORS: u64 = 4;
+/// Of the descriptors that the process may have, all threads together keep one in so many. What else needs some and finds none has
+/// these to take ([`SpareSockets::shed`]).
+const SHARE_OF_DESCRIPTORS: u64 = 2;
 
 /// Open sockets, and how many datagrams the kernel had thrown away at them before.
 #[derive(Debug)]
@@ -45,6 +46,15 @@ impl SpareSockets {
         }
         self.pairs.insert(port, spare);
         true
+    }
+
+    /// Closes half of them, and says whether there were any: the process has no descriptor left.
+    pub fn shed(&mut self) -> bool {
+        let half: Vec<u16> = self.pairs.keys().copied().take(self.pairs.len().div_ceil(2)).collect();
+        for port in &half {
+            self.pairs.remove(port);
+        }
+        !half.is_empty()
     }
 
     pub fn take(&mut self, port: u16) -> Option<Spare> {
@@ -83,7 +93,23 @@ impl Seats {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
     use super::*;
+
+    #[test]
+    fn half_of_the_spare_sockets_go_at_a_time_until_there_are_none() {
+        let mut spares = SpareSockets { pairs: HashMap::new(), max: 5 };
+        let localhost = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let bound = (20_001..60_000).step_by(2).filter_map(|port| {
+            let sockets = LegSockets::bind(localhost, port, &crate::media::SocketOptions::default()).ok()?;
+            Some((port, Spare { sockets, drops: 0 }))
+        });
+        let kept = bound.take(6).filter_map(|(port, spare)| spares.keep(port, spare).then_some(port)).count();
+        assert_eq!(kept, 5);
+        let left = std::iter::from_fn(|| spares.shed().then_some(spares.pairs.len()));
+        assert_eq!(left.collect::<Vec<_>>(), [2, 1, 0]);
+    }
 
     #[test]
     fn every_pair_of_ports_has_a_seat() {

@@ -121,3 +121,24 @@ fn a_100_repeats_the_timestamp() {
     assert_eq!(Message::response(&request, source(), 100, None).build().header("Timestamp"), Some("54"));
     assert_eq!(Message::response(&request, source(), 180, None).build().header("Timestamp"), None);
 }
+
+#[test]
+fn the_top_via_and_the_method_of_a_request_are_known_without_reading_it() {
+    let via = "SIP/2.0/UDP a.example.com:5062;branch=z9hG4bKone;rport, SIP/2.0/TCP b.example.com;branch=z9hG4bKtwo";
+    let request = || Message::request(Method::Bye, "sip:bob@example.com");
+    let built = [
+        request().header("Via", via).header("To", "<sip:b@c.example.com>").to_tag("t"),
+        request().body("text/plain", "body").header("via", via).header("Via", "SIP/2.0/UDP c.example.com"),
+        // What is added before it moves it.
+        request().header("To", "<sip:b@c.example.com>").header("v", via).to_tag("moves-what-follows"),
+        request().header("Via", "nonsense").header("Via", via),
+    ];
+    for builder in built {
+        let message = builder.build();
+        let known = (message.via().branch().map(str::to_owned), message.via().host().to_owned(), message.method_str());
+        let text = String::from_utf8_lossy(message.bytes()).into_owned();
+        message.index_now();
+        let read = (message.via().branch().map(str::to_owned), message.via().host().to_owned(), message.method_str());
+        assert_eq!(known, read, "{text}");
+    }
+}

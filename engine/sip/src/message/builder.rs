@@ -36,11 +36,13 @@ pub struct Builder {
     pending_tag: Option<String>,
     /// Nothing until the start line says what it will be.
     written: Option<Written>,
+    /// One was added to a request.
+    has_via: bool,
 }
 
 impl Builder {
     fn new(capacity: usize) -> Builder {
-        Builder { out: Vec::with_capacity(capacity), body_start: 0, to_end: None, pending_tag: None, written: None }
+        Builder { out: Vec::with_capacity(capacity), body_start: 0, to_end: None, pending_tag: None, written: None, has_via: false }
     }
 
     pub(super) fn request(method: &str, uri: &str) -> Builder {
@@ -52,14 +54,14 @@ impl Builder {
         push_uri(out, uri);
         out.extend_from_slice(b" SIP/2.0\r\n");
         builder.body_start = builder.out.len();
-        builder.written = Some(Written { method, status: None, to_tag: None });
+        builder.written = Some(Written { method, status: None, to_tag: None, via: None });
         builder
     }
 
     pub(super) fn response(request: &Message, source: SocketAddr, status: u16, reason: Option<&str>) -> Builder {
         let mut builder = Builder::new(CAPACITY.max(request.bytes().len() - request.body().len() + CAPACITY / 4));
         let status = status.clamp(100, 699);
-        builder.written = Some(Written { method: request.method(), status: Some(status), to_tag: None });
+        builder.written = Some(Written { method: request.method(), status: Some(status), to_tag: None, via: None });
         let out = &mut builder.out;
         out.extend_from_slice(b"SIP/2.0 ");
         push_decimal(out, status.into(), 3);
@@ -101,6 +103,8 @@ impl Builder {
                 let len = self.out.len() - before;
                 self.move_back(at, len);
                 if let Some(written) = &mut self.written {
+                    // A Via below To has moved.
+                    written.via = written.via.filter(|via| usize::from(via.end) <= at);
                     let start = at + b";tag=".len();
                     written.to_tag = Some(Span { start: narrow(start), end: narrow(at + len) });
                 }
@@ -187,6 +191,14 @@ impl Builder {
             }
             _ => None,
         };
+        let end = at + self.out.len() - before;
+        if kind == HeaderKind::Via
+            && let Some(written) = &mut self.written
+            && written.status.is_none()
+            && !std::mem::replace(&mut self.has_via, true)
+        {
+            written.via = Some(Span { start: narrow(at + value - before), end: narrow(end) });
+        }
         self.out.extend_from_slice(b"\r\n");
         self.move_back(at, self.out.len() - before);
         if kind == HeaderKind::To && self.to_end.is_none() {

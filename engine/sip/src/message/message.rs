@@ -42,6 +42,8 @@ pub(super) struct Written {
     pub(super) status: Option<u16>,
     /// Where the tag of To is, when the builder put it there.
     pub(super) to_tag: Option<Span>,
+    /// The value of a request's top Via.
+    pub(super) via: Option<Span>,
 }
 
 impl Message {
@@ -111,6 +113,9 @@ impl Message {
 
     /// The method's token; of a response, the one in CSeq.
     pub fn method_str(&self) -> &str {
+        if let Some(method) = self.written.map(|written| written.method).filter(|method| *method != Method::Other) {
+            return method.as_str();
+        }
         match self.index().start {
             Start::Request { method_end, .. } => self.span(Span { start: 0, end: method_end }),
             _ => self.span(self.index().cseq_method),
@@ -146,6 +151,13 @@ impl Message {
 
     /// The top Via.
     pub fn via(&self) -> Via<'_> {
+        // What a transaction asks of a request of ours, which is read no further.
+        if self.index.get().is_none()
+            && let Some(value) = self.written.and_then(|written| written.via)
+            && let Some(Ok(via)) = List::new(self.span(value)).next().map(Via::parse)
+        {
+            return via;
+        }
         let at = &self.index().top_via;
         Via {
             hop: self.span(at.hop),

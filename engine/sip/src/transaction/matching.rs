@@ -28,7 +28,7 @@ impl Matching {
         if !via.has_rfc3261_branch() {
             return None;
         }
-        let what = (via.branch()?, message.cseq().method_str);
+        let what = (via.branch()?, message.method_str());
         Some(ClientMatch(self.number(|key| key.hash_one(what))))
     }
 

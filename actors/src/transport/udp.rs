@@ -72,10 +72,18 @@ async fn receive(
     let mut datagrams = Datagrams::<BATCH, { limits::SIP_MESSAGE_BYTES_MAX }>::new();
     let (clock, mut sources) = (Clock::new(), SourceBudget::new(ANSWERS_PER_SEC));
     loop {
+        let mut count = 0;
         // An error here is an ICMP answer to something we sent; the socket itself goes on.
-        let Ok(count) = socket.async_io(Interest::READABLE, || taken(datagrams.receive(&*socket))).await else {
+        let _ = socket.readable().await.and_then(|()| {
+            socket.try_io(Interest::READABLE, || {
+                count = datagrams.receive(&*socket)?;
+                // Who got less than there was room for has emptied the socket, and need not ask again: the runtime is to wait for more.
+                if count < BATCH { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+            })
+        });
+        if count == 0 {
             continue;
-        };
+        }
         match datagrams.first_arrived() {
             Some(at) => {
                 let lag = at.elapsed().unwrap_or_default().as_micros();
@@ -98,11 +106,6 @@ async fn receive(
         // What came is worked on before more is taken: what waits, waits in the socket, where its age is known.
         tokio::task::yield_now().await;
     }
-}
-
-/// None taken is what the runtime knows as: would block.
-fn taken(received: io::Result<usize>) -> io::Result<usize> {
-    received.and_then(|count| if count == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(count) })
 }
 
 /// The answer to a keep-alive or to what cannot be read, where there is one.

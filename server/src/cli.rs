@@ -82,7 +82,9 @@ fn serve(config: Config, demo: Option<SocketAddr>) -> ExitCode {
         }
     };
     let system = actix::System::new();
-    match system.block_on(wiring::serve(config, demo)) {
+    // As a task of its own: what is blocked on is asked again whenever any task of this thread has been.
+    let served = system.block_on(async { actix::spawn(wiring::serve(config, demo)).await });
+    match served.unwrap_or_else(|ended| Err(ended.to_string())) {
         Ok(code) => code,
         Err(problem) => {
             tracing::error!(%problem, "cannot serve");

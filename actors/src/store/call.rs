@@ -75,29 +75,43 @@ pub struct CallMedia {
     pub concealed_in: u64,
     pub dtmf_in: u64,
     pub dtmf_out: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub jitter_ms: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub jitter_ms_max: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub rtt_ms: Option<f32>,
     /// Share of our packets the remote did not get, 0..1.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub remote_loss: Option<f32>,
     /// 1.0..4.5
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub mos_in: Option<f32>,
     /// What the remote heard: by its extended reports, else estimated from its receiver reports.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub mos_out: Option<f32>,
     /// Smallest, largest and mean round trip of all reports, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub rtts_ms: Option<[f32; 3]>,
     /// The same of the jitter the remote reports.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub remote_jitters_ms: Option<[f32; 3]>,
     /// Packets of ours the remote did not get.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub remote_lost: Option<u64>,
     /// Mean length of bursts of loss in what we heard, and of the gaps between, in milliseconds (RFC 3611 section 4.7.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub burst_ms: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub gap_ms: Option<u16>,
     /// The remote's own rating of what it heard (RFC 3611 section 4.7.5), 0..100.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub remote_r_factor: Option<u8>,
     /// What the remote's jitter buffer and codec add, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub remote_delay_ms: Option<u16>,
     /// The quality through the call.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub quality: Vec<CallQuality>,
 }
 

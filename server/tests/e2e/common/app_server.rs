@@ -161,6 +161,11 @@ impl AppServer {
         self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
+    /// Remembers none of the requests so far.
+    pub fn forget(&self) {
+        self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
+    }
+
     /// The first request for `path` that `which` accepts, waiting for it.
     #[track_caller]
     pub fn wait(&self, path: &str, which: impl Fn(&Seen) -> bool) -> Seen {
@@ -174,16 +179,19 @@ fn answer<S: Read + Write>(stream: S, base: &str, log: &Mutex<Vec<Seen>>, handle
     while let Some(seen) = read_request(&mut reader, base) {
         log.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(seen.clone());
         let reply = handler(&seen);
-        let head = format!(
+        let mut whole = format!(
             "HTTP/1.1 {} Reply\r\nContent-Type: {}\r\nContent-Length: {}\r\nETag: \"{}\"\r\n{}\r\n",
             reply.status,
             reply.kind,
             reply.body.len(),
             reply.body.len(),
             reply.headers
-        );
+        )
+        .into_bytes();
+        // In one piece: the second of two small ones would wait until the first is acknowledged, which may take 40 ms.
+        whole.extend(reply.body);
         let writer = reader.get_mut();
-        if writer.write_all(head.as_bytes()).and_then(|()| writer.write_all(&reply.body)).is_err() {
+        if writer.write_all(&whole).is_err() {
             return;
         }
         let _ = writer.flush();

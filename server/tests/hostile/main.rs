@@ -14,6 +14,7 @@ mod statistics;
 mod stranger;
 mod stream;
 mod target;
+mod together;
 mod websocket;
 
 mod row_01_parser;

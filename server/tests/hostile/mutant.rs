@@ -29,6 +29,12 @@ pub struct Mutant {
     pub bytes: Vec<u8>,
 }
 
+impl std::fmt::Display for Mutant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
 pub const METHODS: [&str; 14] = [
     "INVITE",
     "ACK",

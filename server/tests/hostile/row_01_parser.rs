@@ -1,6 +1,7 @@
 //! Row 1: the public corpora, every field of every message spoilt in every way, random damage, and numbers that overflow.
 //! Each thousand inputs are followed by a probe.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::common::root;
@@ -9,32 +10,53 @@ use crate::size::{count, seed};
 use crate::stranger::{Stranger, source};
 use crate::stream::{Connection, Stream, tcp, tls, websocket};
 use crate::target::Target;
+use crate::together::{Member, together};
 
 #[path = "../../../engine/sip/tests/torture/written_down.rs"]
 mod written_down;
 use written_down::written_down;
 
-/// Messages said before the next question whether all were read: what fits a socket's buffer.
-const BATCH: usize = 40;
+/// Strangers at once; connections over streams.
+const STRANGERS: u32 = 8;
+/// What is said before the next question whether all was read: eight times as much fits the server's socket.
+const MESSAGES_IN_FLIGHT: usize = 40;
+const BYTES_IN_FLIGHT: usize = 200_000;
 /// What a server that knows where a message ends may take to answer it; who is late loses its connection.
 const IN_STEP: Duration = Duration::from_millis(100);
+
+struct OverUdp {
+    stranger: Stranger,
+    messages: usize,
+    bytes: usize,
+}
+
+impl Member for OverUdp {
+    type Input = Mutant;
+
+    fn say(&mut self, mutant: &Mutant) -> Result<(), String> {
+        if self.messages >= MESSAGES_IN_FLIGHT || self.bytes + mutant.bytes.len() > BYTES_IN_FLIGHT {
+            self.settle()?;
+        }
+        self.stranger.say(&mutant.bytes);
+        self.messages += 1;
+        self.bytes += mutant.bytes.len();
+        Ok(())
+    }
+
+    fn settle(&mut self) -> Result<(), String> {
+        (self.messages, self.bytes) = (0, 0);
+        self.stranger.settles(|_, _| {})
+    }
+}
 
 #[test]
 fn spoilt_messages_over_udp_reach_nobody_and_break_nothing() {
     let mut target = Target::start_listening_to_all();
-    let mut stranger = target.stranger(0x0101);
-    let place = place(&target, "UDP", stranger.address.to_string(), 60_000);
-    let mut said = 0;
-    for mutant in inputs(&place, count(20_000, 2_000_000)) {
-        stranger.say(&mutant.bytes);
-        said += 1;
-        if said % BATCH == 0 {
-            assert!(heard_all(&mut stranger), "no answer any more, after {} and the {BATCH} before", mutant.what);
-        }
-        if said % 1_000 == 0 {
-            target.probe(&format!("after {} messages over UDP, the last {}", said, mutant.what));
-        }
-    }
+    let members = (0..STRANGERS).map(|n| OverUdp { stranger: target.stranger(0x10100 + n), messages: 0, bytes: 0 });
+    let mut members: Vec<OverUdp> = members.collect();
+    let place = place(&target, "UDP", members[0].stranger.address.to_string(), 60_000);
+    let inputs = inputs(&place, count(20_000, 2_000_000));
+    let said = together(&mut target, "messages over UDP", &mut members, inputs);
     println!("{said} messages over UDP");
     target.unharmed(&format!("after {said} spoilt messages over UDP"));
 }
@@ -43,68 +65,137 @@ fn spoilt_messages_over_udp_reach_nobody_and_break_nothing() {
 fn spoilt_messages_over_tcp_cost_their_connection_at_most() {
     let mut target = Target::start_listening_to_all();
     let to = target.tandem.sip;
-    spoilt_messages(&mut target, "TCP", count(6_000, 500_000), || tcp(source(0x0102), to));
+    spoilt_messages(&mut target, "TCP", count(6_000, 500_000), |n| tcp(source(0x10200 + n), to));
 }
 
 #[test]
 fn spoilt_messages_over_tls_cost_their_connection_at_most() {
     let (mut target, listeners) = Target::start_listening_everywhere();
-    spoilt_messages(&mut target, "TLS", count(2_000, 200_000), || tls(source(0x0104), &listeners));
+    spoilt_messages(&mut target, "TLS", count(2_000, 200_000), |n| tls(source(0x10300 + n), &listeners));
 }
 
 #[test]
 fn spoilt_messages_over_websocket_cost_their_connection_at_most() {
     let (mut target, listeners) = Target::start_listening_everywhere();
-    spoilt_messages(&mut target, "WS", count(2_000, 200_000), || websocket(source(0x0105), &listeners));
+    spoilt_messages(&mut target, "WS", count(2_000, 200_000), |n| websocket(source(0x10400 + n), &listeners));
 }
 
 /// One connection after the other: another one where the server closed it, or waits for an end that does not come.
-fn spoilt_messages<S: Stream>(
+struct OverStream<'a, S: Stream, C: Fn(u32) -> Connection<S>> {
+    n: u32,
+    connect: &'a C,
+    connection: Connection<S>,
+    transport: &'static str,
+    server: SocketAddr,
+    said: usize,
+    connections: usize,
+}
+
+impl<S: Stream, C: Fn(u32) -> Connection<S>> OverStream<'_, S, C> {
+    fn again(&mut self) {
+        self.connection = (self.connect)(self.n);
+        self.connections += 1;
+    }
+}
+
+impl<S: Stream + Send, C: Fn(u32) -> Connection<S> + Sync> Member for OverStream<'_, S, C> {
+    type Input = Mutant;
+
+    fn say(&mut self, mutant: &Mutant) -> Result<(), String> {
+        self.said += 1;
+        if !self.connection.say(&mutant.bytes) {
+            self.again();
+        } else if self.said.is_multiple_of(10) {
+            self.settle()?;
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self) -> Result<(), String> {
+        if !self.connection.in_step(self.transport, self.server, IN_STEP) {
+            self.again();
+        }
+        Ok(())
+    }
+}
+
+fn spoilt_messages<S: Stream + Send>(
     target: &mut Target,
     transport: &'static str,
     total: usize,
-    connect: impl Fn() -> Connection<S>,
+    connect: impl Fn(u32) -> Connection<S> + Sync,
 ) {
-    let to = target.tandem.sip;
-    let mut connection = connect();
-    let place = place(target, transport, connection.local.to_string(), 60_000);
-    let (mut said, mut connections) = (0, 1);
-    for mutant in inputs(&place, total) {
-        if !connection.say(&mutant.bytes) || (said % 10 == 0 && !connection.in_step(transport, to, IN_STEP)) {
-            connection = connect();
-            connections += 1;
-        }
-        said += 1;
-        if said % 1_000 == 0 {
-            target.probe(&format!("after {said} messages over {transport}, the last {}", mutant.what));
-        }
+    let server = target.tandem.sip;
+    let connect = &connect;
+    let members = (1..=STRANGERS).map(|n| {
+        let connection = connect(n);
+        OverStream { n, connect, connection, transport, server, said: 0, connections: 1 }
+    });
+    let mut members: Vec<_> = members.collect();
+    let place = place(target, transport, members[0].connection.local.to_string(), 60_000);
+    let what = format!("messages over {transport}");
+    let said = together(target, &what, &mut members, inputs(&place, total));
+    let connections: usize = members.iter().map(|m| m.connections).sum();
+    println!("{said} {what}, on {connections} connections");
+    target.unharmed(&format!("after {said} spoilt {what}"));
+}
+
+/// A seed of a description.
+struct Description(u64);
+
+impl std::fmt::Display for Description {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "seed {}", self.0)
     }
-    println!("{said} messages over {transport}, on {connections} connections");
-    target.unharmed(&format!("after {said} spoilt messages over {transport}"));
+}
+
+struct Caller {
+    stranger: Stranger,
+    uri: String,
+    accepted: usize,
+    refused: usize,
+}
+
+impl Member for Caller {
+    type Input = Description;
+    // One and a half transactions for each call.
+    const PACE: Duration = Duration::from_millis(700);
+    const SETTLED: Duration = Duration::from_secs(60);
+
+    fn say(&mut self, input: &Description) -> Result<(), String> {
+        let body = damaged_description(&self.stranger.address.to_string(), input.0);
+        let invite = self.stranger.request("INVITE", &self.uri, "", &body);
+        match call_until_its_end(&mut self.stranger, &invite).ok_or("no final response")? {
+            200 => self.accepted += 1,
+            400 | 413 | 415 | 488 | 513 | 606 => self.refused += 1,
+            other => return Err(format!("the answer is {other}")),
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self) -> Result<(), String> {
+        self.stranger.settles(|_, _| {})
+    }
 }
 
 /// An application answers everybody, so descriptions of strangers are read, and calls made of them.
 #[test]
 fn descriptions_with_absurd_numbers_sizes_and_damage_end_in_an_answer() {
     let mut target = Target::start_listening_to_all();
-    let mut stranger = target.stranger(0x0103);
-    let (mut accepted, mut refused) = (0, 0);
-    for n in 0..count(400, 500_000) {
-        let seed = seed().wrapping_add(n as u64);
-        let body = damaged_description(&stranger.address.to_string(), seed);
-        let invite = stranger.request("INVITE", &target.tandem.app_uri("open"), "", &body);
-        let status = call_until_its_end(&mut stranger, &invite);
-        let status = status.unwrap_or_else(|| panic!("no final response to the description of seed {seed}"));
-        match status {
-            200 => accepted += 1,
-            400 | 413 | 415 | 488 | 503 | 513 | 606 => refused += 1,
-            other => panic!("{other} to the description of seed {seed}"),
-        }
-        if (n + 1) % 1_000 == 0 {
-            target.probe(&format!("after {} descriptions", n + 1));
-        }
-    }
-    println!("{accepted} descriptions accepted, {refused} refused");
+    let uri = target.tandem.app_uri("open");
+    let callers = (0..STRANGERS).map(|n| Caller {
+        stranger: target.stranger(0x10500 + n),
+        uri: uri.clone(),
+        accepted: 0,
+        refused: 0,
+    });
+    let mut callers: Vec<Caller> = callers.collect();
+    let first = seed();
+    let seeds = (0..count(400, 500_000) as u64).map(|n| Description(first.wrapping_add(n)));
+    let said = together(&mut target, "descriptions", &mut callers, seeds);
+    let accepted: usize = callers.iter().map(|c| c.accepted).sum();
+    let refused: usize = callers.iter().map(|c| c.refused).sum();
+    println!("{said} descriptions: {accepted} accepted, {refused} refused");
     assert!(accepted > 0 && refused > 0, "{accepted} accepted, {refused} refused");
     target.unharmed("after damaged descriptions");
 }
@@ -153,12 +244,6 @@ fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     }
     out.sort();
     out
-}
-
-/// Whether an answer still comes, which says that all before was read.
-fn heard_all(stranger: &mut Stranger) -> bool {
-    let ping = stranger.request("OPTIONS", &format!("sip:{}", stranger.server), "", "");
-    stranger.ask(&ping, Duration::from_secs(10)).is_some()
 }
 
 /// Plays a caller through: acknowledges what comes, answers the BYE. The status of the final response.

@@ -7,8 +7,11 @@ use crate::mutant::Dice;
 use crate::size::{count, seed};
 use crate::stranger::Stranger;
 use crate::target::Target;
+use crate::together::{Member, together};
 
 const STEPS: usize = 20;
+/// Lost minds at once.
+const CALLERS: u32 = 16;
 
 /// What one side of a dialog remembers, rightly or not.
 struct Session {
@@ -20,46 +23,73 @@ struct Session {
     cseq: u32,
 }
 
+/// A session is named by its seed.
+struct Seed(u64);
+
+impl std::fmt::Display for Seed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "seed {}", self.0)
+    }
+}
+
+struct Caller {
+    stranger: Stranger,
+    uri: String,
+    sessions: usize,
+    /// Inputs that the server refused unread.
+    busy: usize,
+}
+
+impl Member for Caller {
+    type Input = Seed;
+    const INPUTS: usize = STEPS;
+    // What 250 sessions a second leave for 32 s has room.
+    const PACE: Duration = Duration::from_millis(200);
+    const SETTLED: Duration = Duration::from_secs(60);
+
+    fn say(&mut self, seed: &Seed) -> Result<(), String> {
+        self.busy += session(&self.uri, &mut self.stranger, seed.0);
+        self.sessions += 1;
+        if self.sessions.is_multiple_of(10) { self.settle() } else { Ok(()) }
+    }
+
+    fn settle(&mut self) -> Result<(), String> {
+        self.stranger.settles(conclude)
+    }
+}
+
 #[test]
 fn sessions_of_requests_in_any_order_end_and_leave_nothing_behind() {
     let mut target = Target::start_listening_to_all();
-    let mut stranger = target.stranger(0x1401);
-    let sessions = count(300, 200_000);
-    for n in 0..sessions {
-        let seed = seed().wrapping_add(n as u64);
-        session(&target, &mut stranger, seed);
-        if n % 10 == 9 {
-            while let Some(m) = stranger.hear(Duration::from_millis(30)) {
-                conclude(&mut stranger, &m);
-            }
-        }
-        // Transactions are kept for 32 s (RFC 3261 section 17): from then on memory has to stay where it is.
-        if n == 5_000 {
-            target.counts_memory_from_now();
-        }
-        // Twenty steps each: a thousand inputs.
-        if n % 50 == 49 {
-            target.probe(&format!("after the session of seed {seed}"));
-        }
-    }
-    target.unharmed(&format!("after {sessions} sessions"));
+    let uri = target.tandem.app_uri("open");
+    let callers =
+        (0..CALLERS).map(|n| Caller { stranger: target.stranger(0x11400 + n), uri: uri.clone(), sessions: 0, busy: 0 });
+    let mut callers: Vec<Caller> = callers.collect();
+    let first = seed();
+    let seeds = (0..count(300, 200_000) as u64).map(|n| Seed(first.wrapping_add(n)));
+    let said = together(&mut target, "sessions", &mut callers, seeds);
+    let busy: usize = callers.iter().map(|c| c.busy).sum();
+    println!("{said} sessions, {busy} times 503");
+    target.unharmed(&format!("after {said} sessions"));
 }
 
-fn session(target: &Target, stranger: &mut Stranger, seed: u64) {
+/// How often it was told that there is no room.
+fn session(uri: &str, stranger: &mut Stranger, seed: u64) -> usize {
+    let mut busy = 0;
     let mut dice = Dice(seed);
-    let uri = target.tandem.app_uri("open");
-    let invite = stranger.request("INVITE", &uri, "", &stranger.sdp());
+    let invite = stranger.request("INVITE", uri, "", &stranger.sdp());
     let first = Message::parse(&invite).expect("what was written");
     let mut session = Session {
         from: first.header("From").into(),
         to: first.header("To").into(),
         call_id: first.call_id().into(),
-        target: uri,
+        target: uri.into(),
         cseq: 1,
         invite,
     };
     for _ in 0..STEPS {
         if let Some(m) = stranger.hear(Duration::from_millis(dice.below(3) as u64)) {
+            busy += usize::from(m.status() == 503);
             heard(stranger, &mut session, &mut dice, &m);
         }
         step(stranger, &mut session, &mut dice);
@@ -69,6 +99,7 @@ fn session(target: &Target, stranger: &mut Stranger, seed: u64) {
         session.cseq += 1;
         say(stranger, &session, method, session.cseq, "", "");
     }
+    busy
 }
 
 fn step(stranger: &mut Stranger, session: &mut Session, dice: &mut Dice) {

@@ -121,6 +121,22 @@ impl Stranger {
         self.answer(&ping);
     }
 
+    /// As [`Self::settled`], where silence is an answer too; what else comes goes to `heard`.
+    pub fn settles(&mut self, mut heard: impl FnMut(&mut Stranger, &Message)) -> Result<(), String> {
+        let ping = self.request("OPTIONS", &format!("sip:{}", self.server), "", "");
+        let call_id = Message::parse(&ping).map(|m| m.call_id().to_owned()).unwrap_or_default();
+        for _ in 0..20 {
+            self.say(ping.as_bytes());
+            while let Some(message) = self.hear(Duration::from_millis(500)) {
+                if !message.is_request() && message.call_id() == call_id {
+                    return Ok(());
+                }
+                heard(self, &message);
+            }
+        }
+        Err("no answer any more".into())
+    }
+
     /// A description of audio at this address.
     pub fn sdp(&self) -> String {
         let ip = self.address.ip();

@@ -31,7 +31,7 @@ impl Target {
         Target::start_with(Options::default())
     }
 
-    /// Without a bound to what a stranger may say, so that each input is read.
+    /// Without a bound to what a stranger may say, so that each input is read, and with ports for hundreds of calls a second.
     pub fn start_listening_to_all() -> Target {
         Target::start_with(listening_to_all(Options::default()))
     }
@@ -66,7 +66,9 @@ impl Target {
 
     /// For what keeps state for a while by design: growth is what comes after that.
     pub fn counts_memory_from_now(&mut self) {
-        self.rss_kib = self.rss();
+        let rss = self.rss();
+        println!("RSS grew by {} KiB from {} KiB until now", rss.saturating_sub(self.rss_kib), self.rss_kib);
+        self.rss_kib = rss;
     }
 
     pub fn stranger(&self, n: u32) -> Stranger {
@@ -80,8 +82,14 @@ impl Target {
         self.still_the_same_process(after);
         assert_eq!(self.alice.register().status(), 200, "alice registers {after}");
         assert_eq!(self.bob.register().status(), 200, "bob registers {after}");
-        let mut call = self.alice.invite(&self.bob.uri());
-        let mut rung = self.bob.ringing();
+        let to = self.bob.uri();
+        let (alice, bob) = (&mut self.alice, &mut self.bob);
+        // At once, for after a 100 alice listens a second long whether a challenge follows: 180 ends that.
+        let (mut call, mut rung) = std::thread::scope(|both| {
+            let rings = both.spawn(|| bob.ringing());
+            let call = alice.invite(&to);
+            (call, rings.join().unwrap_or_else(|_| panic!("bob is not called, {after}")))
+        });
         self.bob.answer_call(&mut rung);
         self.alice.connected(&mut call);
         let digit = char::from(b'0' + (self.probes % 10) as u8);
@@ -150,5 +158,6 @@ impl Target {
 
 fn listening_to_all(options: Options) -> Options {
     let config = "[limits]\nunproved_per_second = 0\ncalls_per_second = 100000\n".into();
-    Options { config, ..options }
+    // A port rests for two seconds after a call.
+    Options { config, media_ports: Some([2_000, 31_999]), ..options }
 }

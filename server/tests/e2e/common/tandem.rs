@@ -29,6 +29,8 @@ pub struct Options {
     pub config: String,
     /// More lines of section sip.
     pub sip: String,
+    /// The first and the last port of media; 20000 and 20999 when None.
+    pub media_ports: Option<[u16; 2]>,
     /// More lines of section media.
     pub media: String,
     /// What webhooks may reach; all of 127.0.0.0/8 when None.
@@ -75,12 +77,13 @@ impl Tandem {
             "[project]\nid = \"{project}\"\ntoken = \"{TOKEN}\"\nsigning_key = \"{SIGNING_KEY}\"\nspace = \"acme\"\n\
              [server]\ndomain = \"test.example\"\n\
              [sip]\nudp = [\"{sip}\"]\ntcp = [\"{sip}\"]\n{}\
-             [media]\naddress = \"{ip}\"\nports = [20000, 20999]\n{}\
+             [media]\naddress = \"{ip}\"\nports = {:?}\n{}\
              [http]\nlisten = \"{http}\"\n\
              [store]\nurl = \"sqlite:{}\"\n\
              [webhook]\nallow = [\"{}\"]\n{}\n\
              {}\n",
             options.sip,
+            options.media_ports.unwrap_or([20_000, 20_999]),
             options.media,
             dir.join("tandem.db").display(),
             options.webhook_allow.as_deref().unwrap_or("127.0.0.0/8"),

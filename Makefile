@@ -20,7 +20,7 @@ e2e: ## Only the tests with real clients
 	@tools/setup.sh test
 	$(CARGO) test --locked -p tandem --test e2e --test interop
 
-soak: ## The attacks with their promised counts (most of a day, wants an idle machine)
+soak: ## The attacks with their promised counts (an hour, wants an idle machine)
 	@tools/setup.sh test
 	@tools/soak.sh
 

@@ -10,7 +10,7 @@ use crate::size::{count, seed};
 use crate::stranger::{Stranger, source};
 use crate::stream::{Connection, Stream, tcp, tls, websocket};
 use crate::target::Target;
-use crate::together::{Member, together};
+use crate::together::{Member, Seed, together};
 
 #[path = "../../../engine/sip/tests/torture/written_down.rs"]
 mod written_down;
@@ -140,15 +140,6 @@ fn spoilt_messages<S: Stream + Send>(
     target.unharmed(&format!("after {said} spoilt {what}"));
 }
 
-/// A seed of a description.
-struct Description(u64);
-
-impl std::fmt::Display for Description {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "seed {}", self.0)
-    }
-}
-
 struct Caller {
     stranger: Stranger,
     uri: String,
@@ -157,12 +148,12 @@ struct Caller {
 }
 
 impl Member for Caller {
-    type Input = Description;
+    type Input = Seed;
     // One and a half transactions for each call.
     const PACE: Duration = Duration::from_millis(700);
     const SETTLED: Duration = Duration::from_secs(60);
 
-    fn say(&mut self, input: &Description) -> Result<(), String> {
+    fn say(&mut self, input: &Seed) -> Result<(), String> {
         let body = damaged_description(&self.stranger.address.to_string(), input.0);
         let invite = self.stranger.request("INVITE", &self.uri, "", &body);
         match call_until_its_end(&mut self.stranger, &invite).ok_or("no final response")? {
@@ -190,9 +181,7 @@ fn descriptions_with_absurd_numbers_sizes_and_damage_end_in_an_answer() {
         refused: 0,
     });
     let mut callers: Vec<Caller> = callers.collect();
-    let first = seed();
-    let seeds = (0..count(400, 500_000) as u64).map(|n| Description(first.wrapping_add(n)));
-    let said = together(&mut target, "descriptions", &mut callers, seeds);
+    let said = together(&mut target, "descriptions", &mut callers, Seed::first(count(400, 500_000)));
     let accepted: usize = callers.iter().map(|c| c.accepted).sum();
     let refused: usize = callers.iter().map(|c| c.refused).sum();
     println!("{said} descriptions: {accepted} accepted, {refused} refused");

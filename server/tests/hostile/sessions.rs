@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::common::Message;
 use crate::mutant::Dice;
-use crate::size::{count, seed};
+use crate::size::count;
 use crate::stranger::Stranger;
 use crate::target::Target;
-use crate::together::{Member, together};
+use crate::together::{Member, Seed, together};
 
 const STEPS: usize = 20;
 /// Lost minds at once.
@@ -21,15 +21,6 @@ struct Session {
     call_id: String,
     target: String,
     cseq: u32,
-}
-
-/// A session is named by its seed.
-struct Seed(u64);
-
-impl std::fmt::Display for Seed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "seed {}", self.0)
-    }
 }
 
 struct Caller {
@@ -65,9 +56,7 @@ fn sessions_of_requests_in_any_order_end_and_leave_nothing_behind() {
     let callers =
         (0..CALLERS).map(|n| Caller { stranger: target.stranger(0x11400 + n), uri: uri.clone(), sessions: 0, busy: 0 });
     let mut callers: Vec<Caller> = callers.collect();
-    let first = seed();
-    let seeds = (0..count(300, 200_000) as u64).map(|n| Seed(first.wrapping_add(n)));
-    let said = together(&mut target, "sessions", &mut callers, seeds);
+    let said = together(&mut target, "sessions", &mut callers, Seed::first(count(300, 200_000)));
     let busy: usize = callers.iter().map(|c| c.busy).sum();
     println!("{said} sessions, {busy} times 503");
     target.unharmed(&format!("after {said} sessions"));

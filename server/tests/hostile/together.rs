@@ -1,13 +1,15 @@
 //! Several strangers at once share the inputs of a class. They meet after each thousand, and the server is probed.
 
-use std::fmt::Display;
+use std::fmt::{Display, Formatter};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::size::seed;
 use crate::target::Target;
 
 /// Inputs between two probes.
 const ROUND: usize = 1_000;
+
 /// One of several, with a source of its own.
 pub trait Member: Send {
     /// Named by its `Display` when something fails.
@@ -29,6 +31,22 @@ pub trait Member: Send {
 
     /// Returns when the server has read all that was said.
     fn settle(&mut self) -> Result<(), String>;
+}
+
+/// An input that is made of its seed.
+pub struct Seed(pub u64);
+
+impl Seed {
+    /// So many, from the one on that a run begins with.
+    pub fn first(n: usize) -> impl Iterator<Item = Seed> {
+        (0..n as u64).map(|at| Seed(seed().wrapping_add(at)))
+    }
+}
+
+impl Display for Seed {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        write!(f, "seed {}", self.0)
+    }
 }
 
 /// Says all inputs, and returns how many there were. `what` names them.

@@ -16,8 +16,19 @@ pub(in crate::store) struct Batch {
     pub(super) conn: PoolConnection<sqlx::Sqlite>,
 }
 
-/// Rows that one statement writes, for the most of them first.
-const CALL_ROWS: [usize; 3] = [64, 8, 1];
+/// Rows that one statement writes: a statement costs a hand-over to the thread of its connection and back, so it takes many; but of
+/// any number, it would be another one each time, and parsed anew.
+const ROWS: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
+
+/// The rows in pieces of which each is one statement's.
+fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let many = ROWS.into_iter().find(|many| *many <= rows.len())?;
+        let (now, later) = rows.split_at(many);
+        rows = later;
+        Some(now)
+    })
+}
 
 /// The statement that writes so many calls. A row that was deleted stays so. Whose leg it is and when it was made never changes, and
 /// is not said again: the database would take it out of an index and put it back.
@@ -36,13 +47,14 @@ fn put_calls_statement(rows: usize) -> sqlx::AssertSqlSafe<String> {
 /// What a binding is stored under: address-of-record, contact, flow.
 pub(in crate::store) type BindingName<'a> = (&'a str, &'a str, &'a str);
 
-/// `[[aor, contact, flow, expires_at, fields], …]`, the fields being JSON in a string.
-fn json_rows(rows: &[&BindingRow]) -> Result<String, StoreError> {
-    let rows = rows.iter().map(|b| {
-        let fields = serde_json::to_string(b)?;
-        Ok::<_, serde_json::Error>((&b.aor, &b.contact, &b.flow, b.expires_at.0, fields))
-    });
-    Ok(serde_json::to_string(&rows.collect::<Result<Vec<_>, _>>()?)?)
+/// The statement that writes so many bindings.
+fn put_bindings_statement(rows: usize) -> sqlx::AssertSqlSafe<String> {
+    let values = vec!["(?,?,?,?,?)"; rows].join(",");
+    sqlx::AssertSqlSafe(format!(
+        "INSERT INTO bindings (aor, contact, flow, expires_at, fields)
+         VALUES {values}
+         ON CONFLICT (aor, contact, flow) DO UPDATE SET expires_at = excluded.expires_at, fields = excluded.fields"
+    ))
 }
 
 /// What a carrier's password is sealed for.
@@ -154,20 +166,23 @@ impl Batch {
         self.delete("DELETE FROM carriers WHERE id = ?1", &id.to_string()).await
     }
 
-    /// One statement for all: each costs a way to the database's thread and back.
     pub async fn put_bindings(&mut self, rows: &[&BindingRow]) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO bindings (aor, contact, flow, expires_at, fields)
-             SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?1) WHERE TRUE
-             ON CONFLICT (aor, contact, flow) DO UPDATE SET expires_at = excluded.expires_at, fields = excluded.fields",
-        )
-        .bind(json_rows(rows)?)
-        .execute(&mut *self.conn)
-        .await?;
+        for rows in pieces(rows) {
+            let mut query = sqlx::query(put_bindings_statement(rows.len()));
+            for b in rows {
+                query = query
+                    .bind(&b.aor)
+                    .bind(&b.contact)
+                    .bind(&b.flow)
+                    .bind(b.expires_at.0)
+                    .bind(serde_json::to_string(b)?);
+            }
+            query.execute(&mut *self.conn).await?;
+        }
         Ok(())
     }
 
-    /// As [`Batch::put_bindings`].
+    /// One statement for all.
     pub async fn remove_bindings(&mut self, keys: &[BindingName<'_>]) -> Result<(), StoreError> {
         sqlx::query(
             "DELETE FROM bindings WHERE (aor, contact, flow) IN
@@ -189,13 +204,9 @@ impl Batch {
     }
 
     pub async fn put_calls(&mut self, records: &[Arc<CallRecord>]) -> Result<(), StoreError> {
-        let mut rest = records;
-        while !rest.is_empty() {
-            // A statement costs a hand-over to the thread of its connection and back, so one takes many rows.
-            let rows = CALL_ROWS.into_iter().find(|rows| *rows <= rest.len()).unwrap_or(1);
-            let (now, later) = rest.split_at(rows);
-            let mut query = sqlx::query(put_calls_statement(rows));
-            for r in now {
+        for records in pieces(records) {
+            let mut query = sqlx::query(put_calls_statement(records.len()));
+            for r in records {
                 query = query
                     .bind(r.sid.to_string())
                     .bind(r.parent_sid.map(|p| p.to_string()))
@@ -209,7 +220,6 @@ impl Batch {
                     .bind(serde_json::to_string(r.as_ref())?);
             }
             query.execute(&mut *self.conn).await?;
-            rest = later;
         }
         Ok(())
     }

@@ -366,7 +366,8 @@ impl Shard {
         if self.contained(slot, now, batch, |leg, turn| {
             leg.tick(turn);
             leg.only_watches()
-        }) == Some(true) {
+        }) == Some(true)
+        {
             self.resting[slot.0] = now + WATCH_EVERY;
             return;
         }

@@ -42,7 +42,14 @@ pub struct Builder {
 
 impl Builder {
     fn new(capacity: usize) -> Builder {
-        Builder { out: Vec::with_capacity(capacity), body_start: 0, to_end: None, pending_tag: None, written: None, has_via: false }
+        Builder {
+            out: Vec::with_capacity(capacity),
+            body_start: 0,
+            to_end: None,
+            pending_tag: None,
+            written: None,
+            has_via: false,
+        }
     }
 
     pub(super) fn request(method: &str, uri: &str) -> Builder {

@@ -99,6 +99,20 @@ fn a_telephone_that_will_not_be_held_keeps_its_call() {
     bob.hung_up(&rung);
 }
 
+/// RFC 3261 section 12.2.1.2.
+#[test]
+fn a_telephone_that_no_longer_knows_its_call_when_it_is_held_ends_it() {
+    for (status, reason) in [(481, "Call/Transaction Does Not Exist"), (408, "Request Timeout")] {
+        let (_tandem, [mut alice, mut bob]) = phones("", ["alice", "bob"]);
+        let (mut call, rung) = alice.talks_to(&mut bob);
+        assert_eq!(alice.reinvite(&mut call, "inactive").status(), 200);
+        let offer = bob.expect("INVITE", &rung);
+        bob.reply(&rung, &offer, status, reason, "");
+        alice.hung_up(&call);
+        bob.hung_up(&rung);
+    }
+}
+
 /// As telephones transfer: hold, REFER, BYE.
 #[test]
 fn who_is_transferred_from_hold_hears_it_ring_and_talks_to_the_new_party() {

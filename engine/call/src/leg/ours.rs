@@ -86,12 +86,6 @@ impl Ours {
         self.sent.as_ref().is_some_and(|sent| sent.request.method() == Method::Invite)
     }
 
-    /// What is asked is a courtesy: a far end that does not even answer it goes on as it was, which is not what RFC 3261
-    /// section 14.1 says. Whether it is there, the session timer and its media tell.
-    fn may_be_ignored(&self) -> bool {
-        self.sent.as_ref().is_some_and(|s| s.wants.offer.is_some() && !s.wants.fresh_keys && !s.wants.refresh)
-    }
-
     /// Our re-INVITE, when this is a 2xx to it: an ACK is due whatever has become of the session.
     pub(super) fn take_accepted(&mut self, id: RequestId, response: &Message) -> Option<(RequestId, Message)> {
         let accepted = response.status().is_some_and(|c| (200..300).contains(&c)) && self.inviting();
@@ -195,10 +189,6 @@ impl Leg {
 
     pub(super) fn ours_failed(&mut self, now: Timestamp, mut s: Box<Talking>, failure: RequestFailure) {
         match failure {
-            RequestFailure::Timeout if self.ours.may_be_ignored() => {
-                self.ours_refused(now, &mut s, true, None);
-                self.state = State::Talking(s);
-            }
             // As if 408 had come, which ends the dialog (RFC 3261 sections 8.1.3.1 and 12.2.1.2).
             RequestFailure::Timeout => self.dialog_lost(now, *s, 408),
             // RFC 5057 section 5.1: of 503, only the transaction dies.
@@ -246,7 +236,6 @@ impl Leg {
         match response.status().unwrap_or(0) {
             0..=199 => {}
             200..=299 => return self.ours_accepted(now, s, response),
-            408 if self.ours.may_be_ignored() => self.ours_refused(now, &mut s, true, None),
             // RFC 3261 section 12.2.1.2: these end the dialog.
             status @ (408 | 481) => return self.dialog_lost(now, *s, status),
             422 => {

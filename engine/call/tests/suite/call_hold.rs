@@ -146,7 +146,7 @@ fn a_hold_waits_for_what_the_other_side_is_negotiating() {
 
 #[test]
 fn a_refusal_ends_no_call() {
-    for refusal in ["488", "403", "415", "503", "408", "timeout"] {
+    for refusal in ["488", "403", "415", "503"] {
         talk().run(&[
             ("1 UPDATE hold", &format!("{HOLD}; L2 INVITE 2 sendonly")),
             (&format!("2 {refusal}"), ""),
@@ -166,11 +166,24 @@ fn a_refusal_ends_no_call() {
         w.step("+5");
     }
     w.run(&[("1 UPDATE sdp", RESUME), ("2 BYE", "L2 200; unbridge L1; L1 BYE; finished")]);
-    // The dialog is gone, and with it the call.
-    talk().run(&[
-        ("1 UPDATE hold", &format!("{HOLD}; L2 INVITE 2 sendonly")),
-        ("2 481", "unbridge L1; L1 BYE; L2 BYE; finished"),
-    ]);
+}
+
+/// RFC 3261 section 12.2.1.2: the dialog is gone, and with it the call.
+#[test]
+fn who_no_longer_knows_the_dialog_or_does_not_answer_ends_the_call() {
+    for lost in ["481", "408", "timeout"] {
+        talk().run(&[
+            ("1 UPDATE hold", &format!("{HOLD}; L2 INVITE 2 sendonly")),
+            (&format!("2 {lost}"), "unbridge L1; L1 BYE; L2 BYE; finished"),
+        ]);
+        // As well when it is taken back.
+        talk().run(&[
+            ("1 UPDATE hold", &format!("{HOLD}; L2 INVITE 2 sendonly")),
+            ("2 200 recvonly", "L2 ACK 2"),
+            ("1 UPDATE sdp", &format!("{RESUME}; L2 INVITE 3 sendrecv")),
+            (&format!("2 {lost}"), "unbridge L1; L1 BYE; L2 BYE; finished"),
+        ]);
+    }
 }
 
 #[test]

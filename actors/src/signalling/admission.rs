@@ -8,7 +8,7 @@ use tandem_call::call::{
     Asserted, HOPS, Hops, InboundLeg, Party, Plan, VOUCHER, carrier_media, endpoint_media, party_of_badge, policy_of,
 };
 use tandem_call::carrier::called_address;
-use tandem_call::directory::{Directory, DomainApp, Handler, NumberHandler, PhoneNumber, SipEndpoint};
+use tandem_call::directory::{Carrier, Directory, DomainApp, Handler, NumberHandler, PhoneNumber, SipEndpoint};
 use tandem_call::leg::{MediaPolicy, Replaces};
 use tandem_call::own::Own;
 use tandem_call::routing::{self, Caller};
@@ -29,7 +29,7 @@ pub(super) enum Sender {
     /// To an application: its allow-list has let it in.
     ToApp(Arc<DomainApp>),
     /// From an address of this carrier.
-    Carrier(Arc<tandem_call::directory::Carrier>),
+    Carrier(Arc<Carrier>),
     /// This server itself, for a party that asked it for an attended transfer.
     Own { replaces: Replaces, by: Caller },
     /// Has to prove who it is.
@@ -50,6 +50,8 @@ pub(super) struct Admitted {
     pub media: MediaPolicy,
     /// The sender may say who calls (RFC 3325 section 2.3).
     pub trusted: bool,
+    /// Who brings it, and so gives one of its channels.
+    pub carrier: Option<Arc<Carrier>>,
 }
 
 /// Looks at the target and the source only; no webhook is fetched and no password asked before this.
@@ -75,11 +77,15 @@ pub(super) fn classify(
     if claims_to_be_endpoint(directory, invite) {
         return Ok(Sender::Unknown);
     }
-    let by_address = directory.carriers.iter().find(|c| c.allow_from.iter().any(|r| r.contains(source.ip())));
+    let by_address = carrier_at(directory, source);
     // Calls to the Contact that we registered with a carrier come from wherever it likes: who knows it was told by us.
     let by_contact = directory.carriers.iter().find(|c| c.registration.is_some() && c.is_contact_user(&user));
     let carrier = by_contact.or(by_address);
     Ok(carrier.map_or(Sender::Unknown, |c| Sender::Carrier(c.clone())))
+}
+
+fn carrier_at(directory: &Directory, source: SocketAddr) -> Option<&Arc<Carrier>> {
+    directory.carriers.iter().find(|c| c.allow_from.iter().any(|r| r.contains(source.ip())))
 }
 
 fn from_this_server(own: &Own, directory: &Directory, invite: &Message) -> Result<Option<Sender>, Refusal> {
@@ -116,21 +122,28 @@ fn claims_to_be_endpoint(directory: &Directory, invite: &Message) -> bool {
 }
 
 /// `source` decides whether the sender may say who calls: with an allow-list it was let in as somebody known.
-pub(super) fn to_app(directory: &Directory, app: Arc<DomainApp>, source: SocketAddr) -> Result<Admitted, Refusal> {
+pub(super) fn to_app(
+    directory: &Directory,
+    app: Arc<DomainApp>,
+    invite: &Message,
+    source: SocketAddr,
+) -> Result<Admitted, Refusal> {
     if !matches!(app.handler, Handler::LamlWebhooks(_)) {
         return Err(Refusal { status: 480, why: "the application has no handler" });
     }
     let media = policy_of(&app.codecs, &app.ciphers, app.encryption);
-    let carrier = directory.carriers.iter().any(|c| c.allow_from.iter().any(|r| r.contains(source.ip())));
-    let trusted = app.ip_auth_enabled || carrier;
-    Ok(Admitted { plan: Plan::App { app }, media, trusted })
+    let carrier = carrier_at(directory, source);
+    let trusted = app.ip_auth_enabled || carrier.is_some();
+    // A phone beside it, behind one proxy, takes no channel of the carrier's.
+    let carrier = carrier.filter(|_| !claims_to_be_endpoint(directory, invite)).cloned();
+    Ok(Admitted { plan: Plan::App { app }, media, trusted, carrier })
 }
 
 /// This server's own INVITE of an attended transfer.
 pub(super) fn from_own(directory: &Directory, replaces: Replaces, by: Caller) -> Admitted {
     let p = &directory.profile;
     let media = policy_of(&p.default_codecs, &p.default_ciphers, p.default_encryption);
-    Admitted { plan: Plan::Replace { replaces, by }, media, trusted: true }
+    Admitted { plan: Plan::Replace { replaces, by }, media, trusted: true, carrier: None }
 }
 
 pub(super) fn from_endpoint(
@@ -145,19 +158,21 @@ pub(super) fn from_endpoint(
             plan: Plan::Replace { replaces, by: Caller::Endpoint(endpoint) },
             media,
             trusted: false,
+            carrier: None,
         });
     }
     if matches!(endpoint.handler, Handler::LamlWebhooks(_)) {
-        return Ok(Admitted { plan: Plan::Handler { endpoint }, media, trusted: false });
+        return Ok(Admitted { plan: Plan::Handler { endpoint }, media, trusted: false, carrier: None });
     }
     let caller = Caller::Endpoint(endpoint.clone());
     let route = route(directory, &caller, invite, own)?;
-    Ok(Admitted { plan: Plan::Connect { caller: Party::Endpoint(endpoint), route }, media, trusted: false })
+    let plan = Plan::Connect { caller: Party::Endpoint(endpoint), route };
+    Ok(Admitted { plan, media, trusted: false, carrier: None })
 }
 
 pub(super) fn from_carrier(
     directory: &Directory,
-    carrier: Arc<tandem_call::directory::Carrier>,
+    carrier: Arc<Carrier>,
     invite: &Message,
     own: &OwnPlaces,
 ) -> Result<Admitted, Refusal> {
@@ -165,14 +180,17 @@ pub(super) fn from_carrier(
     let called = called_address(&carrier, invite, directory.profile_domain()).ok_or(malformed)?;
     let uri = Uri::parse(&called).map_err(|_| Refusal { status: 404, why: "the carrier names nobody" })?;
     let caller = Caller::Carrier(carrier.clone());
+    let admitted = |plan| {
+        let (media, carrier) = (carrier_media(&carrier), Some(carrier.clone()));
+        Admitted { plan, media, trusted: true, carrier }
+    };
     if let Some(replaces) = replaces_of(invite)? {
-        let media = carrier_media(&carrier);
-        return Ok(Admitted { plan: Plan::Replace { replaces, by: caller }, media, trusted: true });
+        return Ok(admitted(Plan::Replace { replaces, by: caller }));
     }
     let route = match number_called(directory, &uri).map(|number| (number, &number.handler)) {
         Some((number, NumberHandler::Laml(_))) => {
-            let (media, number) = (carrier_media(&carrier), number.clone());
-            return Ok(Admitted { plan: Plan::Number { number, carrier }, media, trusted: true });
+            let (number, carrier) = (number.clone(), carrier.clone());
+            return Ok(admitted(Plan::Number { number, carrier }));
         }
         Some((_, NumberHandler::Endpoint(id))) => {
             let gone = Refusal { status: 480, why: "the number's endpoint is gone" };
@@ -183,8 +201,7 @@ pub(super) fn from_carrier(
         }
         None => route_to(directory, &caller, &uri, own)?,
     };
-    let media = carrier_media(&carrier);
-    Ok(Admitted { plan: Plan::Connect { caller: Party::Carrier(carrier), route }, media, trusted: true })
+    Ok(admitted(Plan::Connect { caller: Party::Carrier(carrier.clone()), route }))
 }
 
 /// A number of ours, whatever host stands behind it: carriers name their own as often as ours.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::common::address::{free_port, own_ip};
 use crate::common::sipp::Sipp;
 use crate::common::tandem::PASSWORD;
-use crate::common::{Options, Phone, Tandem, digest, eventually};
+use crate::common::{AppServer, Options, Phone, Reply, Tandem, digest, eventually};
 
 fn caller(policy: &str) -> (Tandem, Phone) {
     let tandem = Tandem::start();
@@ -328,6 +328,36 @@ fn a_carrier_has_no_more_calls_than_channels_and_each_end_gives_one_back() {
     let mut call = call;
     assert_eq!(alice.outcome(&mut call).status(), 486);
     becomes(&tandem, &path, "free after a refusal", free);
+}
+
+#[test]
+fn a_carriers_calls_to_an_application_take_its_channels_and_its_calls_a_second() {
+    let tandem = Tandem::start();
+    let app = AppServer::start(|_| Reply::laml("<Gather timeout=\"60\"/>"));
+    tandem.domain_app("ivr", &app, "/answer", json!({}));
+    let mut trunk = Phone::new(&tandem, "+15557654321", "");
+    trunk.domain = "carrier.example".to_owned();
+    let limited = json!({"channels": 1, "calls_per_second": 50, "allow_from": [trunk.address.ip().to_string()]});
+    let path = path(&tandem.carrier("main", trunk.address, limited));
+    let mut call = trunk.invite(&tandem.app_uri("ivr"));
+    trunk.connected(&mut call);
+    assert_eq!(becomes(&tandem, &path, "in use", |s| s["channels"] == 1)["refused"], 0);
+    let mut second = trunk.invite(&tandem.app_uri("ivr"));
+    let refused = trunk.outcome(&mut second);
+    assert_eq!((refused.status(), refused.header("Retry-After")), (503, "5"));
+    assert_eq!(trunk.hang_up(&mut call).status(), 200);
+    assert_eq!(becomes(&tandem, &path, "free", |s| s["channels"] == 0)["refused"], 1);
+
+    let changed = json!({"channels": null, "calls_per_second": 1});
+    tandem.api("PUT", &path, Some(changed)).success();
+    let mut statuses: Vec<_> = (0..2)
+        .map(|_| {
+            let mut call = trunk.invite(&tandem.app_uri("ivr"));
+            trunk.outcome(&mut call).status()
+        })
+        .collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 503]);
 }
 
 #[test]

@@ -334,11 +334,35 @@ fn identity_is_passed_on_of_trusted_senders_alone() {
 #[test]
 fn only_allow_listed_callers_of_an_application_say_who_calls() {
     let (mut directory, source) = (directory(), stranger());
+    let invite = invite("sip:x@app.dapp.example.test", "x@203.0.113.66", &[]);
+    let to_app = |directory: &Directory, app, source| to_app(directory, app, &invite, source);
     assert!(!to_app(&directory, app(None), source).expect("a handler").trusted);
     assert!(to_app(&directory, app(Some("203.0.113.66")), source).expect("a handler").trusted);
     directory.carriers.clear();
     let trunk: SocketAddr = format!("{TRUNK}:5060").parse().unwrap();
     assert!(!to_app(&directory, app(None), trunk).expect("a handler").trusted);
+}
+
+#[test]
+fn whatever_a_carrier_calls_it_brings_and_nobody_else_does() {
+    let directory = directory();
+    let (trunk, carrier) = (SocketAddr::new(TRUNK.parse().unwrap(), 5060), directory.carriers[0].clone());
+    let to = "sip:x@app.dapp.example.test";
+    let to_app = |from: &str, headers: &[(&str, &str)], source| {
+        let admitted = to_app(&directory, app(None), &invite(to, from, headers), source).expect("a handler");
+        admitted.carrier.map(|carrier| carrier.id)
+    };
+    assert_eq!(to_app("+15551112222@carrier.test", &[], trunk), Some(carrier.id));
+    assert_eq!(to_app("+15551112222@carrier.test", &[], stranger()), None);
+    // Phones at the carrier's address, as behind one proxy.
+    assert_eq!(to_app(&format!("low@{HOME}"), &[], trunk), None);
+    assert_eq!(to_app("x@elsewhere.test", &[("Proxy-Authorization", "Digest username=\"low\"")], trunk), None);
+    let from_carrier = |headers: &[(&str, &str)]| {
+        let invite = invite(&format!("sip:bob@{HOME}"), "+15551112222@carrier.test", headers);
+        from_carrier(&directory, carrier.clone(), &invite, &places()).expect("it may").carrier.map(|c| c.id)
+    };
+    assert_eq!(from_carrier(&[]), Some(carrier.id));
+    assert_eq!(from_carrier(&[("Replaces", "a;to-tag=1;from-tag=2")]), Some(carrier.id), "a takeover is a call");
 }
 
 #[test]

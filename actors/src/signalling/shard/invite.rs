@@ -10,7 +10,7 @@ use tandem_sip::auth::Role;
 use tandem_sip::message::{Message as SipMessage, Scheme};
 use tandem_sip::transaction::ServerKey;
 
-use super::super::admission::{self, Refusal, Sender};
+use super::super::admission::{self, Admitted, Refusal, Sender};
 use super::super::message::OfferCall;
 use super::super::screening;
 use super::auth::Verdict;
@@ -48,7 +48,7 @@ impl SipShard {
             }
         };
         let mut inbound = admission::inbound_leg(&message, source, username, hops, admitted.trusted);
-        let channel = match self.take_channel(&admitted.plan, &message, &mut inbound) {
+        let channel = match self.take_channel(&admitted, &message, &mut inbound) {
             Ok(channel) => channel,
             Err(busy) => {
                 tracing::info!(%source, call_id = message.call_id(), "INVITE refused: its carrier is at its limits");
@@ -79,31 +79,31 @@ impl SipShard {
         }
     }
 
-    /// A call that a carrier brings takes one of its channels, and names people in our way.
+    /// A call that a carrier brings takes one of its channels, whatever it is for. Where the carrier says who is called, it
+    /// names people in our way.
     fn take_channel(
         &self,
-        plan: &Plan,
+        admitted: &Admitted,
         invite: &SipMessage,
         inbound: &mut InboundLeg,
     ) -> Result<Option<Channel>, CarriersBusy> {
-        let (Plan::Connect { caller: Party::Carrier(carrier), .. } | Plan::Number { carrier, .. }) = plan else {
-            return Ok(None);
-        };
-        let directory = self.config.directory.borrow();
-        if let Some(called) = carrier::called_address(carrier, invite, directory.profile_domain()) {
-            carrier::arrived(carrier, inbound, &called);
+        if let Plan::Connect { caller: Party::Carrier(carrier), .. } | Plan::Number { carrier, .. } = &admitted.plan {
+            let directory = self.config.directory.borrow();
+            if let Some(called) = carrier::called_address(carrier, invite, directory.profile_domain()) {
+                carrier::arrived(carrier, inbound, &called);
+            }
         }
-        if let Plan::Number { number, .. } = plan {
+        if let Plan::Number { number, .. } = &admitted.plan {
             carrier::arrived_at(inbound, number);
         }
-        self.config.trunks.arrive(carrier).map(Some)
+        admitted.carrier.as_deref().map(|carrier| self.config.trunks.arrive(carrier)).transpose()
     }
 
     pub(super) fn admit(
         &mut self,
         message: &SipMessage,
         source: Endpoint,
-    ) -> Result<(admission::Admitted, Option<String>, Hops), Verdict> {
+    ) -> Result<(Admitted, Option<String>, Hops), Verdict> {
         let scheme = message.request_uri().map(|u| u.scheme());
         if !matches!(scheme, Some(Scheme::Sip | Scheme::Sips | Scheme::Tel)) {
             let status = if scheme.is_none() { 400 } else { 416 };
@@ -114,7 +114,7 @@ impl SipShard {
         let sender = admission::classify(&own, &directory, message, source.addr)?;
         let hops = screening::hops(&own, message, &sender)?;
         let (admitted, username) = match sender {
-            Sender::ToApp(app) => (admission::to_app(&directory, app, source.addr)?, None),
+            Sender::ToApp(app) => (admission::to_app(&directory, app, message, source.addr)?, None),
             Sender::Own { replaces, by } => (admission::from_own(&directory, replaces, by), None),
             Sender::Carrier(carrier) => {
                 // It calls from an address the operator wrote down, or by a contact that only our REGISTER told.

@@ -471,6 +471,7 @@ fn transport_settings(config: &Config) -> TransportSettings {
             all: config.limits.connections,
             per_source: config.limits.connections_per_source,
         },
+        proxies: sip.proxies.clone(),
         timing: Timing::default(),
     }
 }

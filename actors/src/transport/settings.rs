@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tandem_call::directory::IpRange;
 use tandem_model::limits;
 
 /// Where transports listen, and what they demand.
@@ -23,6 +24,8 @@ pub struct TransportSettings {
     /// Origins that web pages may connect from, as `https://app.example.com`; `*` is any. Empty: the same host.
     pub origins: Vec<String>,
     pub connections: ConnectionLimits,
+    /// Our own proxies: each brings many clients, and is not held to the limit of one.
+    pub proxies: Vec<IpRange>,
     pub timing: Timing,
 }
 

@@ -55,6 +55,24 @@ async fn connections_that_speak_are_never_sent_away_for_others() {
     next.answered("next", 200).await;
 }
 
+#[actix::test]
+async fn a_proxy_of_ours_may_bring_more_connections_than_one_client() {
+    let limits = ConnectionLimits { all: 6, per_source: 2 };
+    let server = Server::with(patient(), limits, |s| s.proxies = vec!["127.0.0.1".parse().unwrap()]);
+    let mut flows = Vec::new();
+    for n in 0..6 {
+        let mut flow = Peer::connect(&server, Transport::Tcp).await;
+        flow.send(&options(&format!("flow{n}"))).await;
+        flow.answered(&format!("flow{n}"), 200).await;
+        flows.push(flow);
+    }
+    Peer::raw(&server, Transport::Tcp).await.closed().await;
+    for (n, flow) in flows.iter_mut().enumerate() {
+        flow.send(&options(&format!("again{n}"))).await;
+        flow.answered(&format!("again{n}"), 200).await;
+    }
+}
+
 /// Promises row 2, at a size that a test machine's descriptors allow.
 #[actix::test]
 async fn thousands_of_idle_and_dribbling_connections_are_closed_and_others_served() {

@@ -156,7 +156,7 @@ pub const KEYS: &[Key] = &[
         "proxies",
         Kind::Texts,
         "[]",
-        "Addresses or CIDR ranges of your own SIP proxies in front. What they send on is counted for the client that they name in Via.",
+        "Addresses or CIDR ranges of your own SIP proxies in front. What they send on is counted for the client that they name in Via, and their connections to the limit of all alone.",
     ),
     Key::optional(
         "sip",
@@ -633,7 +633,7 @@ pub const KEYS: &[Key] = &[
         "connections_per_source",
         Kind::Integer(1, 1_000_000),
         "1024",
-        "The same from one IPv4 address or one IPv6 /64. A proxy in front brings many.",
+        "The same from one IPv4 address or one IPv6 /64 that is none of `[sip] proxies`.",
     ),
     Key::new(
         "limits",

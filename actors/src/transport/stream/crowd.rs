@@ -1,12 +1,16 @@
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
+use tandem_call::directory::IpRange;
+
 use super::super::settings::ConnectionLimits;
 
 /// Who may connect: a bound for all and one a source. When it is reached, whoever has said nothing yet for longest makes
 /// room, so silent connections do not keep out a phone that speaks.
 pub(super) struct Crowd {
     limits: ConnectionLimits,
+    /// Each brings many clients, and is held to the bound of all alone.
+    proxies: Vec<IpRange>,
     all: usize,
     of_source: HashMap<Source, usize>,
     silent: BTreeSet<u64>,
@@ -15,7 +19,10 @@ pub(super) struct Crowd {
 
 /// An IPv4 address, or an IPv6 /64: what one subscriber is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Source(u128);
+pub(super) struct Source {
+    net: u128,
+    is_proxy: bool,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Admission {
@@ -25,25 +32,32 @@ pub(super) enum Admission {
     No,
 }
 
-impl Source {
-    pub fn of(ip: IpAddr) -> Source {
-        match ip.to_canonical() {
-            IpAddr::V4(ip) => Source(ip.to_bits().into()),
-            IpAddr::V6(ip) => Source(ip.to_bits() >> 64 << 64),
+impl Crowd {
+    pub fn new(limits: ConnectionLimits, proxies: Vec<IpRange>) -> Crowd {
+        Crowd {
+            limits,
+            proxies,
+            all: 0,
+            of_source: HashMap::new(),
+            silent: BTreeSet::new(),
+            silent_of: BTreeSet::new(),
         }
     }
-}
 
-impl Crowd {
-    pub fn new(limits: ConnectionLimits) -> Crowd {
-        Crowd { limits, all: 0, of_source: HashMap::new(), silent: BTreeSet::new(), silent_of: BTreeSet::new() }
+    pub fn source(&self, ip: IpAddr) -> Source {
+        let ip = ip.to_canonical();
+        let net = match ip {
+            IpAddr::V4(ip) => ip.to_bits().into(),
+            IpAddr::V6(ip) => ip.to_bits() >> 64 << 64,
+        };
+        Source { net, is_proxy: self.proxies.iter().any(|proxy| proxy.contains(ip)) }
     }
 
     /// Whether one more may come; `source` is None for a connection of our own.
     pub fn admission(&self, source: Option<Source>) -> Admission {
         let of_source = source.and_then(|s| self.of_source.get(&s)).copied().unwrap_or(0);
         let in_place = match source {
-            Some(source) if of_source >= self.limits.per_source => {
+            Some(source) if !source.is_proxy && of_source >= self.limits.per_source => {
                 let oldest = self.silent_of.range((source, 0)..=(source, u64::MAX)).next();
                 oldest.map(|(_, id)| *id)
             }
@@ -88,13 +102,17 @@ impl Crowd {
 mod tests {
     use super::*;
 
+    fn crowd(all: usize, per_source: usize) -> Crowd {
+        Crowd::new(ConnectionLimits { all, per_source }, vec!["192.0.2.9".parse().unwrap()])
+    }
+
     fn source(text: &str) -> Option<Source> {
-        Some(Source::of(text.parse().unwrap()))
+        Some(crowd(1, 1).source(text.parse().unwrap()))
     }
 
     #[test]
     fn the_one_silent_for_longest_makes_room_for_another_of_its_source() {
-        let mut crowd = Crowd::new(ConnectionLimits { all: 10, per_source: 2 });
+        let mut crowd = crowd(10, 2);
         let (a, b) = (source("192.0.2.1"), source("192.0.2.2"));
         crowd.enter(1, b);
         crowd.enter(2, a);
@@ -111,7 +129,7 @@ mod tests {
 
     #[test]
     fn the_bound_of_all_holds_for_our_own_connections_too() {
-        let mut crowd = Crowd::new(ConnectionLimits { all: 2, per_source: 2 });
+        let mut crowd = crowd(2, 2);
         crowd.enter(1, source("192.0.2.1"));
         crowd.enter(2, None);
         assert_eq!(crowd.admission(None), Admission::InPlaceOf(1));
@@ -119,6 +137,25 @@ mod tests {
         crowd.enter(3, None);
         assert_eq!(crowd.admission(source("192.0.2.3")), Admission::No);
         assert!(crowd.of_source.is_empty() && crowd.silent.is_empty() && crowd.silent_of.is_empty());
+    }
+
+    #[test]
+    fn a_proxy_brings_as_many_as_there_may_be_of_all() {
+        let mut crowd = crowd(5, 2);
+        let (proxy, phone) = (source("192.0.2.9"), source("192.0.2.1"));
+        for id in 1..=4 {
+            assert_eq!(crowd.admission(proxy), Admission::Yes);
+            crowd.enter(id, proxy);
+            crowd.proven(id, proxy);
+        }
+        assert_eq!(crowd.admission(source("::ffff:192.0.2.9")), Admission::Yes, "the same, by another name");
+        crowd.enter(5, phone);
+        assert_eq!(crowd.admission(proxy), Admission::InPlaceOf(5));
+        crowd.proven(5, phone);
+        assert_eq!(crowd.admission(proxy), Admission::No);
+        crowd.leave(5, phone);
+        crowd.enter(6, proxy);
+        assert_eq!(crowd.admission(proxy), Admission::InPlaceOf(6), "one of its own that says nothing");
     }
 
     #[test]

@@ -113,7 +113,8 @@ impl Streams {
                 listeners.push(tokio::spawn(listener::accept(listener, local, ask.clone())).abort_handle());
             }
         }
-        tokio::spawn(table::Table::new(shared, settings.connections, listeners).run(asked));
+        let crowd = crowd::Crowd::new(settings.connections, settings.proxies.clone());
+        tokio::spawn(table::Table::new(shared, crowd, listeners).run(asked));
         Ok((Streams { ask }, locals))
     }
 

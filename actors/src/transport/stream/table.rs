@@ -13,7 +13,6 @@ use super::crowd::{Admission, Crowd, Source};
 use super::outbox::{Outbox, outbox};
 use super::{Ask, Shared, run};
 use crate::transport::counters::count;
-use crate::transport::settings::ConnectionLimits;
 
 /// Owns which peer is reached over which connection.
 pub(super) struct Table {
@@ -42,11 +41,11 @@ struct Connection {
 }
 
 impl Table {
-    pub fn new(shared: Shared, limits: ConnectionLimits, listeners: Vec<AbortHandle>) -> Table {
+    pub fn new(shared: Shared, crowd: Crowd, listeners: Vec<AbortHandle>) -> Table {
         Table {
             shared,
             listeners,
-            crowd: Crowd::new(limits),
+            crowd,
             tasks: JoinSet::new(),
             ids: HashMap::new(),
             connections: HashMap::new(),
@@ -121,7 +120,7 @@ impl Table {
     }
 
     fn accepted(&mut self, stream: TcpStream, peer: Endpoint, local: Endpoint) {
-        let source = Some(Source::of(peer.addr.ip()));
+        let source = Some(self.crowd.source(peer.addr.ip()));
         if !self.closing.is_empty() || !self.make_room(source) {
             count(&self.shared.counters.connections_refused);
             tracing::debug!(%peer, "connection refused: too many");

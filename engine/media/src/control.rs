@@ -72,6 +72,11 @@ pub enum Command {
         leg: LegId,
         play: PlayId,
     },
+    /// Whether the peer may send nothing for as long as it likes, as one that is on hold may. It stays so over `Configure`.
+    AllowSilence {
+        leg: LegId,
+        allowed: bool,
+    },
     /// Send digits as telephone-events (RFC 4733), or as in-band tones where the leg agreed none.
     /// `0-9 A-D * #`, `w` pauses 500 ms, `W` 1 s. Ends with `PlayDone`.
     SendDigits {
@@ -166,6 +171,7 @@ impl Command {
             | Command::Unbridge { leg }
             | Command::Play { leg, .. }
             | Command::StopPlay { leg, .. }
+            | Command::AllowSilence { leg, .. }
             | Command::SendDigits { leg, .. }
             | Command::PressDigit { leg, .. }
             | Command::HearDigit { leg, .. }

@@ -195,6 +195,28 @@ fn a_peer_that_holds_may_be_silent_until_it_takes_the_call_back() {
 }
 
 #[test]
+fn a_peer_that_is_on_hold_untold_may_be_silent_until_it_is_taken_back() {
+    let mut w = World::new();
+    let a = w.open(1, spec(CodecId::Pcmu, addr(1)));
+    let timed_out =
+        |w: &mut World| w.take_events().iter().filter(|e| matches!(e, Event::TimedOut { leg } if *leg == a)).count();
+    w.pass(RTP_TIMEOUT / 2);
+    w.command(Command::AllowSilence { leg: a, allowed: true });
+    w.pass(RTP_TIMEOUT * 2);
+    // What it says meanwhile, or another description, begins nothing.
+    let packet = Phone::new(CodecId::Pcmu, addr(1), 440.0).speak();
+    w.packet(a, addr(1), &packet);
+    w.command(Command::Configure { leg: a, spec: Box::new(spec(CodecId::Pcmu, addr(1))) });
+    w.pass(RTP_TIMEOUT * 2);
+    assert_eq!(timed_out(&mut w), 0);
+    w.command(Command::AllowSilence { leg: a, allowed: false });
+    w.pass(RTP_TIMEOUT - TICK);
+    assert_eq!(timed_out(&mut w), 0, "it counts from the end of the hold");
+    w.pass(TICK * 2);
+    assert_eq!(timed_out(&mut w), 1);
+}
+
+#[test]
 fn an_attackers_spray_puts_nothing_into_the_call() {
     let mut w = World::new();
     let (a, b) = (w.open(1, spec(CodecId::Pcmu, addr(1))), w.open(2, spec(CodecId::Pcmu, addr(2))));

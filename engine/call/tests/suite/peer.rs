@@ -416,6 +416,7 @@ pub fn media(command: &Command) -> String {
         Command::Bridge { a, b } => format!("bridge {a} {b}"),
         Command::Unbridge { leg } => format!("unbridge {leg}"),
         Command::Play { leg, play, .. } => format!("play {leg} {}", play.0),
+        Command::AllowSilence { leg, allowed } => format!("allow-silence {leg} {allowed}"),
         Command::StopPlay { leg, play } => format!("stop-play {leg} {}", play.0),
         Command::SendDigits { leg, digits, .. } => format!("digits {leg} {digits}"),
         Command::HearDigit { digit, duration_ms, .. } => format!("hear-digit {digit} {duration_ms}"),

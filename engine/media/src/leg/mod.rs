@@ -72,6 +72,7 @@ pub(crate) struct Leg {
     quality: QualityWatch,
     /// When the silence began that `RTP_TIMEOUT` measures; None when it does not, or was reported.
     silent_since: Option<Timestamp>,
+    silence_allowed: bool,
     /// Whether [`Event::KeyExpiring`] was told of the key in use: outbound, inbound.
     keys_told: [bool; 2],
     jitter: JitterConfig,
@@ -119,6 +120,7 @@ impl Leg {
             reporter: Reporter::new(now, entropy),
             quality: QualityWatch::new(now),
             silent_since: None,
+            silence_allowed: false,
             keys_told: [false; 2],
             jitter,
             played: PlayoutCounts::default(),
@@ -141,16 +143,19 @@ impl Leg {
         self.source.renegotiate(now, spec.remote_rtp);
         self.receiver.configure(now, self.spec.as_deref(), &spec);
         self.sender.configure(self.spec.as_deref(), &spec);
-        self.silent_since = match (may_time_out(&spec), self.silent_since) {
-            (false, _) => None,
-            (true, Some(since)) if self.spec.as_deref().is_some_and(may_time_out) => Some(since),
-            (true, _) => Some(now),
-        };
+        let could = self.may_time_out();
         let codec_changed = self.spec.as_ref().is_none_or(|s| s.codec != spec.codec || s.fmtp != spec.fmtp);
         if codec_changed {
             self.player = None;
         }
         self.spec = Some(spec);
+        self.settle_silence(now, could);
+    }
+
+    pub fn allow_silence(&mut self, now: Timestamp, allowed: bool) {
+        let could = self.may_time_out();
+        self.silence_allowed = allowed;
+        self.settle_silence(now, could);
     }
 
     /// Says who listens from now on, and at which rate taps on either end of the bridge want what this leg hears.
@@ -448,8 +453,23 @@ impl Leg {
     }
 
     fn heard(&mut self, now: Timestamp) {
-        if self.spec.as_deref().is_some_and(may_time_out) {
+        if self.may_time_out() {
             self.silent_since = Some(now);
+        }
+    }
+
+    /// Silence tells that the peer is gone only while both talk: who holds may send nothing at all, whatever it announced
+    /// (RFC 3264 section 8.4), and who is held is not to send, or may be told nothing of it.
+    fn may_time_out(&self) -> bool {
+        !self.silence_allowed && self.spec.as_deref().is_some_and(|spec| spec.send && spec.receive)
+    }
+
+    /// Silence is measured from when it began to count; `could` is whether it counted before.
+    fn settle_silence(&mut self, now: Timestamp, could: bool) {
+        match (could, self.may_time_out()) {
+            (_, false) => self.silent_since = None,
+            (false, true) => self.silent_since = Some(now),
+            (true, true) => _ = self.silent_since.get_or_insert(now),
         }
     }
 }
@@ -462,12 +482,6 @@ fn tick_samples(rate: SampleRate) -> usize {
 /// The rate a codec's audio has by nature.
 pub(crate) fn natural_rate(codec: CodecId) -> SampleRate {
     CodecSpec::by_id(codec).natural_rate
-}
-
-/// Silence tells that the peer is gone only while both talk: who holds may send nothing at all, whatever it announced
-/// (RFC 3264 section 8.4), and who is held is not to send.
-fn may_time_out(spec: &LegSpec) -> bool {
-    spec.send && spec.receive
 }
 
 fn clock_hz(spec: &LegSpec) -> u32 {

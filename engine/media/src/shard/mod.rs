@@ -168,6 +168,11 @@ impl Shard {
                     });
                 }
             }
+            Command::AllowSilence { leg, allowed } => {
+                if let Some(slot) = self.slot(leg) {
+                    self.contained(slot, now, batch, |leg, turn| leg.allow_silence(turn.now, allowed));
+                }
+            }
             Command::StartStream { leg, play, rate } => {
                 if let Some(slot) = self.slot(leg) {
                     self.with_events(slot, now, batch, |leg| [leg.start_stream(play, rate), None]);

@@ -171,6 +171,66 @@ fn two_callers_hear_their_place_and_an_agent_serves_one_after_the_other() {
     assert_eq!(queue(&tandem)["current_size"], 0);
 }
 
+/// A caller out of a queue in conversation with an agent, at a server with these lines in section sip.
+fn served(sip: &str) -> (Tandem, AppServer, [(Phone, Call); 2]) {
+    let tandem = Tandem::start_with(Options { sip: sip.to_owned(), ..Options::default() });
+    let app = AppServer::start(|request| match request.path() {
+        "/answer" => Reply::laml("<Enqueue>support</Enqueue>"),
+        "/agent" => Reply::laml("<Dial action=\"/served\"><Queue url=\"/next\">support</Queue></Dial>"),
+        "/next" => Reply::laml(""),
+        "/served" => Reply::laml("<Hangup/>"),
+        _ => Reply::status(404),
+    });
+    tandem.domain_app("support", &app, "/answer", json!({}));
+    tandem.domain_app("agents", &app, "/agent", json!({}));
+    let caller = calls(&tandem, "caller", "support");
+    members(&tandem, 1);
+    let agent = calls(&tandem, "agent", "agents");
+    app.wait("/next", |_| true);
+    std::thread::sleep(Duration::from_millis(700));
+    let word = audio::sweep(1.5, 500.0, 2_000.0);
+    caller.1.media.play(&word);
+    hears(&agent.1, "they talk", &word);
+    (tandem, app, [caller, agent])
+}
+
+#[test]
+fn a_caller_and_its_agent_hold_each_other_as_two_parties_of_one_call_do() {
+    let _turn = alone();
+    let (_tandem, app, [(mut caller, mut call), (mut agent, mut served)]) = served("");
+    assert_eq!(agent.reinvite(&mut served, "sendonly").status(), 200);
+    assert_eq!(caller.reinvited(&call, "recvonly"), "sendonly");
+    assert_eq!(agent.reinvite(&mut served, "sendrecv").status(), 200);
+    assert_eq!(caller.reinvited(&call, "sendrecv"), "sendrecv");
+    assert_eq!(caller.reinvite(&mut call, "inactive").status(), 200);
+    assert_eq!(agent.reinvited(&served, "inactive"), "inactive");
+    // Whoever is left alone is on hold no more.
+    assert_eq!(caller.hang_up(&mut call).status(), 200);
+    app.wait("/served", |s| s.param("DialCallStatus") == "completed");
+    assert_eq!(agent.reinvited(&served, "sendrecv"), "sendrecv");
+    agent.hung_up(&served);
+}
+
+#[test]
+fn with_music_a_caller_hears_it_while_its_agent_holds() {
+    let _turn = alone();
+    let music = audio::sweep(1.0, 600.0, 1_800.0);
+    let file = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("queue-{}.wav", std::process::id()));
+    std::fs::write(&file, audio::wav(&music)).expect("a file of music");
+    let sip = format!("hold = \"music\"\nhold_music = \"{}\"\n", file.display());
+    let (_tandem, _app, [(mut caller, call), (mut agent, mut served)]) = served(&sip);
+    assert_eq!(agent.reinvite(&mut served, "inactive").status(), 200);
+    hears(&call, "the operator's music", &music);
+    assert!(caller.stays_quiet(Duration::from_millis(100)), "nothing is asked of the caller");
+    assert_eq!(agent.reinvite(&mut served, "sendrecv").status(), 200);
+    let word = audio::sweep(1.0, 3_000.0, 900.0);
+    std::thread::sleep(Duration::from_millis(300));
+    served.media.play(&word);
+    hears(&call, "the agent again", &word);
+    assert_eq!(agent.hang_up(&mut served).status(), 200);
+    let _ = std::fs::remove_file(file);
+}
+
 #[test]
 fn callers_leave_by_a_key_by_rest_and_before_a_full_queue() {
     let tandem = Tandem::start();

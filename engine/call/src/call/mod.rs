@@ -384,7 +384,7 @@ impl Call {
             who: Caller::Stranger,
             dialog: None,
             held: Hold::Off,
-            told: Told::NOTHING,
+            told: Told::NOT_HELD,
             leaving: false,
             redirect: Vec::new(),
         };

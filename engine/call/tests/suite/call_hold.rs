@@ -353,13 +353,13 @@ fn with_music_the_other_side_hears_it_and_its_session_stays() {
         let mut w = World::talks(HoldUse::Music(music()));
         let said = if hold.ends_with("hold") { HOLD } else { SILENCE };
         w.run(&[
-            (&format!("1 {hold}"), &format!("{said}; play L2 1")),
+            (&format!("1 {hold}"), &format!("{said}; play L2 1; allow-silence L2 true")),
             ("1 ACK", ""),
             ("1 UPDATE hold", HOLD),
-            ("1 UPDATE sdp", &format!("{RESUME}; stop-play L2 1")),
-            ("2 UPDATE hold", "L2 200 recvonly; play L1 2"),
-            ("1 UPDATE hold", &format!("{HOLD}; play L2 3")),
-            ("2 UPDATE sdp", "L2 200 sendrecv; stop-play L1 2"),
+            ("1 UPDATE sdp", &format!("{RESUME}; stop-play L2 1; allow-silence L2 false")),
+            ("2 UPDATE hold", "L2 200 recvonly; play L1 2; allow-silence L1 true"),
+            ("1 UPDATE hold", &format!("{HOLD}; play L2 3; allow-silence L2 true")),
+            ("2 UPDATE sdp", "L2 200 sendrecv; stop-play L1 2; allow-silence L1 false"),
             ("1 BYE", "L1 200; L2 BYE; finished"),
         ]);
     }
@@ -368,27 +368,30 @@ fn with_music_the_other_side_hears_it_and_its_session_stays() {
 #[test]
 fn music_ends_with_the_bridge_and_begins_with_the_next() {
     let mut w = World::talks(HoldUse::Music(music()));
-    w.run(&[("1 UPDATE hold", &format!("{HOLD}; play L2 1"))]);
+    w.run(&[("1 UPDATE hold", &format!("{HOLD}; play L2 1; allow-silence L2 true"))]);
     w.step(&format!("1 {REFER}"));
     w.run(&[
-        ("1 BYE", "L1 200; unbridge L2; stop-play L2 1"),
+        ("1 BYE", "L1 200; unbridge L2; stop-play L2 1; allow-silence L2 false"),
         ("3 180", "play L2 2"),
         ("3 200 sdp", "L3 ACK 1; bridge L2 L3"),
         // The bridge has ended what was heard; what holds now is played anew.
-        ("3 UPDATE hold", "L3 200 recvonly; play L2 3"),
+        ("3 UPDATE hold", "L3 200 recvonly; play L2 3; allow-silence L2 true"),
     ]);
     let mut w = World::talks(HoldUse::Music(music()));
-    w.run(&[("1 UPDATE hold", &format!("{HOLD}; play L2 1"))]);
+    w.run(&[("1 UPDATE hold", &format!("{HOLD}; play L2 1; allow-silence L2 true"))]);
     w.step(&format!("2 {REFER}"));
-    w.run(&[("3 200 sdp", "L3 ACK 1; bridge L1 L3; play L3 2; L2 NOTIFY terminated 200; L2 BYE")]);
+    w.run(&[(
+        "3 200 sdp",
+        "L3 ACK 1; bridge L1 L3; play L3 2; allow-silence L3 true; L2 NOTIFY terminated 200; L2 BYE",
+    )]);
 }
 
 #[test]
-fn where_hold_is_local_nobody_is_told() {
+fn where_hold_is_local_nobody_is_told_and_who_is_held_may_be_silent() {
     World::talks(HoldUse::Local).run(&[
-        ("1 UPDATE hold", HOLD),
-        ("2 UPDATE inactive", "L2 200 inactive"),
-        ("1 UPDATE sdp", RESUME),
+        ("1 UPDATE hold", &format!("{HOLD}; allow-silence L2 true")),
+        ("2 UPDATE inactive", "L2 200 inactive; allow-silence L1 true"),
+        ("1 UPDATE sdp", &format!("{RESUME}; allow-silence L2 false")),
         ("1 BYE", "L1 200; L2 BYE; finished"),
     ]);
 }

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use tandem_call::call::{ApiDocument, CallInput, CallUpdate};
+use tandem_call::call::{ApiDocument, CallInput, CallUpdate, HoldUse};
+use tandem_call::leg::Hold;
 use tandem_call::room::queue::{AgentParty, MemberParty, QueueNews, QueuePlace, QueueTicket, QueueUnavailable};
 use tandem_laml::instruction::Method;
+use tandem_media::tone::wait_music;
 use tandem_model::{LegId, Sid};
 
 use crate::world::World;
@@ -456,4 +458,66 @@ fn a_thousand_who_wait_have_no_timers_beside_those_of_their_calls() {
         w.call.deadline() != before
     });
     assert_eq!(deadlines.count(), 0);
+}
+
+fn held(hold: Hold) -> impl FnOnce(QueueTicket) -> QueueNews {
+    move |ticket| QueueNews::Held { ticket, hold }
+}
+
+/// RFC 3264 section 8.4, by way of the queues: both sides' calls are the same in this.
+#[test]
+fn hold_reaches_the_other_call_and_comes_from_it_while_they_talk() {
+    let mut caller = waiting(ENQUEUE);
+    // Before there is anybody to tell.
+    caller.run(&[("1 UPDATE hold", "L1 200 recvonly")]);
+    let talks = format!("stop-play L1 1; move beside {THERE}; bridge L1 {THERE}; connected {THERE}; tell SendOnly");
+    assert_eq!(caller.queue(called(None, 20)), talks);
+    caller.run(&[("1 UPDATE sdp", "L1 200 sendrecv; tell Off")]);
+    let mut agent = agent(DIAL);
+    agent.queue(coming(2));
+    agent.queue(|ticket| QueueNews::Connected { ticket });
+    for w in [&mut caller, &mut agent] {
+        w.run(&[
+            ("1 UPDATE inactive", "L1 200 inactive; tell Inactive"),
+            ("1 UPDATE inactive", "L1 200 inactive"),
+            ("1 UPDATE sdp", "L1 200 sendrecv; tell Off"),
+        ]);
+        assert_eq!(w.queue(held(Hold::SendOnly)), "L1 INVITE 1 sendonly");
+        w.run(&[("1 200 recvonly", "L1 ACK 1")]);
+        assert_eq!(w.queue(held(Hold::SendOnly)), "", "it knows");
+        assert_eq!(w.queue(held(Hold::Off)), "L1 INVITE 2 sendrecv");
+        w.run(&[("1 200 sdp", "L1 ACK 2")]);
+        assert_eq!(w.queue(held(Hold::Inactive)), "L1 INVITE 3 inactive");
+        w.run(&[("1 200 inactive", "L1 ACK 3")]);
+        // Whoever is alone is on hold no more.
+        let alone = w.queue(|ticket| QueueNews::PartnerLeft { ticket });
+        assert!(alone.starts_with("unbridge L1; ") && alone.ends_with("; L1 INVITE 4 sendrecv"), "{alone}");
+        assert_eq!(w.queue(held(Hold::SendOnly)), "", "it is too late");
+    }
+}
+
+#[test]
+fn with_music_who_is_held_by_the_other_call_hears_it() {
+    let mut w = World::app_holding(ENQUEUE, HoldUse::Music(wait_music()));
+    w.take();
+    w.run(&[("1 ACK", "")]);
+    w.queue(joined);
+    w.queue(called(None, 20));
+    assert_eq!(w.queue(held(Hold::SendOnly)), "play L1 2; allow-silence L1 true");
+    assert_eq!(w.queue(held(Hold::Off)), "stop-play L1 2; allow-silence L1 false");
+    w.queue(held(Hold::Inactive));
+    let alone = w.queue(|ticket| QueueNews::PartnerLeft { ticket });
+    assert!(
+        alone.starts_with("unbridge L1; ") && alone.ends_with("; stop-play L1 3; allow-silence L1 false"),
+        "{alone}"
+    );
+}
+
+#[test]
+fn a_caller_that_has_lost_its_dialog_when_it_is_held_is_gone() {
+    let mut w = waiting(ENQUEUE);
+    w.queue(called(None, 5));
+    w.queue(held(Hold::Inactive));
+    let said = w.step("1 481");
+    assert!(said.contains("leave; unbridge L1;") && said.ends_with("finished"), "{said}");
 }

@@ -470,6 +470,7 @@ fn call_input(kind: u8, number: u64, document: &str) -> CallInput {
         28..=37 => CallInput::Queue(queue_news(kind - 28, number)),
         38 => CallInput::MediaMoved { result: Ok(()) },
         39 => CallInput::MediaMoved { result: Err(MoveFailed::Overloaded) },
+        44 | 45 => CallInput::Queue(queue_news(kind - 34, number)),
         _ => CallInput::Drain,
     }
 }
@@ -495,6 +496,8 @@ fn queue_news(kind: u8, number: u64) -> QueueNews {
         6 => QueueNews::Connected { ticket },
         7 => QueueNews::Back { ticket },
         8 => QueueNews::PartnerLeft { ticket },
+        10 => QueueNews::Held { ticket, hold: Hold::SendOnly },
+        11 => QueueNews::Held { ticket, hold: Hold::Off },
         _ => QueueNews::Lost { ticket },
     }
 }
@@ -505,7 +508,7 @@ proptest! {
     #[test]
     fn a_call_survives_reports_that_make_no_sense(
         to_number in any::<bool>(),
-        steps in prop::collection::vec((0u8..44, 1u64..6, 0..DOCUMENTS.len(), 0u64..20), 0..50),
+        steps in prop::collection::vec((0u8..47, 1u64..6, 0..DOCUMENTS.len(), 0u64..20), 0..50),
     ) {
         let to = if to_number { "+15551234567".to_owned() } else { format!("sip:bob@{DOMAIN}") };
         let env = CallEnv { directory: Arc::new(directory()), own_address: "198.51.100.1:5060".into(), call_duration_max: Duration::from_secs(14_400), own: crate::rig::own(), redirect_targets_max: 3, hold: HoldUse::Pass, dial_transport: None, public_url: "http://tandem.test".into() };

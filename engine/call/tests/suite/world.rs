@@ -249,6 +249,16 @@ impl World {
         world
     }
 
+    /// The same, where a hold is used like this.
+    pub fn app_holding(document: &str, hold: HoldUse) -> World {
+        let mut world = World::arriving(directory(), Plan::App { app: app() }, "sdp", (0, hold), |_| {});
+        world.hold_plays = true;
+        world.start();
+        world.take();
+        world.document(document);
+        world
+    }
+
     /// Prompts are loaded when the test says so.
     pub fn app_without_audio(document: &str) -> World {
         let mut world = World::first_request();
@@ -842,6 +852,7 @@ impl World {
             QueueAsk::Place { .. } => "place?".into(),
             QueueAsk::Dequeue { name, .. } => format!("dequeue {name}"),
             QueueAsk::Connected { agent, .. } => format!("connected {}", agent.leg),
+            QueueAsk::Hold { hold, .. } => format!("tell {hold:?}"),
             QueueAsk::Leave { .. } => "leave".into(),
         });
     }

@@ -8,6 +8,7 @@ use tandem_model::{Country, Sid, Timestamp};
 use super::super::Call;
 use super::super::contract::CallEffect;
 use super::super::recording::RecordingSource;
+use super::talk::Talk;
 use crate::leg::LegCommand;
 use crate::room::queue::{MemberParty, QueueAsk, QueueNews, QueueTicket};
 
@@ -33,10 +34,25 @@ enum Phase {
     Talking {
         since: Timestamp,
         until: Timestamp,
+        talk: Talk,
     },
 }
 
 impl Serving {
+    pub(super) fn talk(&self) -> Option<&Talk> {
+        match &self.phase {
+            Phase::Talking { talk, .. } => Some(talk),
+            Phase::Waiting { .. } | Phase::Coming => None,
+        }
+    }
+
+    pub(super) fn talk_mut(&mut self) -> Option<&mut Talk> {
+        match &mut self.phase {
+            Phase::Talking { talk, .. } => Some(talk),
+            Phase::Waiting { .. } | Phase::Coming => None,
+        }
+    }
+
     pub(super) fn deadline(&self) -> Option<Timestamp> {
         match self.phase {
             Phase::Waiting { until } | Phase::Talking { until, .. } => Some(until),
@@ -98,7 +114,7 @@ impl Call {
             QueueNews::Connected { .. } => {
                 // The bridge has ended it.
                 s.ringback = None;
-                s.phase = Phase::Talking { since: now, until: now + s.dial.time_limit };
+                s.phase = Phase::Talking { since: now, until: now + s.dial.time_limit, talk: Talk::default() };
                 self.record_serving(false);
             }
             QueueNews::Back { .. } => {
@@ -107,8 +123,9 @@ impl Call {
             }
             QueueNews::PartnerLeft { .. } => self.serving_over(DialStatus::Completed),
             QueueNews::Refused { .. } | QueueNews::Lost { .. } => self.serving_over(DialStatus::Failed),
-            // A member's.
-            QueueNews::Joined { .. }
+            // A member's, or of both.
+            QueueNews::Held { .. }
+            | QueueNews::Joined { .. }
             | QueueNews::Place { .. }
             | QueueNews::Called { .. }
             | QueueNews::Redirected { .. } => {}

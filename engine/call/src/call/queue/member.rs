@@ -8,6 +8,7 @@ use tandem_model::{Sid, Timestamp, limits};
 use super::super::Call;
 use super::super::contract::{CallEffect, RunId};
 use super::super::run::{Purpose, RunDocument, RunEnd};
+use super::talk::Talk;
 use crate::leg::LegCommand;
 use crate::room::queue::{AgentParty, QueueAsk, QueueNews, QueuePlace, QueueTicket, QueueUnavailable};
 
@@ -43,6 +44,7 @@ enum Stage {
     },
     Talking {
         waited: Duration,
+        talk: Talk,
     },
 }
 
@@ -81,12 +83,26 @@ impl Queued {
         }
     }
 
+    pub(super) fn talk(&self) -> Option<&Talk> {
+        match &self.stage {
+            Stage::Talking { talk, .. } => Some(talk),
+            _ => None,
+        }
+    }
+
+    pub(super) fn talk_mut(&mut self) -> Option<&mut Talk> {
+        match &mut self.stage {
+            Stage::Talking { talk, .. } => Some(talk),
+            _ => None,
+        }
+    }
+
     /// In the queue so far, or until an agent took it.
     fn waited(&self, now: Timestamp) -> Duration {
         match &self.stage {
             Stage::Answering | Stage::Joining => Duration::ZERO,
             Stage::Waiting(_) => now.since(self.since),
-            Stage::Called { waited, .. } | Stage::Moving { waited, .. } | Stage::Talking { waited } => *waited,
+            Stage::Called { waited, .. } | Stage::Moving { waited, .. } | Stage::Talking { waited, .. } => *waited,
         }
     }
 }
@@ -144,8 +160,8 @@ impl Call {
             QueueNews::Redirected { url, method, .. } => {
                 self.take_over(super::super::ApiDocument::Url(url, method));
             }
-            // An agent's.
-            QueueNews::Coming { .. } | QueueNews::Connected { .. } => {}
+            // An agent's, or of both.
+            QueueNews::Coming { .. } | QueueNews::Connected { .. } | QueueNews::Held { .. } => {}
         }
     }
 
@@ -308,7 +324,7 @@ impl Call {
         match result {
             _ if moved != agent.ticket.leg => self.move_to_agent(agent, waited),
             Ok(()) => {
-                q.stage = Stage::Talking { waited };
+                q.stage = Stage::Talking { waited, talk: Talk::default() };
                 let ticket = q.ticket;
                 self.bridge(a, agent.ticket.leg);
                 self.ask_queue(QueueAsk::Connected { ticket, agent: agent.ticket });

@@ -3,6 +3,7 @@
 
 mod agent;
 mod member;
+mod talk;
 
 pub(super) use agent::Serving;
 pub(super) use member::Queued;
@@ -27,7 +28,12 @@ impl Call {
     /// What is told of a wait or a Dial that is over changes nothing.
     pub(super) fn queue_news(&mut self, news: QueueNews) {
         let ticket = news.ticket();
-        if self.queued.as_ref().is_some_and(|q| q.ticket == ticket) {
+        let ours = [self.queued.as_ref().map(|q| q.ticket), self.serving.as_ref().map(|s| s.ticket)];
+        if let QueueNews::Held { hold, .. } = news {
+            if ours.contains(&Some(ticket)) {
+                self.held_by_partner(hold);
+            }
+        } else if self.queued.as_ref().is_some_and(|q| q.ticket == ticket) {
             self.member_news(news);
         } else if self.serving.as_ref().is_some_and(|s| s.ticket == ticket) {
             self.agent_news(news);

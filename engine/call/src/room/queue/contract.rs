@@ -3,6 +3,8 @@ use std::time::Duration;
 use tandem_laml::instruction::Method;
 use tandem_model::{CallSid, LegId, Sid};
 
+use crate::leg::Hold;
+
 /// Agents that may wait at one queue: far more than a queue that nobody is in is asked for at once.
 pub const AGENTS_MAX: usize = 1_000;
 
@@ -39,6 +41,8 @@ pub enum QueueAsk {
     },
     /// From a member that was called: it is bridged with that agent.
     Connected { ticket: QueueTicket, agent: QueueTicket },
+    /// How the member's or agent's telephone holds the other, from now on. While they talk.
+    Hold { ticket: QueueTicket, hold: Hold },
     /// The member or agent has left, whatever it was doing. Nothing follows for it.
     Leave { ticket: QueueTicket },
 }
@@ -50,6 +54,7 @@ impl QueueAsk {
             | QueueAsk::Place { ticket }
             | QueueAsk::Dequeue { ticket, .. }
             | QueueAsk::Connected { ticket, .. }
+            | QueueAsk::Hold { ticket, .. }
             | QueueAsk::Leave { ticket } => *ticket,
         }
     }
@@ -70,6 +75,8 @@ pub enum QueueNews {
     Coming { ticket: QueueTicket, member: MemberParty, queue: Sid, waited: Duration },
     /// To the agent: the two talk.
     Connected { ticket: QueueTicket },
+    /// How the other holds it, from now on.
+    Held { ticket: QueueTicket, hold: Hold },
     /// The other left before they were connected: the member waits again at its place, the agent for the next.
     Back { ticket: QueueTicket },
     /// The other left the conversation. Nothing follows.
@@ -90,6 +97,7 @@ impl QueueNews {
             | QueueNews::Called { ticket, .. }
             | QueueNews::Coming { ticket, .. }
             | QueueNews::Connected { ticket }
+            | QueueNews::Held { ticket, .. }
             | QueueNews::Back { ticket }
             | QueueNews::PartnerLeft { ticket }
             | QueueNews::Redirected { ticket, .. }
@@ -109,6 +117,7 @@ impl QueueNews {
             | QueueNews::Called { .. }
             | QueueNews::Coming { .. }
             | QueueNews::Connected { .. }
+            | QueueNews::Held { .. }
             | QueueNews::Back { .. } => false,
         }
     }

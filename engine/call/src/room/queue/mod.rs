@@ -27,6 +27,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use tandem_model::{CallSid, Entropy, Sid, Timestamp, WallTime, limits};
 
+use crate::leg::Hold;
 use line::{Line, Member};
 
 /// All queues of a process. Poll [`Queues::poll`] until None after every call that changes something.
@@ -113,6 +114,7 @@ impl Queues {
                 self.dequeue(now, wall, &name, Agent { ticket, call_sid, url });
             }
             QueueAsk::Connected { ticket, agent } => self.connected(ticket, agent),
+            QueueAsk::Hold { ticket, hold } => self.holds(ticket, hold),
             QueueAsk::Leave { ticket } => self.leave(now, ticket),
         }
     }
@@ -226,6 +228,14 @@ impl Queues {
         if let Some(pair) = self.pairs.get_mut(pair).filter(|p| !p.talking && p.agent.ticket == agent) {
             pair.talking = true;
             self.news.push_back(QueueNews::Connected { ticket: agent });
+        }
+    }
+
+    fn holds(&mut self, ticket: QueueTicket, hold: Hold) {
+        let Some(Seat::Member { pair } | Seat::Agent { pair }) = self.seats.get(&ticket) else { return };
+        if let Some(pair) = self.pairs.get(pair).filter(|p| p.talking) {
+            let ticket = if pair.member.ticket == ticket { pair.agent.ticket } else { pair.member.ticket };
+            self.news.push_back(QueueNews::Held { ticket, hold });
         }
     }
 

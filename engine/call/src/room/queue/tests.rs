@@ -67,6 +67,7 @@ impl Room {
                     format!("c{call} gets c{} after {}s", call_of(member.leg), waited.as_secs())
                 }
                 QueueNews::Connected { .. } => format!("c{call} connected"),
+                QueueNews::Held { hold, .. } => format!("c{call} held {hold:?}"),
                 QueueNews::Back { .. } => format!("c{call} back"),
                 QueueNews::PartnerLeft { .. } => format!("c{call} alone"),
                 QueueNews::Redirected { url, .. } => format!("c{call} redirected {url}"),
@@ -139,6 +140,22 @@ fn an_agent_gets_the_one_who_waits_longest_and_both_learn_who_it_is() {
     assert_eq!(r.dequeue(9), "c2 called by c9 after 0s; c9 gets c2 after 0s");
     r.connected(2, 9);
     assert_eq!(r.leave(9), "c2 alone");
+}
+
+#[test]
+fn who_talks_is_told_how_the_other_holds_and_nobody_else_is() {
+    let mut r = Room::new();
+    let holds = |r: &mut Room, call, hold| r.ask(QueueAsk::Hold { ticket: ticket(call), hold });
+    r.join(1);
+    assert_eq!(holds(&mut r, 1, Hold::SendOnly), "", "it talks to nobody");
+    r.dequeue(9);
+    assert_eq!(holds(&mut r, 1, Hold::SendOnly) + &holds(&mut r, 9, Hold::Inactive), "", "they do not talk so far");
+    r.connected(1, 9);
+    assert_eq!(holds(&mut r, 1, Hold::SendOnly), "c9 held SendOnly");
+    assert_eq!(holds(&mut r, 9, Hold::Inactive), "c1 held Inactive");
+    assert_eq!(holds(&mut r, 1, Hold::Off), "c9 held Off");
+    r.leave(1);
+    assert_eq!(holds(&mut r, 9, Hold::Off), "", "it is alone");
 }
 
 #[test]

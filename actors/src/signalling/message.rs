@@ -1,6 +1,7 @@
 //! What shards hear and say.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use actix::prelude::*;
 use tandem_call::call::{InboundLeg, Plan};
@@ -16,8 +17,16 @@ use crate::carrier::Channel;
 #[rtype(result = "()")]
 #[expect(clippy::large_enum_variant, reason = "nearly all are the large one; a box would only add an allocation")]
 pub enum SipInbound {
-    Message { message: SipMessage, source: Endpoint, local: Endpoint },
-    Unreachable { peer: Endpoint },
+    Message {
+        message: SipMessage,
+        source: Endpoint,
+        local: Endpoint,
+        /// As [`Inbound::message`](crate::transport::Inbound::message) has it.
+        behind_since: Option<Instant>,
+    },
+    Unreachable {
+        peer: Endpoint,
+    },
 }
 
 /// To a leg's actor: from its shard, its media thread's inbox, or its call.

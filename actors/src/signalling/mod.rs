@@ -28,6 +28,7 @@ pub use tandem_sip::registrar::{Overflow as ContactOverflow, Policy as Registrat
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use actix::prelude::*;
 use tandem_model::Endpoint;
@@ -105,10 +106,10 @@ impl FrontDoor {
 }
 
 impl Inbound for FrontDoor {
-    fn message(&self, message: SipMessage, source: Endpoint, local: Endpoint) -> bool {
+    fn message(&self, message: SipMessage, source: Endpoint, local: Endpoint, behind_since: Option<Instant>) -> bool {
         let shard = self.shards.get().and_then(|shards| shards.for_call_id(message.call_id()));
         let Some(shard) = shard else { return false };
-        shard.offer(SipInbound::Message { message, source, local }, Overflow::Count)
+        shard.offer(SipInbound::Message { message, source, local, behind_since }, Overflow::Count)
     }
 
     fn unreachable(&self, peer: Endpoint) {

@@ -18,7 +18,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tandem_model::{Endpoint, HostId, Transport};
@@ -26,8 +26,9 @@ use tandem_sip::message::Message;
 
 /// Takes what transports receive. Must not block.
 pub trait Inbound: Send + Sync + 'static {
-    /// A whole message. False when it was not taken: the datagram is lost, and the sender will repeat it.
-    fn message(&self, message: Message, source: Endpoint, local: Endpoint) -> bool;
+    /// A whole message. False when it was not taken: the datagram is lost, and the sender will repeat it. Of a stream, with
+    /// when its peer began to send faster than was taken; how long datagrams wait, [`Transports::lag`] tells.
+    fn message(&self, message: Message, source: Endpoint, local: Endpoint, behind_since: Option<Instant>) -> bool;
 
     /// Nothing can be sent to this peer any more.
     fn unreachable(&self, peer: Endpoint);
@@ -84,7 +85,7 @@ impl Transports {
         &self.counters
     }
 
-    /// How far signalling is behind the network.
+    /// How far signalling is behind what comes as datagrams.
     pub fn lag(&self) -> Duration {
         Duration::from_micros(self.counters.lag_us.load(Ordering::Relaxed))
     }

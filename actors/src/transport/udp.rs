@@ -132,8 +132,8 @@ fn datagram(
     }
     match Message::parse(Bytes::copy_from_slice(bytes)) {
         Ok(message) => {
-            let taken =
-                inbound.message(message, Endpoint::new(Transport::Udp, source), Endpoint::new(Transport::Udp, local));
+            let (source, local) = (Endpoint::new(Transport::Udp, source), Endpoint::new(Transport::Udp, local));
+            let taken = inbound.message(message, source, local, None);
             if !taken {
                 counters.refused.fetch_add(1, Ordering::Relaxed);
             }

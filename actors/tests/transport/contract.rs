@@ -45,6 +45,7 @@ contract! {
     silence_after_a_message_is_allowed_for_long_and_not_for_ever
     a_peer_that_never_reads_is_dropped_and_disturbs_nobody
     what_signalling_cannot_take_yet_waits
+    what_comes_behind_something_else_is_as_old_as_that
     what_is_queued_is_sent_before_a_drain_ends
     a_peer_that_is_gone_is_told_upwards
 }
@@ -53,7 +54,7 @@ async fn a_request_is_answered_over_its_connection(transport: Transport) {
     let mut server = Server::start();
     let mut peer = Peer::connect(&server, transport).await;
     peer.send(&options("one")).await;
-    let Seen::Message(message, source, local) = server.seen().await else { panic!("no message") };
+    let Seen::Message(message, source, local, _) = server.seen().await else { panic!("no message") };
     assert_eq!(message.call_id(), "one");
     assert_eq!(source, Endpoint::new(transport, peer.address));
     assert_eq!(local, Endpoint::new(transport, server.address(transport)));
@@ -300,6 +301,34 @@ async fn what_signalling_cannot_take_yet_waits(transport: Transport) {
     assert_eq!(server.message().await.0.call_id(), "second");
     peer.answered("first", 200).await;
     peer.answered("second", 200).await;
+}
+
+/// How overload shows over streams: a connection says since when it has not been found empty.
+async fn what_comes_behind_something_else_is_as_old_as_that(transport: Transport) {
+    let mut server = Server::start();
+    server.take_nothing(true);
+    let mut peer = Peer::connect(&server, transport).await;
+    peer.send(&options("first")).await;
+    while server.refused() < 3 {
+        tokio::task::yield_now().await;
+    }
+    peer.send(&options("second")).await;
+    server.take_nothing(false);
+    let mut behind = Vec::new();
+    for id in ["first", "second", "third"] {
+        if id == "third" {
+            // All that it said has been answered, so that it is waited for again.
+            peer.answered("first", 200).await;
+            peer.answered("second", 200).await;
+            peer.send(&options(id)).await;
+        }
+        let Seen::Message(message, .., since) = server.seen().await else { panic!("no message") };
+        assert_eq!(message.call_id(), id);
+        behind.push(since.expect("of a stream"));
+    }
+    assert!(behind[0].elapsed() >= std::time::Duration::from_millis(40), "it was offered three times");
+    assert_eq!(behind[0], behind[1], "it waited behind the first");
+    assert!(behind[1] < behind[2], "nothing was before it");
 }
 
 async fn what_is_queued_is_sent_before_a_drain_ends(transport: Transport) {

@@ -344,10 +344,10 @@ impl Handler<SipInbound> for SipShard {
     fn handle(&mut self, msg: SipInbound, ctx: &mut Self::Context) {
         let now = self.look_at_clock();
         match msg {
-            SipInbound::Message { message, source, local } => {
+            SipInbound::Message { message, source, local, behind_since } => {
                 if self.admits(&message, source) {
                     let message = self.stating_load(message, source);
-                    if !self.sheds(&message, source, local) {
+                    if !self.sheds(&message, source, local, behind_since) {
                         self.layer.handle_message(now, message, source, local);
                     }
                 }

@@ -1,7 +1,7 @@
 //! What a shard does when more comes than it can do: new calls and registrations are refused first, before they cost a transaction;
 //! whatever belongs to something that is up is never refused (the principle of RFC 7339 section 5.10.1).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tandem_model::{Endpoint, Timestamp};
 use tandem_sip::message::{Message as SipMessage, Method};
@@ -24,6 +24,15 @@ const CALM: Duration = Duration::from_secs(2);
 /// One line in the log for this long.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 
+/// How old a message is when it is read.
+#[derive(Clone, Copy, Debug)]
+enum Age {
+    /// Of the last datagram read: the same for all that come, so that one is judged after the other.
+    Datagram(Duration),
+    /// For so long its peer has sent faster than was taken. Each connection has its own, and none says anything of others.
+    Stream(Duration),
+}
+
 /// Whether there is overload, by the age of messages, and what was refused for it lately.
 #[derive(Debug, Default)]
 pub(super) struct Overload {
@@ -37,14 +46,22 @@ pub(super) struct Overload {
 
 impl Overload {
     /// Whether what begins now has to be refused, given the age of the message at hand.
-    fn refuses(&mut self, now: Timestamp, lag: Duration) -> bool {
-        if lag >= LAG_MAX {
-            let since = *self.late_since.get_or_insert(now);
-            if lag >= LAG_LIMIT || now.since(since) >= PATIENCE {
-                self.shedding = Some(now);
+    fn refuses(&mut self, now: Timestamp, age: Age) -> bool {
+        let (Age::Datagram(lag) | Age::Stream(lag)) = age;
+        let late = match age {
+            Age::Datagram(lag) if lag >= LAG_MAX => {
+                let since = *self.late_since.get_or_insert(now);
+                lag >= LAG_LIMIT || now.since(since) >= PATIENCE
             }
-        } else {
-            self.late_since = None;
+            Age::Datagram(_) => {
+                self.late_since = None;
+                false
+            }
+            // It has been late for so long itself.
+            Age::Stream(lag) => lag >= LAG_MAX + PATIENCE,
+        };
+        if late {
+            self.shedding = Some(now);
         }
         let Some(last) = self.shedding else { return false };
         if lag >= LAG_KEPT {
@@ -58,14 +75,16 @@ impl Overload {
 
 impl SipShard {
     /// Whether a message was refused instead of being handled.
-    pub(super) fn sheds(&mut self, message: &SipMessage, source: Endpoint, local: Endpoint) -> bool {
-        // The age is that of the last datagram read. A stream holds its peer back instead, and what was read of a socket that has been
-        // quiet since says nothing about it.
-        if source.transport.is_reliable() {
-            return false;
-        }
+    pub(super) fn sheds(
+        &mut self,
+        message: &SipMessage,
+        source: Endpoint,
+        local: Endpoint,
+        behind_since: Option<Instant>,
+    ) -> bool {
         let (now, lag) = (self.now(), self.config.transports.lag());
-        if !self.overload.refuses(now, lag) || !starts_something(message) || self.layer.is_repeated(message) {
+        let age = behind_since.map_or(Age::Datagram(lag), |since| Age::Stream(since.elapsed()));
+        if !self.overload.refuses(now, age) || !starts_something(message) || self.layer.is_repeated(message) {
             return false;
         }
         self.refused_for_overload(message, source);
@@ -73,7 +92,7 @@ impl SipShard {
         counts::shed(&self.config.metrics, message);
         self.overload.shed += 1;
         if self.overload.logged.is_none_or(|at| now.since(at) >= LOG_EVERY) {
-            tracing::warn!(?lag, refused = self.overload.shed, "overload: new requests are refused");
+            tracing::warn!(?age, refused = self.overload.shed, "overload: new requests are refused");
             (self.overload.shed, self.overload.logged) = (0, Some(now));
         }
         true
@@ -127,7 +146,7 @@ mod tests {
             let mut last = false;
             for _ in 0..lasts / 10 {
                 now = now + Duration::from_millis(10);
-                last = overload.refuses(now, Duration::from_millis(*lag));
+                last = overload.refuses(now, Age::Datagram(Duration::from_millis(*lag)));
             }
             assert_eq!(last, *refused, "run {n} of {runs:?}");
         }
@@ -147,6 +166,36 @@ mod tests {
     #[test]
     fn great_lateness_is_overload_at_once() {
         run(&[(10, 300, true)]);
+    }
+
+    #[test]
+    fn streams_alone_are_overload_and_what_comes_over_them_is_judged_by_its_own_age() {
+        let (mut overload, now, ms) = (Overload::default(), Timestamp::from_secs(1), Duration::from_millis);
+        for age in [0, 30, 149] {
+            assert!(!overload.refuses(now, Age::Stream(ms(age))), "a hiccup of {age} ms");
+        }
+        assert!(overload.refuses(now, Age::Stream(ms(150))));
+        // Another connection, and datagrams, are not behind; or are.
+        assert!(!overload.refuses(now, Age::Stream(ms(5))));
+        assert!(!overload.refuses(now, Age::Datagram(ms(5))));
+        assert!(overload.refuses(now, Age::Stream(ms(25))));
+        assert!(overload.refuses(now, Age::Datagram(ms(25))));
+        // Over, once all have been young for a while.
+        let later = now + CALM;
+        assert!(!overload.refuses(later, Age::Stream(ms(5))));
+        assert!(!overload.refuses(later, Age::Stream(ms(140))));
+    }
+
+    #[test]
+    fn young_messages_of_streams_do_not_hide_how_late_datagrams_are() {
+        let (mut overload, mut now) = (Overload::default(), Timestamp::from_secs(1));
+        let mut refused = false;
+        for _ in 0..11 {
+            now = now + Duration::from_millis(10);
+            overload.refuses(now, Age::Stream(Duration::ZERO));
+            refused = overload.refuses(now, Age::Datagram(Duration::from_millis(60)));
+        }
+        assert!(refused);
     }
 
     #[test]

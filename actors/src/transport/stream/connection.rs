@@ -5,6 +5,7 @@ use std::io;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use tandem_model::Endpoint;
 use tandem_model::limits::{STREAM_MALFORMED_MAX, STREAM_PINGS_MAX, STREAM_PINGS_WINDOW};
 use tandem_sip::message::{Message, ParseError, reject};
@@ -24,6 +25,8 @@ const BACKPRESSURE_TRIES: u32 = 50;
 const STALL: Duration = Duration::from_millis(250);
 /// Both line ends of a keep-alive, and the one that answers it (RFC 5626 section 4.4.1).
 const PONG: Bytes = Bytes::from_static(b"\r\n");
+/// Messages read in a row before other tasks get their turn.
+const BATCH: u32 = 16;
 const DISCARD: Duration = Duration::from_secs(1);
 
 /// The half of a transport that reads.
@@ -93,7 +96,17 @@ pub(super) async fn converse(
     let write = write(writer, waiting, finished, timing.write);
     tokio::pin!(write);
     let end = {
-        let read = Reading { flow, proof, outbox: &outbox, shared, malformed: 0, pings: (Instant::now(), 0) };
+        let now = Instant::now();
+        let read = Reading {
+            flow,
+            proof,
+            outbox: &outbox,
+            shared,
+            malformed: 0,
+            pings: (now, 0),
+            behind_since: now,
+            in_a_row: 0,
+        };
         tokio::select! {
             end = read.run(&mut reader) => end,
             slow = &mut write => if slow { End::Slow } else { End::Closed },
@@ -178,6 +191,10 @@ struct Reading<'a> {
     malformed: u32,
     /// Since when, how many.
     pings: (Instant, u32),
+    /// When what is read now was read, or what it waited behind: there has been something to read ever since. Neither this
+    /// side nor the system says when bytes came; that a queue has not been empty for so long tells how old they may be.
+    behind_since: Instant,
+    in_a_row: u32,
 }
 
 impl Reading<'_> {
@@ -186,7 +203,7 @@ impl Reading<'_> {
         let mut proven = self.flow.outgoing;
         let mut close_at = if proven { Instant::now() + idle } else { self.flow.first_by };
         loop {
-            let Ok(received) = timeout_at(close_at, reader.receive()).await else { return End::Silent };
+            let Ok(received) = timeout_at(close_at, self.next(reader)).await else { return End::Silent };
             match received {
                 Received::Message(bytes) => {
                     self.shared.counters.received.fetch_add(1, Ordering::Relaxed);
@@ -228,12 +245,36 @@ impl Reading<'_> {
         }
     }
 
+    /// What comes next. Who finds nothing to read after all others had their turn is not behind; that a read has emptied the
+    /// socket says less, for the peer's system fills it from what waits there.
+    async fn next(&mut self, reader: &mut impl Receive) -> Received {
+        if self.in_a_row >= BATCH {
+            // What came is worked on before more is taken, here as with datagrams.
+            tokio::task::yield_now().await;
+            self.in_a_row = 0;
+        }
+        self.in_a_row += 1;
+        let mut receive = std::pin::pin!(reader.receive());
+        if let Some(received) = receive.as_mut().now_or_never() {
+            return received;
+        }
+        tokio::task::yield_now().await;
+        self.in_a_row = 0;
+        if let Some(received) = receive.as_mut().now_or_never() {
+            return received;
+        }
+        let received = receive.await;
+        self.behind_since = Instant::now();
+        received
+    }
+
     /// Hands a message up; waits while nobody takes it.
     async fn deliver(&mut self, bytes: &Bytes) -> Result<(), ParseError> {
         let mut message = Message::parse(bytes.clone())?;
         self.alias(&message).await;
+        let behind_since = Some(self.behind_since.into_std());
         for _ in 0..BACKPRESSURE_TRIES {
-            if self.shared.inbound.message(message, self.flow.peer, self.flow.local) {
+            if self.shared.inbound.message(message, self.flow.peer, self.flow.local, behind_since) {
                 return Ok(());
             }
             sleep(BACKPRESSURE_PAUSE).await;

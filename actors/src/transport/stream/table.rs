@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use tandem_model::limits::STREAM_ALIASES_MAX;
+use tandem_model::limits::{STREAM_ALIASES_MAX, TRANSPORT_QUEUE};
 use tandem_model::{Endpoint, HostId, Transport};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
@@ -56,11 +56,13 @@ impl Table {
     }
 
     pub async fn run(mut self, mut asked: mpsc::Receiver<Ask>) {
+        // Taken together: one at a time, answers to many connections come faster than a task has its turns.
+        let mut asks = Vec::new();
         loop {
             tokio::select! {
-                ask = asked.recv() => match ask {
-                    Some(ask) => self.handle(ask),
-                    None => return,
+                taken = asked.recv_many(&mut asks, TRANSPORT_QUEUE) => match taken {
+                    0 => return,
+                    _ => asks.drain(..).for_each(|ask| self.handle(ask)),
                 },
                 Some(ended) = self.tasks.join_next_with_id() => {
                     let task = ended.map_or_else(|error| error.id(), |(task, ())| task);

@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tandem_actors::transport::{CertificateFiles, ConnectionLimits, Inbound, Timing, TransportSettings, Transports};
 use tandem_model::{Endpoint, Transport};
@@ -15,7 +15,8 @@ use super::{Authority, PATIENCE};
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "nearly all are the large one")]
 pub enum Seen {
-    Message(Message, Endpoint, Endpoint),
+    /// With its source, where it came, and since when its connection has been behind.
+    Message(Message, Endpoint, Endpoint, Option<Instant>),
     Unreachable(Endpoint),
 }
 
@@ -39,7 +40,7 @@ struct Above {
 }
 
 impl Inbound for Above {
-    fn message(&self, message: Message, source: Endpoint, local: Endpoint) -> bool {
+    fn message(&self, message: Message, source: Endpoint, local: Endpoint, behind_since: Option<Instant>) -> bool {
         if self.full.load(Ordering::SeqCst) {
             self.refused.fetch_add(1, Ordering::SeqCst);
             return false;
@@ -51,7 +52,7 @@ impl Inbound for Above {
             }
         }
         // Floods are counted elsewhere: what finds no room here is of no interest.
-        let _ = self.seen.try_send(Seen::Message(message, source, local));
+        let _ = self.seen.try_send(Seen::Message(message, source, local, behind_since));
         true
     }
 
@@ -147,7 +148,7 @@ impl Server {
     /// The next message, and where it came from.
     pub async fn message(&mut self) -> (Message, Endpoint) {
         loop {
-            if let Seen::Message(message, source, _) = self.seen().await {
+            if let Seen::Message(message, source, ..) = self.seen().await {
                 return (message, source);
             }
         }

@@ -199,6 +199,7 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
         sent_by: env.sent_by.clone(),
         unproved_per_second: config.limits.unproved_per_second,
         proxies: config.sip.proxies.clone(),
+        overload_control: config.sip.overload_control.clone(),
     });
     shards.set(vec![shard.start()]);
     let naming = Naming { sent_by: env.sent_by.clone(), user_agent: USER_AGENT.to_owned() };

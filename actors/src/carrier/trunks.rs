@@ -9,7 +9,7 @@ use actix::prelude::*;
 use tandem_call::call::{CarriersBusy, SeizedCarrier};
 use tandem_call::carrier::{Availability, CallResult, Limits, RegistrationState, choose};
 use tandem_call::directory::Carrier;
-use tandem_call::leg::{EndedBy, LegReport};
+use tandem_call::leg::{EndedBy, KEPT_BACK, LegReport};
 use tandem_model::{SeedEntropy, Sid, Timestamp};
 
 use crate::api::{CarrierRegistration, CarrierState, CarrierStates};
@@ -280,7 +280,9 @@ impl Channel {
                 }
                 (EndedBy::Remote, _) => CallResult::Answered,
                 // A timeout, no transport, or a name that does not resolve: but not what is our own fault.
-                (EndedBy::Failure, 408 | 502 | 503) if end.reason != "No media port" => CallResult::Failed,
+                (EndedBy::Failure, 408 | 502 | 503) if end.reason != "No media port" && end.reason != KEPT_BACK => {
+                    CallResult::Failed
+                }
                 (EndedBy::Failure | EndedBy::Local | EndedBy::MediaTimeout, _) => {
                     self.telling = false;
                     return;
@@ -476,6 +478,7 @@ mod tests {
             end_after(EndedBy::Remote, 503, "Service Unavailable", Some(retry_after)),
             end(EndedBy::Failure, 408, "Request Timeout"),
             end(EndedBy::Failure, 503, "No media port"),
+            end(EndedBy::Failure, 503, KEPT_BACK),
             end(EndedBy::Local, 487, "Request Terminated"),
             end(EndedBy::Remote, 486, "Busy Here"),
         ] {

@@ -183,6 +183,8 @@ pub const STREAM_PINGS_WINDOW: Duration = Duration::from_secs(10);
 pub const STREAM_MALFORMED_MAX: u32 = 16;
 /// Aliases of one connection (RFC 5923): the names and ports its certificate proved.
 pub const STREAM_ALIASES_MAX: usize = 4;
+/// Next hops whose wish to be sent less is kept in mind: far more than a server has carriers and proxies.
+pub const OVERLOADED_HOPS_MAX: usize = 1_024;
 /// Names of TLS peers that are told apart at a time.
 pub const HOST_NAMES_MAX: usize = 4_095;
 /// Commands to, and events from, one media thread.

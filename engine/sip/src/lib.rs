@@ -5,6 +5,7 @@ mod behind_proxy;
 pub mod dialog;
 pub mod locate;
 pub mod message;
+pub mod overload_client;
 pub mod overload_control;
 pub mod registrar;
 pub mod source_budget;

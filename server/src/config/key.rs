@@ -158,6 +158,13 @@ pub const KEYS: &[Key] = &[
         "[]",
         "Addresses or CIDR ranges of your own SIP proxies in front. What they send on is counted for the client that they name in Via, and their connections to the limit of all alone.",
     ),
+    Key::new(
+        "sip",
+        "overload_control",
+        Kind::Texts,
+        "[]",
+        "Addresses or CIDR ranges of carriers and proxies that calls are sent to and that take part in overload control (RFC 7339): fewer calls are sent to them when they ask for it.",
+    ),
     Key::optional(
         "sip",
         "advertise",

@@ -78,6 +78,8 @@ pub struct Sip {
     pub ws_origins: Vec<String>,
     /// Our own proxies: what they send on is counted by the client that they name.
     pub proxies: Vec<IpRange>,
+    /// Next hops that are offered overload control (RFC 7339), and obeyed in it.
+    pub overload_control: Vec<IpRange>,
     /// Empty takes the system's.
     pub dns_servers: Vec<SocketAddr>,
     /// Host written into Via, Contact and Record-Route; None takes the listener's address.
@@ -223,6 +225,7 @@ impl Default for Config {
                 tls_ca: None,
                 ws_origins: Vec::new(),
                 proxies: Vec::new(),
+                overload_control: Vec::new(),
                 dns_servers: Vec::new(),
                 advertise: None,
                 digest: vec![Algorithm::Md5, Algorithm::Sha256],

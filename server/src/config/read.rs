@@ -324,6 +324,7 @@ impl Reader<'_> {
         self.set("sip.tls_client_certificates", &mut sip.tls_client_certificates, client_certificates);
         self.set_all("sip.dns_servers", &mut sip.dns_servers);
         self.set_all("sip.proxies", &mut sip.proxies);
+        self.set_all("sip.overload_control", &mut sip.overload_control);
         if let Some((Value::Texts(origins), place)) = self.take("sip.ws_origins") {
             if let Some(bad) = origins.iter().find(|o| !is_origin(o)) {
                 self.report(place, "sip.ws_origins", format!("{bad:?} is no origin such as https://app.example.com"));

@@ -65,6 +65,7 @@ fn every_key_is_read_from_the_file_and_from_the_environment() {
         ),
         ("sip.dns_servers", r#"["192.0.2.53:53"]"#, "192.0.2.53:53"),
         ("sip.proxies", r#"["192.0.2.10/32", "2001:db8:1::/64"]"#, "192.0.2.10/32,2001:db8:1::/64"),
+        ("sip.overload_control", r#"["192.0.2.10/32", "2001:db8:1::/64"]"#, "192.0.2.10/32,2001:db8:1::/64"),
         ("sip.advertise", r#""sip.example.com""#, "sip.example.com"),
         ("sip.digest", r#"["sha-512-256", "SHA-256", "md5"]"#, "sha-512-256,SHA-256,md5"),
         ("sip.digest_sha256", "false", "false"),

@@ -360,6 +360,54 @@ fn a_carriers_calls_to_an_application_take_its_channels_and_its_calls_a_second()
     assert_eq!(statuses, [200, 503]);
 }
 
+/// RFC 7339, as a client.
+#[test]
+fn a_carrier_that_asks_for_fewer_calls_gets_none_and_keeps_those_it_has() {
+    let listed = own_ip();
+    let sip = format!("overload_control = [\"{listed}\"]\n");
+    let tandem = Tandem::start_with(Options { sip, ..Options::default() });
+    tandem.endpoint("alice", json!({"outbound_policy": "passthrough"}));
+    let mut alice = Phone::new(&tandem, "alice", PASSWORD);
+    assert_eq!(alice.register().status(), 200);
+    let (mut busy, mut free) = (Phone::at(listed, &tandem, "busy", ""), Phone::new(&tandem, "free", ""));
+    let path = path(&tandem.carrier("busy", busy.address, json!({"priority": 1})));
+    let mut call = alice.invite(&number(&tandem));
+    let mut rung = busy.ringing();
+    busy.answer_call(&mut rung);
+    alice.connected(&mut call);
+
+    let mut second = alice.invite(&number(&tandem));
+    let invite =
+        busy.wait("an INVITE", Duration::from_secs(5), |m| m.method() == "INVITE" && m.call_id() != rung.call_id);
+    let via = invite.header("Via");
+    assert!(via.contains(";oc;oc-algo=\"loss\""), "{via}");
+    let mut refusal = "SIP/2.0 486 Busy Here\r\n".to_owned();
+    let told = via.replace(";oc;oc-algo=\"loss\"", ";oc=100;oc-algo=\"loss\";oc-validity=60000;oc-seq=1282321615.781");
+    refusal.push_str(&format!("Via: {told}\r\n"));
+    for name in ["From", "Call-ID", "CSeq"] {
+        refusal.push_str(&format!("{name}: {}\r\n", invite.header(name)));
+    }
+    busy.send(&format!("{refusal}To: {};tag=x\r\nContent-Length: 0\r\n\r\n", invite.header("To")));
+    assert_eq!(alice.outcome(&mut second).status(), 486);
+    busy.wait("its ACK", Duration::from_secs(5), |m| m.method() == "ACK" && m.call_id() == invite.call_id());
+
+    let mut third = alice.invite(&number(&tandem));
+    assert_eq!(alice.outcome(&mut third).status(), 503);
+    // The next carrier is asked as after a 503; it has asked for nothing, and is offered nothing.
+    tandem.carrier("free", free.address, json!({"priority": 2}));
+    let mut fourth = alice.invite(&number(&tandem));
+    let taken = free.ringing();
+    free.refuse(&taken, 486, "Busy Here");
+    assert_eq!(alice.outcome(&mut fourth).status(), 486);
+    assert!(!taken.invite.header("Via").contains(";oc"), "it is not listed");
+    assert!(busy.stays_quiet(Duration::from_millis(200)), "nothing of them came");
+    assert_eq!(tandem.api("GET", &path, None).success()["state"]["up"], true, "that is no failure of the carrier's");
+    assert!(tandem.log().contains("calls are kept back"));
+    // What belongs to a call goes on.
+    assert_eq!(alice.hang_up(&mut call).status(), 200);
+    busy.hung_up(&rung);
+}
+
 #[test]
 fn a_call_to_the_registered_contact_is_the_carriers_and_numbers_come_in_e164() {
     let (tandem, mut alice) = caller("block");

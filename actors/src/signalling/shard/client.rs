@@ -10,6 +10,10 @@ impl SipShard {
     pub(super) fn client_request(&mut self, request: ClientRequest) {
         let ClientRequest { id, message, destination, owner } = request;
         let now = self.now();
+        let Some(message) = self.restrained(message, destination.addr) else {
+            owner.offer(ClientOutcome { id, result: ClientResult::TransportFailed }, Overflow::Warn);
+            return;
+        };
         match self.layer.request(now, message, destination) {
             Ok(key) => {
                 self.outside.insert(key, (id, owner));

@@ -25,6 +25,13 @@ impl SipShard {
                 self.legs.remove(&local_tag);
             }
             FromLeg::Request { leg, id, message, destination, owner } => {
+                let Some(message) = self.restrained(message, destination.addr) else {
+                    if let Some(owner) = owner {
+                        let failure = RequestFailure::KeptBack;
+                        owner.offer(ToLeg(LegInput::RequestFailed { id, failure }), Overflow::Warn);
+                    }
+                    return;
+                };
                 match self.layer.request(now, message, destination) {
                     Ok(key) => {
                         self.clients.insert(key, (leg, id, owner));

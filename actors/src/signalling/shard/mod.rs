@@ -7,6 +7,7 @@ mod legs;
 mod merged;
 mod overload;
 mod register;
+mod restraint;
 mod source;
 
 pub use auth::AuthPolicy;
@@ -20,6 +21,7 @@ use tandem_call::own::Own;
 use tandem_model::{Endpoint, LegId, OwnMap, Timestamp, Transport, limits};
 use tandem_sip::auth::Challenger;
 use tandem_sip::message::{Message as SipMessage, Method};
+use tandem_sip::overload_client::Restraints;
 use tandem_sip::overload_control::LossControl;
 use tandem_sip::source_budget::SourceBudget;
 use tandem_sip::transaction::{ClientKey, Config, Event, ServerKey, TransactionKey, TransactionLayer};
@@ -70,6 +72,8 @@ pub struct ShardConfig {
     pub unproved_per_second: u32,
     /// Our own proxies: what comes from them is counted by the client that they name.
     pub proxies: Vec<IpRange>,
+    /// Next hops that are offered overload control, and obeyed in it.
+    pub overload_control: Vec<IpRange>,
 }
 
 pub struct SipShard {
@@ -103,6 +107,10 @@ pub struct SipShard {
     overload: overload::Overload,
     /// What clients that obey are asked to keep back.
     loss: LossControl,
+    /// What next hops ask us to keep back, and how many calls that were since it was last logged.
+    restraints: Restraints,
+    kept_back: u64,
+    kept_back_logged: Option<Timestamp>,
     auth: AuthState,
 }
 
@@ -151,6 +159,9 @@ impl SipShard {
             rate: (Timestamp::ZERO, 0),
             overload: overload::Overload::default(),
             loss: LossControl::new(origin_ms),
+            restraints: Restraints::default(),
+            kept_back: 0,
+            kept_back_logged: None,
             auth: AuthState::default(),
             config,
         }
@@ -202,6 +213,7 @@ impl SipShard {
     }
 
     fn event(&mut self, event: Event, ctx: &mut Context<Self>) {
+        self.heed(&event);
         let Some(event) = self.client_event(event) else { return };
         match event {
             Event::Request { key, message, source, .. } => {

@@ -4,7 +4,7 @@ use tandem_model::{Endpoint, Timestamp};
 use tandem_sip::dialog::{Dialog, RAck, reliable_rseq};
 use tandem_sip::message::{Message, Method, reason_phrase};
 
-use super::contract::{Answer, EndedBy, LegReport, RequestFailure, RequestId};
+use super::contract::{Answer, EndedBy, KEPT_BACK, LegReport, RequestFailure, RequestId};
 use super::forks::Forks;
 use super::media::parse;
 use super::outgoing::Outgoing;
@@ -60,6 +60,8 @@ impl Leg {
         let (status, why) = match failure {
             RequestFailure::Timeout => (408, "Request Timeout"),
             RequestFailure::Transport => (503, "Transport failed"),
+            // As if the server had said it (RFC 7339 section 5.10.1).
+            RequestFailure::KeptBack => (503, KEPT_BACK),
         };
         self.end(status, why, EndedBy::Failure, vec![]);
         self.close(now);

@@ -231,7 +231,12 @@ pub enum LegInput {
 pub enum RequestFailure {
     Timeout,
     Transport,
+    /// It was not sent: its next hop asked for fewer new calls (RFC 7339).
+    KeptBack,
 }
+
+/// Why a leg ended whose call was kept back everywhere: no fault of the callee's, nor of the carrier's.
+pub const KEPT_BACK: &str = "Kept back for overload";
 
 /// What the call wants of a leg.
 #[derive(Clone, Debug, PartialEq)]

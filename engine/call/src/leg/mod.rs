@@ -38,8 +38,8 @@ mod talking;
 pub use abilities::{ACCEPT, ALLOW, supported, unsupported};
 pub use contract::{
     Answer, CodecUse, ComfortNoiseUse, Credentials, Destination, EndedBy, Extensions, Flow, Hold, InviteSpec,
-    LegCommand, LegEffect, LegEnd, LegEnv, LegInput, LegRecord, LegReport, MediaPolicy, RecordStage, ReferReport,
-    ReferRequest, Reliable, RequestFailure, RequestId, SessionPolicy, SharedEnv,
+    KEPT_BACK, LegCommand, LegEffect, LegEnd, LegEnv, LegInput, LegRecord, LegReport, MediaPolicy, RecordStage,
+    ReferReport, ReferRequest, Reliable, RequestFailure, RequestId, SessionPolicy, SharedEnv,
 };
 pub use facts::LegFacts;
 pub use refer::ALLOW_EVENTS;

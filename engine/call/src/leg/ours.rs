@@ -192,7 +192,7 @@ impl Leg {
             // As if 408 had come, which ends the dialog (RFC 3261 sections 8.1.3.1 and 12.2.1.2).
             RequestFailure::Timeout => self.dialog_lost(now, *s, 408),
             // RFC 5057 section 5.1: of 503, only the transaction dies.
-            RequestFailure::Transport => {
+            RequestFailure::Transport | RequestFailure::KeptBack => {
                 self.ours_refused(now, &mut s, false, None);
                 self.state = State::Talking(s);
             }

@@ -9,6 +9,7 @@ use crate::proof::Proof;
 use crate::size::count;
 use crate::stranger::{Stranger, source};
 use crate::target::Target;
+use crate::together::{Member, together};
 
 /// No request of a stranger did anything. OPTIONS may be answered: it asks for nothing.
 #[track_caller]
@@ -106,57 +107,122 @@ fn credentials_that_are_wrong_in_any_way_register_nobody_and_call_nobody() {
     let mut target = Target::start_listening_to_all();
     let domain = target.tandem.domain();
     let registered = target.registrations();
-    let mut stranger = target.stranger(0x0590);
     let long = "a".repeat(3_000);
-    let names = [
-        "",
-        " ",
-        "alice\0",
-        "\0",
-        "ALICE\0x",
-        "alic\u{0435}",
-        "alice\u{200b}",
-        "\u{fffd}",
-        "alice ",
-        " alice",
-        "*",
-        "%",
-        "alice%00",
-        "%61lice",
-        "alice@",
-        "nobody",
-        "' OR '1'='1",
-        "alice'--",
-        "alice\u{0000}bob",
-        "null",
-        "admin",
-        "trunk",
-        long.as_str(),
-        "../alice",
-        "alice;x=y",
-        "alice\u{1b}[2J",
-    ];
-    let mut tried = 0;
-    for _ in 0..count(1, 1_000) {
-        for name in names {
-            for (method, uri) in [("REGISTER", format!("sip:{domain}")), ("INVITE", format!("sip:bob@{domain}"))] {
-                for (what, spoil) in WAYS {
-                    let challenge = stranger.answer(&ask(&stranger, method, &uri, &domain, name, ""));
-                    let mut proof = Proof::of(&challenge, "MD5", name, "", &uri);
-                    spoil(&mut proof);
-                    let header = if method == "REGISTER" { "Authorization" } else { "Proxy-Authorization" };
-                    let text =
-                        ask(&stranger, method, &uri, &domain, name, &format!("{header}: {}\r\n", proof.header(method)));
-                    let reply = stranger.ask(&text, Duration::from_millis(100));
-                    assert_refused(&mut target, &format!("{what} of {name:?}"), method, reply);
-                    tried += 1;
-                }
-            }
+    let names: Vec<&str> = NAMES.into_iter().chain([long.as_str()]).collect();
+    let server = target.tandem.sip;
+    let guessers = (0..GUESSERS).map(|n| Guesser {
+        n,
+        round: 0,
+        stranger: Stranger::at(0x2_0000 + n, server),
+        domain: &domain,
+        verified: 0,
+        unanswered: 0,
+    });
+    let mut guessers: Vec<Guesser> = guessers.collect();
+    let guesses = (0..count(1, 1_000) as u32).flat_map(|round| guesses(&names, round));
+    let tried = together(&mut target, "wrong credentials", &mut guessers, guesses);
+    assert_eq!(target.registrations(), registered);
+    let (verified, unanswered) =
+        guessers.iter().fold((0, 0), |(v, u), guesser| (v + guesser.verified, u + guesser.unanswered));
+    println!("{tried} wrong credentials, {verified} of them challenged again, {unanswered} left unanswered");
+    target.unharmed("after wrong credentials");
+}
+
+/// At once, each at a source of its own.
+const GUESSERS: u32 = 8;
+
+const NAMES: [&str; 25] = [
+    "",
+    " ",
+    "alice\0",
+    "\0",
+    "ALICE\0x",
+    "alic\u{0435}",
+    "alice\u{200b}",
+    "\u{fffd}",
+    "alice ",
+    " alice",
+    "*",
+    "%",
+    "alice%00",
+    "%61lice",
+    "alice@",
+    "nobody",
+    "' OR '1'='1",
+    "alice'--",
+    "alice\u{0000}bob",
+    "null",
+    "admin",
+    "trunk",
+    "../alice",
+    "alice;x=y",
+    "alice\u{1b}[2J",
+];
+
+struct Guess<'a> {
+    /// Each is of a new source, for one that guesses wrong ten times is not heard any more.
+    round: u32,
+    name: &'a str,
+    method: &'static str,
+    way: &'static str,
+    spoil: Spoil,
+}
+
+/// Each name in each way by each method.
+fn guesses<'a>(names: &[&'a str], round: u32) -> Vec<Guess<'a>> {
+    let mut out = Vec::new();
+    for &name in names {
+        for method in ["REGISTER", "INVITE"] {
+            out.extend(WAYS.map(|(way, spoil)| Guess { round, name, method, way, spoil }));
         }
     }
-    assert_eq!(target.registrations(), registered);
-    println!("{tried} wrong credentials");
-    target.unharmed("after wrong credentials");
+    out
+}
+
+impl std::fmt::Display for Guess<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} by {:.40?} with {}", self.method, self.name, self.way)
+    }
+}
+
+struct Guesser<'a> {
+    n: u32,
+    round: u32,
+    stranger: Stranger,
+    domain: &'a str,
+    verified: usize,
+    unanswered: usize,
+}
+
+impl<'a> Member for Guesser<'a> {
+    type Input = Guess<'a>;
+
+    fn say(&mut self, guess: &Guess) -> Result<(), String> {
+        if guess.round != self.round {
+            self.round = guess.round;
+            self.stranger = Stranger::at(0x2_0000 + guess.round * GUESSERS + self.n, self.stranger.server);
+        }
+        let Guess { name, method, .. } = *guess;
+        let (stranger, domain) = (&mut self.stranger, self.domain);
+        let uri = if method == "REGISTER" { format!("sip:{domain}") } else { format!("sip:bob@{domain}") };
+        let bare = ask(stranger, method, &uri, domain, name, "");
+        let challenge = stranger.ask(&bare, Duration::from_secs(10)).ok_or("no challenge")?;
+        let mut proof = Proof::of(&challenge, "MD5", name, "", &uri);
+        (guess.spoil)(&mut proof);
+        let header = if method == "REGISTER" { "Authorization" } else { "Proxy-Authorization" };
+        let text = ask(stranger, method, &uri, domain, name, &format!("{header}: {}\r\n", proof.header(method)));
+        match stranger.ask(&text, Duration::from_millis(100)).map(|reply| reply.status()) {
+            None => self.unanswered += 1,
+            Some(401 | 407) => self.verified += 1,
+            Some(300..) => {}
+            Some(status) => return Err(format!("the answer is {status}")),
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self) -> Result<(), String> {
+        self.stranger.settles(|_, _| {})
+    }
 }
 
 type Spoil = fn(&mut Proof);

@@ -93,6 +93,7 @@ pub fn together<M: Member>(
             return said;
         }
         let probed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            assert!(target.bob.stays_quiet(Duration::from_millis(1)), "a phone rings");
             target.probe(&format!("after {said} {what}"));
         }));
         assert!(probed.is_ok(), "the probe after {said} {what} failed. The strangers were\n{}", in_hand());

@@ -316,8 +316,8 @@ impl Phone {
     /// Whether nothing rings here for as long.
     pub fn stays_quiet(&mut self, for_this_long: Duration) -> bool {
         let end = Instant::now() + for_this_long;
-        while Instant::now() < end {
-            self.pump(Duration::from_millis(50));
+        while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            self.pump(left.min(Duration::from_millis(50)));
         }
         !self.seen().iter().any(|m| m.is_request() && m.method() == "INVITE")
     }

@@ -17,20 +17,25 @@ use crate::transport::ws;
 
 pub(super) type Queue = (Outbox, Waiting);
 
+/// Each step is boxed: unboxed, a connection over TCP would hold what the largest step over WSS needs, for as long as it lives.
 pub(super) async fn accepted(stream: TcpStream, flow: Flow, queue: Queue, stop: oneshot::Receiver<()>, shared: Shared) {
     match flow.peer.transport {
         Transport::Tcp => {
-            converse(&flow, None, framed(stream, flow.peer.addr, shared.timing), queue, stop, &shared).await
+            let halves = framed(stream, flow.peer.addr, shared.timing);
+            Box::pin(converse(&flow, None, halves, queue, stop, &shared)).await
         }
         Transport::Tls => {
-            let Some(stream) = within(&shared, &flow, shared.tls.accept(stream)).await else { return };
+            let handshake = Box::pin(within(&shared, &flow, shared.tls.accept(stream)));
+            let Some(stream) = handshake.await else { return };
             let proof = PeerProof::of(&stream);
-            converse(&flow, proof, framed(stream, flow.peer.addr, shared.timing), queue, stop, &shared).await;
+            let halves = framed(stream, flow.peer.addr, shared.timing);
+            Box::pin(converse(&flow, proof, halves, queue, stop, &shared)).await;
         }
-        Transport::Ws => socket(stream, flow, queue, stop, shared).await,
+        Transport::Ws => Box::pin(socket(stream, flow, queue, stop, shared)).await,
         Transport::Wss => {
-            let Some(stream) = within(&shared, &flow, shared.tls.accept_web(stream)).await else { return };
-            socket(stream, flow, queue, stop, shared).await;
+            let handshake = Box::pin(within(&shared, &flow, shared.tls.accept_web(stream)));
+            let Some(stream) = handshake.await else { return };
+            Box::pin(socket(stream, flow, queue, stop, shared)).await;
         }
         Transport::Udp => {}
     }
@@ -43,8 +48,9 @@ async fn socket<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
     stop: oneshot::Receiver<()>,
     shared: Shared,
 ) {
-    if let Some(halves) = within(&shared, &flow, ws::upgrade(stream, &shared.origins)).await {
-        converse(&flow, None, halves, queue, stop, &shared).await;
+    let upgrade = Box::pin(within(&shared, &flow, ws::upgrade(stream, &shared.origins)));
+    if let Some(halves) = upgrade.await {
+        Box::pin(converse(&flow, None, halves, queue, stop, &shared)).await;
     }
 }
 
@@ -75,13 +81,15 @@ pub(super) async fn connecting(id: u64, to: Endpoint, queue: Queue, stop: onesho
     let local = Endpoint::new(to.transport, local);
     let flow = Flow { id, peer: to, local, outgoing: true, first_by: Instant::now() };
     if to.transport == Transport::Tcp {
-        return converse(&flow, None, framed(stream, to.addr, timing), queue, stop, &shared).await;
+        let halves = framed(stream, to.addr, timing);
+        return Box::pin(converse(&flow, None, halves, queue, stop, &shared)).await;
     }
-    let handshake = async {
+    let handshake = Box::pin(within(&shared, &flow, async {
         let host = shared.hosts.get(to.host);
         shared.tls.connect(stream, to, host).await
-    };
-    if let Some(stream) = within(&shared, &flow, handshake).await {
-        converse(&flow, None, framed(stream, to.addr, timing), queue, stop, &shared).await;
+    }));
+    if let Some(stream) = handshake.await {
+        let halves = framed(stream, to.addr, timing);
+        Box::pin(converse(&flow, None, halves, queue, stop, &shared)).await;
     }
 }

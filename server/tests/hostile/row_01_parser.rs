@@ -21,6 +21,9 @@ const STRANGERS: u32 = 8;
 /// What is said before the next question whether all was read: eight times as much fits the server's socket.
 const MESSAGES_IN_FLIGHT: usize = 40;
 const BYTES_IN_FLIGHT: usize = 200_000;
+/// After a 503 (RFC 3261 section 21.5.4), so many times at most.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+const TRIES: usize = 4;
 /// What a server that knows where a message ends may take to answer it; who is late loses its connection.
 const IN_STEP: Duration = Duration::from_millis(100);
 
@@ -155,8 +158,18 @@ impl Member for Caller {
 
     fn say(&mut self, input: &Seed) -> Result<(), String> {
         let body = damaged_description(&self.stranger.address.to_string(), input.0);
-        let invite = self.stranger.request("INVITE", &self.uri, "", &body);
-        match call_until_its_end(&mut self.stranger, &invite).ok_or("no final response")? {
+        let mut tries = 0;
+        let status = loop {
+            let invite = self.stranger.request("INVITE", &self.uri, "", &body);
+            let status = call_until_its_end(&mut self.stranger, &invite).ok_or("no final response")?;
+            tries += 1;
+            // A server that is late on a busy machine reads no description: it is asked again, for as long as it says.
+            if status != 503 || tries == TRIES {
+                break status;
+            }
+            std::thread::sleep(RETRY_AFTER);
+        };
+        match status {
             200 => self.accepted += 1,
             400 | 413 | 415 | 488 | 513 | 606 => self.refused += 1,
             other => return Err(format!("the answer is {other}")),

@@ -13,8 +13,8 @@ use super::socket::LegSockets;
 
 /// A thread keeps no more than this many pairs: what a thousand calls of two legs a second leave behind while they rest, and as much again.
 const PAIRS_MAX: usize = 8_192;
-/// Of the descriptors that the process may have, all threads together keep one in so many. What else needs some and finds none has
-/// these to take ([`SpareSockets::shed`]).
+/// Of the descriptors that the process may have, all threads together keep one in so many. A leg that finds none for its sockets has
+/// these to take ([`SpareSockets::shed`]); connections have the other half.
 const SHARE_OF_DESCRIPTORS: u64 = 2;
 
 /// Open sockets, and how many datagrams the kernel had thrown away at them before.

@@ -82,6 +82,8 @@ async fn receive(
             })
         });
         if count == 0 {
+            // However many errors there are in a row, others have their turn.
+            tokio::task::yield_now().await;
             continue;
         }
         match datagrams.first_arrived() {

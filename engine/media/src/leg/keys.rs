@@ -98,9 +98,9 @@ impl Keys {
         }
     }
 
-    /// No key is known to be down, and no tone listened for.
+    /// No key is known to be down, by event or by tone: [`Keys::expire`] has nothing to end.
     pub fn is_at_rest(&self) -> bool {
-        !self.events.is_down() && self.ear.is_none()
+        !self.events.is_down() && !self.ear.as_ref().is_some_and(|ear| ear.detector.is_down())
     }
 
     /// Keys that are known to be up because nothing more comes.

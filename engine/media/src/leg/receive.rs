@@ -302,7 +302,7 @@ impl Receiver {
 
     /// Nothing of what came waits for a tick.
     pub fn is_at_rest(&self) -> bool {
-        self.unprotector.is_none() && self.keys.is_at_rest()
+        !self.unprotector.as_ref().is_some_and(|unprotector| unprotector.has_old_keys()) && self.keys.is_at_rest()
     }
 
     /// Keys from before a re-keying go when their time is over; true when the key in use will soon be used up.

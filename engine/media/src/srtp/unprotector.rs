@@ -44,6 +44,11 @@ impl Unprotector {
         }
     }
 
+    /// Old keys are still good beside the new ones: [`Unprotector::expire`] has their end to look for.
+    pub fn has_old_keys(&self) -> bool {
+        self.transition.is_some()
+    }
+
     /// Opens the SRTP packet in `buf[..len]`. Returns the length of the RTP packet, whose header lies within it.
     /// On an error the content of `buf` is unspecified.
     pub fn unprotect_rtp(&mut self, buf: &mut [u8], len: usize) -> Result<usize, SrtpError> {

@@ -74,29 +74,65 @@ pub(super) enum Stop {
 }
 
 impl Index {
-    pub(super) fn new() -> Index {
+    pub(super) const fn new() -> Index {
         Index {
             start: Start::Unknown,
-            fields: [Field::default(); INDEXED],
+            fields: [Field::NONE; INDEXED],
             indexed: 0,
             tail: 0,
             headers_end: 0,
             text_end: 0,
             body: 0,
             body_end: 0,
-            via: Field::default(),
-            from: Field::default(),
-            to: Field::default(),
-            call_id: Field::default(),
-            cseq: Field::default(),
-            top_via: ViaSpans::default(),
-            from_parts: AddressSpans::default(),
-            to_parts: AddressSpans::default(),
+            via: Field::NONE,
+            from: Field::NONE,
+            to: Field::NONE,
+            call_id: Field::NONE,
+            cseq: Field::NONE,
+            top_via: ViaSpans::NONE,
+            from_parts: AddressSpans::NONE,
+            to_parts: AddressSpans::NONE,
             cseq_number: 0,
-            cseq_method: Span::default(),
+            cseq_method: Span::NONE,
             method: Method::Other,
             max_forwards: None,
         }
+    }
+
+    /// As new. What `fields` has is not written over: `indexed` says that none of it counts.
+    pub(super) fn clear(&mut self) {
+        let Index {
+            start,
+            fields: _,
+            indexed,
+            tail,
+            headers_end,
+            text_end,
+            body,
+            body_end,
+            via,
+            from,
+            to,
+            call_id,
+            cseq,
+            top_via,
+            from_parts,
+            to_parts,
+            cseq_number,
+            cseq_method,
+            method,
+            max_forwards,
+        } = self;
+        *start = Start::Unknown;
+        *indexed = 0;
+        (*tail, *headers_end, *text_end, *body, *body_end) = (0, 0, 0, 0, 0);
+        for field in [via, from, to, call_id, cseq] {
+            *field = Field::NONE;
+        }
+        *top_via = ViaSpans::NONE;
+        (*from_parts, *to_parts) = (AddressSpans::NONE, AddressSpans::NONE);
+        (*cseq_number, *cseq_method) = (0, Span::NONE);
+        (*method, *max_forwards) = (Method::Other, None);
     }
 
     /// Reads `bytes`. After an error the index holds what could be read, so that an answer can be made from it; only

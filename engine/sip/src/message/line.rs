@@ -7,7 +7,7 @@ use super::header_kind::HeaderKind;
 
 /// One header field as byte positions in the message. Small, because a message keeps an array of them; 16 bits
 /// suffice for [`tandem_model::limits::SIP_MESSAGE_BYTES_MAX`].
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Field {
     pub(super) name: u16,
     pub(super) name_end: u16,
@@ -19,6 +19,8 @@ pub(super) struct Field {
 const _: () = assert!(tandem_model::limits::SIP_MESSAGE_BYTES_MAX <= u16::MAX as usize);
 
 impl Field {
+    pub(super) const NONE: Field = Field { name: 0, name_end: 0, value: 0, value_end: 0, kind: HeaderKind::Other };
+
     /// Whether there is one: a field's value never starts at the message's first byte.
     pub(super) fn is_set(&self) -> bool {
         self.value != 0

@@ -15,6 +15,7 @@ use super::list::List;
 use super::method::Method;
 use super::name_addr::{Contact, NameAddr};
 use super::normalise::{transcoded, unfolded};
+use super::shared_index::SharedIndex;
 use super::spans::{AddressSpans, Span};
 use super::syntax_error::SyntaxError;
 use super::uri::Uri;
@@ -22,15 +23,15 @@ use super::via::Via;
 
 /// A SIP request or response: its bytes, and where everything in them is (RFC 3261 section 7).
 ///
-/// Reading one takes no memory beyond the bytes, unless the header has folded lines or is not UTF-8; it is copied
-/// then, folds made blanks and Latin-1 made UTF-8, and [`Message::bytes`] are those of the copy. Cloning shares the
-/// bytes. What the accessors below return without `Option` or `Result` was checked by [`Message::parse`].
+/// Reading one takes no memory beyond the bytes and an index that a message before it has left to the thread, unless the
+/// header has folded lines or is not UTF-8; it is copied then, folds made blanks and Latin-1 made UTF-8, and
+/// [`Message::bytes`] are those of the copy. Cloning shares the bytes and the index. What the accessors below return without `Option` or `Result` was checked by [`Message::parse`].
 ///
 /// What came is indexed at once; what we wrote ourselves when somebody asks, and most of it is only sent.
 #[derive(Clone)]
 pub struct Message {
     bytes: Bytes,
-    index: OnceLock<Index>,
+    index: OnceLock<SharedIndex>,
     written: Option<Written>,
 }
 
@@ -67,8 +68,7 @@ impl Message {
 
     /// A message with whatever could be read of it, and the first error.
     pub(super) fn assemble(mut bytes: Bytes) -> (Message, Option<ParseError>) {
-        let mut index = Index::new();
-        let error = read(&mut bytes, &mut index);
+        let (index, error) = SharedIndex::filled(|index| read(&mut bytes, index));
         (Message { bytes, index: index.into(), written: None }, error)
     }
 
@@ -80,10 +80,8 @@ impl Message {
     /// Of what we wrote, whatever can be read.
     fn index(&self) -> &Index {
         self.index.get_or_init(|| {
-            let mut index = Index::new();
             // The builder folds nothing and writes UTF-8; what it was given may be malformed all the same.
-            let _ = index.read(&self.bytes);
-            index
+            SharedIndex::filled(|index| _ = index.read(&self.bytes)).0
         })
     }
 
@@ -354,7 +352,7 @@ fn read(bytes: &mut Bytes, index: &mut Index) -> Option<ParseError> {
             }
         };
         as_given.get_or_insert(std::mem::replace(bytes, repaired.into()));
-        *index = Index::new();
+        index.clear();
     }
     // Counted from behind the line ends that were skipped.
     let given = as_given.as_ref().unwrap_or(bytes);

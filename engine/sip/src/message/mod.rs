@@ -25,6 +25,7 @@ mod normalise;
 mod params;
 mod reason;
 mod restate;
+mod shared_index;
 mod spans;
 mod syntax_error;
 mod uri;

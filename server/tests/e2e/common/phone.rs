@@ -24,6 +24,8 @@ pub struct Phone {
     pub domain: String,
     pub address: SocketAddr,
     pub server: SocketAddr,
+    /// Tandem's address; `server` is another's when a proxy stands between.
+    home: SocketAddr,
     link: RefCell<Box<dyn Link>>,
     /// As the Via names it.
     transport: &'static str,
@@ -74,6 +76,7 @@ impl Phone {
             domain: tandem.domain(),
             address,
             server: tandem.sip,
+            home: tandem.sip,
             link: RefCell::new(link),
             transport,
             inbox: VecDeque::new(),
@@ -172,8 +175,13 @@ impl Phone {
             let proved = !authorization.is_empty();
             // The challenge, or the first sign that there is none.
             let first = self.response(&call.call_id, call.cseq, |_| true);
-            let (first, trying) =
-                if first.status() == 100 { (self.after_trying(&call), Some(first)) } else { (Some(first), None) };
+            // Tandem challenges at once or not at all; a proxy says 100 before it asks anybody.
+            let may_be_challenged = !proved || self.server != self.home;
+            let (first, trying) = match first.status() {
+                100 if may_be_challenged => (self.after_trying(&call), Some(first)),
+                100 => (None, Some(first)),
+                _ => (Some(first), None),
+            };
             match first {
                 // A second one only for an old nonce: another's, when a call went on to another node.
                 Some(reply) if matches!(reply.status(), 401 | 407) && (!proved || says_stale(&reply)) => {

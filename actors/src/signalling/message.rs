@@ -15,7 +15,6 @@ use crate::carrier::Channel;
 /// From the transports.
 #[derive(Message)]
 #[rtype(result = "()")]
-#[expect(clippy::large_enum_variant, reason = "nearly all are the large one; a box would only add an allocation")]
 pub enum SipInbound {
     Message {
         message: SipMessage,

@@ -13,7 +13,6 @@ use super::{Authority, PATIENCE};
 
 /// What came up.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are the large one")]
 pub enum Seen {
     /// With its source, where it came, and since when its connection has been behind.
     Message(Message, Endpoint, Endpoint, Option<Instant>),

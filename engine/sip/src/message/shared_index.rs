@@ -93,10 +93,13 @@ mod tests {
     fn one_that_another_thread_drops_last_stays_there() {
         let before = spare();
         let index = with_body_at(1);
-        let elsewhere = std::thread::spawn(move || {
-            drop(index);
-            spare()
+        let there = std::thread::scope(|scope| {
+            let elsewhere = scope.spawn(move || {
+                drop(index);
+                spare()
+            });
+            elsewhere.join().unwrap()
         });
-        assert_eq!((elsewhere.join().unwrap(), spare()), (1, before.saturating_sub(1)));
+        assert_eq!((there, spare()), (1, before.saturating_sub(1)));
     }
 }

@@ -25,7 +25,8 @@ use super::via::Via;
 ///
 /// Reading one takes no memory beyond the bytes and an index that a message before it has left to the thread, unless the
 /// header has folded lines or is not UTF-8; it is copied then, folds made blanks and Latin-1 made UTF-8, and
-/// [`Message::bytes`] are those of the copy. Cloning shares the bytes and the index. What the accessors below return without `Option` or `Result` was checked by [`Message::parse`].
+/// [`Message::bytes`] are those of the copy. Cloning shares the bytes and the index. What the accessors below return
+/// without `Option` or `Result` was checked by [`Message::parse`].
 ///
 /// What came is indexed at once; what we wrote ourselves when somebody asks, and most of it is only sent.
 #[derive(Clone)]
@@ -325,8 +326,9 @@ impl Message {
         let head = self.bytes.get(..self.index().text_end as usize).unwrap_or_default();
         // JUSTIFICATION: every accessor comes through here, hundreds of times a call; checking again was a thirtieth of what a call
         // costs.
-        // SAFETY: `Index::read` sets `text_end` to the length of a header that it has just checked, and to nothing else; the bytes it
-        // read are never changed afterwards, only replaced along with the index.
+        // SAFETY: `Index::read` sets `text_end` to the length of a header that it has just checked, and to nothing else; an index that
+        // another message had before is cleared first, to 0. The bytes it read are never changed afterwards, only replaced along with
+        // the index; copies share both.
         unsafe { str::from_utf8_unchecked(head) }
     }
 }

@@ -332,7 +332,8 @@ pub struct SrtpPair {
     pub inbound: SrtpKey,
 }
 
-/// Upward: media → call. Never waits: a full queue is counted as lost events, `Closed` and `Failed` go first.
+/// Upward: media → call, in the order in which it happened. Never waits: what a full queue has no room for is counted as lost, but
+/// `Closed` and `Failed` have room always, and nothing of their leg follows them.
 #[derive(Clone, Debug)]
 pub enum Event {
     Opened {

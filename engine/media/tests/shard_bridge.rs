@@ -2,19 +2,13 @@
 
 mod common;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use common::*;
 use tandem_codecs::CodecId;
-use tandem_media::control::{Clip, Command, Event, PlayId, Repeat, SrtpPair};
+use tandem_media::control::{Command, Event, PlayId, Repeat, SrtpPair};
 use tandem_media::srtp::{Protector, Unprotector};
-use tandem_model::{DropReason, LegId, Ptime, SampleRate, SrtpKey, SrtpSuite};
-
-fn clip(hz: f32, rate: u32, ms: usize) -> Arc<Clip> {
-    let rate = SampleRate(rate);
-    Arc::new(Clip { rate, samples: tone(rate, hz, 0, rate.0 as usize * ms / 1_000) })
-}
+use tandem_model::{DropReason, LegId, Ptime, SrtpKey, SrtpSuite};
 
 /// Both speak for `frames` × 20 ms.
 fn talk(world: &mut World, a: (LegId, &mut Phone), b: (LegId, &mut Phone), frames: usize) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::*;
 use tandem_codecs::CodecId;
-use tandem_media::control::{Command, Event, LegSpec, SrtpPair};
+use tandem_media::control::{Command, Event, LegSpec, PlayId, Repeat, SrtpPair};
 use tandem_media::rtcp::{Compound, OwnReport, Packet as RtcpPacket, ReportBlock, SenderInfo, write_compound};
 use tandem_media::shard::Component;
 use tandem_media::srtp::Unprotector;
@@ -138,6 +138,25 @@ fn legs_that_come_and_go_leave_nothing_behind() {
     assert!(w.released.iter().all(|slot| slot.0 < 2), "places are used again");
     let closed = w.events.iter().filter(|e| matches!(e, Event::Closed { .. })).count();
     assert_eq!(closed, 10_000);
+}
+
+#[test]
+fn nothing_of_a_leg_follows_its_end() {
+    let mut w = World::new();
+    let a = w.open(1, spec(CodecId::Pcmu, addr(1)));
+    w.take_events();
+    w.command(Command::Play { leg: a, play: PlayId(1), clip: clip(440.0, 8_000, 200), repeat: Repeat::Forever });
+    // Nobody polls between the first packet and the end.
+    let mut first = Phone::new(CodecId::Pcmu, addr(1), 440.0).speak();
+    let slot = w.shard.slot(a).expect("the leg is open");
+    w.shard.handle_packet(w.now, slot, Component::Rtp, addr(1), &mut first, &mut w.batch);
+    w.command(Command::Close { leg: a });
+    let events = w.take_events();
+    let [Event::Started { .. }, Event::PlayDone { completed: false, .. }, Event::Closed { stats, .. }] = &events[..]
+    else {
+        panic!("{events:?}")
+    };
+    assert_eq!(stats.packets_received, 1);
 }
 
 #[test]

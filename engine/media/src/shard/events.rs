@@ -5,37 +5,32 @@ use tandem_model::limits::MEDIA_EVENTS;
 
 use crate::control::Event;
 
-/// Events on their way up. `Closed` and `Failed` go first; above the bound an event is counted and lost.
+/// Events on their way up, in the order in which they happened: nothing of a leg follows its end. Above the bound an event is counted
+/// and lost, but an end never is.
 #[derive(Debug)]
 pub(crate) struct EventQueue {
-    endings: VecDeque<Event>,
-    others: VecDeque<Event>,
+    waiting: VecDeque<Event>,
     lost: u64,
 }
 
-/// Digits and the like that wait between two polls: bounded so that a stuck driver cannot grow it.
-const OTHERS_MAX: usize = MEDIA_EVENTS;
-
 impl EventQueue {
     pub fn new() -> Self {
-        EventQueue { endings: VecDeque::with_capacity(64), others: VecDeque::with_capacity(1_024), lost: 0 }
+        EventQueue { waiting: VecDeque::with_capacity(1_024), lost: 0 }
     }
 
     pub fn push(&mut self, event: Event) {
-        let (queue, max) = match event {
-            // One per leg at most: bounded by the legs.
-            Event::Closed { .. } | Event::Failed { .. } => (&mut self.endings, usize::MAX),
-            _ => (&mut self.others, OTHERS_MAX),
-        };
-        if queue.len() < max {
-            queue.push_back(event);
+        // There is one end of a leg at most: they are bounded by the legs. Digits and the like are bounded so that a stuck driver cannot
+        // grow the queue.
+        let ends = matches!(event, Event::Closed { .. } | Event::Failed { .. });
+        if ends || self.waiting.len() < MEDIA_EVENTS {
+            self.waiting.push_back(event);
         } else {
             self.lost += 1;
         }
     }
 
     pub fn pop(&mut self) -> Option<Event> {
-        self.endings.pop_front().or_else(|| self.others.pop_front())
+        self.waiting.pop_front()
     }
 
     pub fn lost(&self) -> u64 {

@@ -5,10 +5,11 @@ pub mod tape;
 
 use std::f32::consts::TAU;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tandem_codecs::{CodecId, CodecSpec, Decoder, Encoder, EncoderSettings};
-use tandem_media::control::{Command, DtmfFormat, Event, LegSpec};
+use tandem_media::control::{Clip, Command, DtmfFormat, Event, LegSpec};
 use tandem_media::jitter::JitterConfig;
 use tandem_media::rtp::{RtpHeader, RtpView, write_header};
 use tandem_media::shard::{Batch, Component, Shard, ShardConfig, Slot};
@@ -195,6 +196,12 @@ impl Phone {
 
 pub fn tone(rate: SampleRate, hz: f32, from: usize, samples: usize) -> Vec<i16> {
     (from..from + samples).map(|i| ((i as f32 * hz * TAU / rate.0 as f32).sin() * 10_000.0) as i16).collect()
+}
+
+/// A tone to play.
+pub fn clip(hz: f32, rate: u32, ms: usize) -> Arc<Clip> {
+    let rate = SampleRate(rate);
+    Arc::new(Clip { rate, samples: tone(rate, hz, 0, rate.0 as usize * ms / 1_000) })
 }
 
 /// What a far end hears in these packets, at 8 kHz.

@@ -9,7 +9,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use sha2::{Digest, Sha256, Sha512_256};
 use subtle::ConstantTimeEq;
 use tandem_call::directory::DigestSecrets;
-use tandem_model::Sid;
+use tandem_model::{Sid, hex};
 
 use super::StoreError;
 
@@ -112,14 +112,6 @@ fn random<const N: usize>() -> Result<[u8; N], StoreError> {
     let mut bytes = [0; N];
     SystemRandom::new().fill(&mut bytes).map_err(|_| StoreError::Failed("the system gives no randomness".into()))?;
     Ok(bytes)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, b| {
-        let _ = write!(out, "{b:02x}");
-        out
-    })
 }
 
 #[cfg(test)]

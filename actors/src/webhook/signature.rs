@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
+use tandem_model::hex;
 
 /// Sent under both names with one value, so that apps written for either platform validate it.
 pub const HEADERS: [&str; 2] = ["x-signalwire-signature", "x-twilio-signature"];
@@ -27,7 +28,7 @@ pub fn sign_raw_body(key: &str, url: &str, body: &[u8]) -> String {
     let mut mac = keyed(key);
     mac.update(url.as_bytes());
     mac.update(body);
-    mac.finalize().into_bytes().iter().map(|b| format!("{b:02x}")).collect()
+    hex(&mac.finalize().into_bytes())
 }
 
 fn keyed(key: &str) -> Hmac<Sha1> {

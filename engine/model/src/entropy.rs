@@ -1,3 +1,5 @@
+use crate::hex;
+
 /// Randomness as an argument: machines never reach for a global source.
 ///
 /// Actors pass a cryptographic generator; tests and the simulator pass [`SeedEntropy`].
@@ -17,10 +19,9 @@ pub trait Entropy {
 
 /// A lower-case hex token of `bytes` random bytes, for tags, branches, nonces and Call-IDs.
 pub fn hex_token(entropy: &mut dyn Entropy, bytes: usize) -> String {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut raw = vec![0; bytes];
     entropy.fill(&mut raw);
-    raw.iter().flat_map(|b| [HEX[(b >> 4) as usize], HEX[(b & 15) as usize]]).map(char::from).collect()
+    hex(&raw)
 }
 
 /// SplitMix64: repeatable from its seed, and not for secrets.

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::hex::digits;
 use crate::{Entropy, WallTime};
 
 /// A resource id: a UUID (RFC 9562) of version 4, or for calls of version 7; shown in lower case with hyphens.
@@ -39,12 +40,11 @@ impl Sid {
 
 impl fmt::Display for Sid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
+        // Where the digits of each byte begin.
+        const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
         let mut text = [b'-'; 36];
-        let places = (0..36).filter(|i| !matches!(i, 8 | 13 | 18 | 23));
-        let nibbles = self.0.iter().flat_map(|b| [b >> 4, b & 15]);
-        for (place, nibble) in places.zip(nibbles) {
-            text[place] = HEX[usize::from(nibble)];
+        for (at, byte) in PLACES.into_iter().zip(self.0) {
+            text[at..at + 2].copy_from_slice(&digits(byte));
         }
         f.pad(std::str::from_utf8(&text).unwrap_or_default())
     }
@@ -102,7 +102,8 @@ impl LegId {
 
 impl fmt::Display for LegId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "L{}", self.0)
+        f.write_str("L")?;
+        fmt::Display::fmt(&self.0, f)
     }
 }
 

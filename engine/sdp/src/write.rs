@@ -7,6 +7,9 @@ use tandem_model::SrtpKey;
 use crate::formats::DTMF_EVENTS;
 use crate::{Direction, LineShape, LocalMedia, RtcpXr, crypto};
 
+/// What a description of a few formats takes.
+const USUAL_BYTES: usize = 512;
+
 /// One description of ours: the session lines, then media lines in order.
 pub(crate) struct Writer {
     text: String,
@@ -50,10 +53,13 @@ impl Writer {
     pub(crate) fn new(local: &LocalMedia, (start, stop): (u64, u64)) -> Self {
         let family = if matches!(local.address, IpAddr::V4(_)) { "IP4" } else { "IP6" };
         let (id, version, address) = (local.session_id, local.session_version, local.address);
-        let text = format!(
-            "v=0\r\no=- {id} {version} IN {family} {address}\r\ns=-\r\nc=IN {family} {address}\r\nt={start} {stop}\r\n"
-        );
-        Writer { text }
+        let mut writer = Writer { text: String::with_capacity(USUAL_BYTES) };
+        writer.line(format_args!("v=0"));
+        writer.line(format_args!("o=- {id} {version} IN {family} {address}"));
+        writer.line(format_args!("s=-"));
+        writer.line(format_args!("c=IN {family} {address}"));
+        writer.line(format_args!("t={start} {stop}"));
+        writer
     }
 
     pub(crate) fn declined(&mut self, line: &LineShape) {
@@ -61,11 +67,17 @@ impl Writer {
     }
 
     pub(crate) fn audio(&mut self, port: u16, audio: &AudioLine<'_>) {
-        let numbers: String = audio.formats.iter().map(|f| format!(" {}", f.payload_type)).collect();
-        self.line(format_args!("m=audio {port} {}{numbers}", audio.proto));
+        self.put(format_args!("m=audio {port} {}", audio.proto));
         for f in audio.formats {
-            let channels = if f.channels > 1 { format!("/{}", f.channels) } else { String::new() };
-            self.line(format_args!("a=rtpmap:{} {}/{}{channels}", f.payload_type, f.name, f.clock_hz));
+            self.put(format_args!(" {}", f.payload_type));
+        }
+        self.end_line();
+        for f in audio.formats {
+            self.put(format_args!("a=rtpmap:{} {}/{}", f.payload_type, f.name, f.clock_hz));
+            if f.channels > 1 {
+                self.put(format_args!("/{}", f.channels));
+            }
+            self.end_line();
             if !f.fmtp.is_empty() {
                 self.line(format_args!("a=fmtp:{} {}", f.payload_type, f.fmtp));
             }
@@ -97,9 +109,17 @@ impl Writer {
         Bytes::from(self.text)
     }
 
-    fn line(&mut self, line: std::fmt::Arguments<'_>) {
-        // Writing to a String does not fail.
-        let _ = self.text.write_fmt(line);
+    fn line(&mut self, text: std::fmt::Arguments<'_>) {
+        self.put(text);
+        self.end_line();
+    }
+
+    fn end_line(&mut self) {
         self.text.push_str("\r\n");
+    }
+
+    fn put(&mut self, text: std::fmt::Arguments<'_>) {
+        // Writing to a String does not fail.
+        let _ = self.text.write_fmt(text);
     }
 }

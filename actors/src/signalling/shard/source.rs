@@ -1,6 +1,6 @@
 //! What is known of where messages come from: who has proved to be there, and what the others may cost.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use tandem_model::Endpoint;
 use tandem_sip::client_behind;
@@ -68,10 +68,11 @@ impl SipShard {
             self.behind_proxies.proved(now, client);
         }
         // Without rport, answers go to the port in Via (RFC 3261 section 18.2.2).
-        let via = message.via();
-        if !source.transport.is_reliable() && message.is_request() && via.rport().is_none() {
-            let port = via.reply_address(source.addr).port();
-            self.sources.proved(now, Endpoint { addr: SocketAddr::new(source.addr.ip(), port), ..source });
+        if !source.transport.is_reliable() && message.is_request() {
+            let answered = message.via().reply_address(source.addr);
+            if answered != source.addr {
+                self.sources.proved(now, Endpoint { addr: answered, ..source });
+            }
         }
     }
 

@@ -44,6 +44,13 @@ fn put_calls_statement(rows: usize) -> sqlx::AssertSqlSafe<String> {
     ))
 }
 
+/// The record as JSON, in a buffer that nearly every one fits into: there are several to a call.
+fn call_fields(record: &CallRecord) -> Result<String, StoreError> {
+    let mut fields = Vec::with_capacity(1_024);
+    serde_json::to_writer(&mut fields, record)?;
+    String::from_utf8(fields).map_err(|e| StoreError::Failed(e.to_string()))
+}
+
 /// What a binding is stored under: address-of-record, contact, flow.
 pub(in crate::store) type BindingName<'a> = (&'a str, &'a str, &'a str);
 
@@ -217,7 +224,7 @@ impl Batch {
                     .bind(r.created.0)
                     .bind(r.started.map(|t| t.0))
                     .bind(r.ended.map(|t| t.0))
-                    .bind(serde_json::to_string(r.as_ref())?);
+                    .bind(call_fields(r)?);
             }
             query.execute(&mut *self.conn).await?;
         }

@@ -1,5 +1,7 @@
 //! How a leg writes its messages: the header fields every one of them carries.
 
+use std::fmt::Write;
+
 use bytes::Bytes;
 use tandem_model::{Endpoint, Transport, hex_token};
 use tandem_sip::dialog::Dialog;
@@ -125,13 +127,16 @@ impl Leg {
     }
 
     pub(super) fn contact(&self, transport: Transport) -> String {
-        let host = self.sent_by(transport);
-        match transport {
-            Transport::Udp => format!("<sip:{}@{host}>", self.id),
-            Transport::Tcp => format!("<sip:{}@{host};transport=tcp>", self.id),
-            Transport::Tls => format!("<sips:{}@{host}>", self.id),
-            Transport::Ws | Transport::Wss => format!("<sip:{}@{host};transport=ws>", self.id),
-        }
+        let (scheme, parameter) = match transport {
+            Transport::Udp => ("sip", ""),
+            Transport::Tcp => ("sip", ";transport=tcp"),
+            Transport::Tls => ("sips", ""),
+            Transport::Ws | Transport::Wss => ("sip", ";transport=ws"),
+        };
+        // Of its full size at once: there is one in nearly every message.
+        let mut contact = String::with_capacity(96);
+        let _ = write!(contact, "<{scheme}:{}@{}{parameter}>", self.id, self.sent_by(transport));
+        contact
     }
 
     fn sent_by(&self, transport: Transport) -> &str {

@@ -1,5 +1,6 @@
 use md5::Md5;
 use sha2::{Digest, Sha256, Sha512_256};
+use tandem_model::hex;
 
 /// A digest algorithm by its token (RFC 7616 section 3.3, RFC 8760 section 2.2). A stronger one is greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -153,17 +154,6 @@ fn hash_joined<D: Digest>(mut hasher: D, parts: &[&[u8]]) -> String {
         hasher.update(part);
     }
     hex(hasher.finalize().as_ref())
-}
-
-/// Lower-case hex.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for b in bytes {
-        text.push(char::from(DIGITS[usize::from(b >> 4)]));
-        text.push(char::from(DIGITS[usize::from(b & 15)]));
-    }
-    text
 }
 
 /// The bytes of a hex text in either case; None when it is none.

@@ -3,9 +3,9 @@ use std::collections::BTreeMap;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
-use tandem_model::{Entropy, Timestamp, limits};
+use tandem_model::{Entropy, Timestamp, hex, limits};
 
-use super::algorithm::{Algorithm, hex, unhex};
+use super::algorithm::{Algorithm, unhex};
 use super::source::SourceKey;
 
 /// Nonces whose counts are remembered. Each belongs to a user who proved a password, so strangers cannot fill it.

@@ -153,7 +153,7 @@ impl Message {
         // What a transaction asks of a request of ours, which is read no further.
         if self.index.get().is_none()
             && let Some(value) = self.written.and_then(|written| written.via)
-            && let Some(Ok(via)) = List::new(self.span(value)).next().map(Via::parse)
+            && let Some(Ok(via)) = self.written_text(value).and_then(|value| List::new(value).next()).map(Via::parse)
         {
             return via;
         }
@@ -202,10 +202,14 @@ impl Message {
 
     pub fn to_tag(&self) -> Option<&str> {
         if let Some(at) = self.written.and_then(|written| written.to_tag) {
-            let tag = self.bytes.get(at.start as usize..at.end as usize);
-            return tag.and_then(|tag| str::from_utf8(tag).ok());
+            return self.written_text(at);
         }
         Some(self.span(self.index().to_parts.tag)).filter(|tag| !tag.is_empty())
+    }
+
+    /// What the builder wrote there. The index is not asked, for it would be read only for this.
+    fn written_text(&self, at: Span) -> Option<&str> {
+        self.bytes.get(at.start as usize..at.end as usize).and_then(|text| str::from_utf8(text).ok())
     }
 
     pub fn call_id(&self) -> &str {
@@ -383,3 +387,29 @@ impl PartialEq for Message {
 }
 
 impl Eq for Message {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_transaction_asks_of_a_request_of_ours_reads_nothing() {
+        let request = Message::request("BYE", "sip:b@example.com")
+            .header("Via", "SIP/2.0/UDP a.example;rport;branch=z9hG4bKa, SIP/2.0/UDP b.example;branch=z9hG4bKb")
+            .header("From", "<sip:a@example.com>;tag=1")
+            .header("To", "<sip:b@example.com>;tag=2")
+            .header("Call-ID", "c")
+            .header("CSeq", "2 BYE")
+            .header("Max-Forwards", "70")
+            .build();
+        assert!(request.is_request());
+        assert_eq!((request.method_str(), request.status()), ("BYE", None));
+        let via = request.via();
+        assert_eq!((via.host(), via.branch()), ("a.example", Some("z9hG4bKa")));
+        assert!(request.index.get().is_none());
+        // Whoever asks for more has it read, and then the same Via.
+        assert_eq!(request.cseq().number, 2);
+        assert!(request.index.get().is_some());
+        assert_eq!(request.via().branch(), Some("z9hG4bKa"));
+    }
+}

@@ -126,15 +126,14 @@ impl<'a> Via<'a> {
 
     /// Where a response to a request that came from `source` goes (RFC 3261 section 18.2.2, RFC 3581 section 4).
     /// Over a reliable transport that is the connection it came on. What the peer wrote into `received` is not
-    /// believed: the source is known better here.
+    /// believed: the source is known better here. `maddr` is not followed: it would let anybody aim our answers at
+    /// somebody else.
     pub fn reply_address(&self, source: SocketAddr) -> SocketAddr {
         let transport = self.transport().unwrap_or(Transport::Udp);
-        if transport.is_reliable() || (self.maddr().is_none() && self.rport().is_some()) {
+        if transport.is_reliable() || self.rport().is_some() {
             return source;
         }
-        let port = self.port.unwrap_or(transport.default_port());
-        let maddr = self.maddr().and_then(|maddr| maddr.trim_matches(['[', ']']).parse::<IpAddr>().ok());
-        SocketAddr::new(maddr.unwrap_or(source.ip()), port)
+        SocketAddr::new(source.ip(), self.port.unwrap_or(transport.default_port()))
     }
 
     /// Writes the element as the server that received it from `source` must leave it (RFC 3261 section 18.2.1,

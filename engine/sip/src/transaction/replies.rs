@@ -1,7 +1,7 @@
 //! The messages the layer makes itself: ACK of a failure, CANCEL, 100, and answers it gives without a transaction.
 
 use sha2::{Digest, Sha256};
-use tandem_model::{Endpoint, limits};
+use tandem_model::{Endpoint, hex, limits};
 
 use crate::message::{Builder, Message, Method};
 
@@ -58,27 +58,16 @@ pub(super) fn tag(secret: &[u8; 16], request: &Message) -> String {
         hasher.update(part.as_bytes());
         hasher.update([0]);
     }
-    let digest = hasher.finalize();
-    let mut tag = String::with_capacity(16);
-    for byte in digest.iter().take(8) {
-        for digit in [byte >> 4, byte & 15] {
-            tag.extend(char::from_digit(digit.into(), 16));
-        }
-    }
-    tag
+    let digest: [u8; 32] = hasher.finalize().into();
+    hex(&digest[..8])
 }
 
 /// Where a response goes: back over the connection, or by the top Via over UDP (RFC 3261 section 18.2.2, RFC 3581).
-///
-/// `maddr` is not followed: it would let anybody aim our answers at somebody else.
 pub(super) fn reply_endpoint(request: &Message, source: Endpoint) -> Endpoint {
-    let via = request.via();
-    if source.transport.is_reliable() || via.rport().is_some() {
+    if source.transport.is_reliable() {
         return source;
     }
-    let mut to = via.reply_address(source.addr);
-    to.set_ip(source.addr.ip());
-    Endpoint::new(source.transport, to)
+    Endpoint::new(source.transport, request.via().reply_address(source.addr))
 }
 
 /// The first of a comma-separated list; commas in quotes do not count.

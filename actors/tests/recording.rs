@@ -345,7 +345,6 @@ async fn an_mp3_is_made_when_asked_for_and_kept() {
 
 #[tokio::test]
 async fn an_encoder_that_is_missing_or_fails_or_hangs_is_named() {
-    use std::os::unix::fs::PermissionsExt;
     let folder = folder("bad-mp3");
     for (number, text, reason) in [
         (1u8, None, "not installed"),
@@ -358,11 +357,12 @@ async fn an_encoder_that_is_missing_or_fails_or_hangs_is_named() {
             RecordingConfig { folder: folder.join(format!("files-{number}")), mp3, ..RecordingConfig::default() };
         let service = RecordingService::open(config).unwrap();
         if let Some(text) = text {
-            // Renamed into place: a file open for writing cannot be run, and other tests fork meanwhile.
+            // Another process writes the program: what is open for writing cannot be run, and a process that another test forks
+            // meanwhile has whatever this one has open.
             let draft = folder.join("draft");
             std::fs::write(&draft, format!("#!/bin/sh\n{text}\n")).unwrap();
-            std::fs::set_permissions(&draft, std::fs::Permissions::from_mode(0o755)).unwrap();
-            std::fs::rename(&draft, &program).unwrap();
+            let installed = std::process::Command::new("install").args([&draft, &program]).status();
+            assert!(installed.unwrap().success());
         }
         let sid = recorded(&service, number).await;
         let error = service.mp3(sid).await.unwrap_err();

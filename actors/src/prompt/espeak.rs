@@ -230,7 +230,6 @@ impl Inner {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
     use std::path::Path;
 
     /// None, with the reason printed, where the real program is not installed.
@@ -248,11 +247,12 @@ mod tests {
         let whole = format!(
             "#!/bin/sh\nif [ \"$1\" = --voices ]; then printf 'head\\n 5 en-us x y z\\n'; exit 0; fi\n{text}\n"
         );
-        // Renamed into place: a file open for writing cannot be run, and other tests fork meanwhile.
+        // Another process writes the program: what is open for writing cannot be run, and a process that another test forks
+        // meanwhile has whatever this one has open.
         let draft = directory.join(format!("{name}.draft"));
         std::fs::write(&draft, whole).unwrap();
-        std::fs::set_permissions(&draft, std::fs::Permissions::from_mode(0o755)).unwrap();
-        std::fs::rename(&draft, &path).unwrap();
+        let installed = std::process::Command::new("install").args([&draft, &path]).status();
+        assert!(installed.unwrap().success());
         path
     }
 
@@ -338,7 +338,8 @@ mod tests {
         let program = script(&directory, "hang", &format!("echo $$ > {}; exec sleep 60", pid_file.display()));
         let engine = EspeakEngine::start(EspeakConfig { program, ..EspeakConfig::default() }).await;
         let waiting = tokio::time::timeout(Duration::from_millis(700), engine.synth("hello", "woman", "en-US"));
-        assert!(waiting.await.is_err());
+        let early = waiting.await.map(|ended| ended.err());
+        assert!(early.is_err(), "{early:?}");
         let process = PathBuf::from("/proc").join(std::fs::read_to_string(&pid_file).unwrap().trim()).join("cmdline");
         for _ in 0..100 {
             // A process that has ended but was not reaped yet has an empty command line.

@@ -9,14 +9,11 @@ use serde_json::{Value, json};
 
 use crate::common::address::{free_port, own_ip};
 use crate::common::sipp::Sipp;
-use crate::common::tandem::PASSWORD;
 use crate::common::{AppServer, Options, Phone, Reply, Tandem, digest, eventually};
 
 fn caller(policy: &str) -> (Tandem, Phone) {
     let tandem = Tandem::start();
-    tandem.endpoint("alice", json!({"outbound_policy": policy, "send_as": "+15550100200"}));
-    let mut alice = Phone::new(&tandem, "alice", PASSWORD);
-    assert_eq!(alice.register().status(), 200);
+    let alice = Phone::registered(&tandem, "alice", json!({"outbound_policy": policy, "send_as": "+15550100200"}));
     (tandem, alice)
 }
 
@@ -281,12 +278,7 @@ fn an_overloaded_carrier_is_passed_over_until_it_answers_again() {
 fn a_carrier_has_no_more_calls_than_channels_and_each_end_gives_one_back() {
     let tandem = Tandem::start_with(Options { faults: true, ..Options::default() });
     let policy = json!({"outbound_policy": "passthrough"});
-    let [mut alice, mut bob] = ["alice", "bob"].map(|name| {
-        tandem.endpoint(name, policy.clone());
-        let mut phone = Phone::new(&tandem, name, PASSWORD);
-        assert_eq!(phone.register().status(), 200);
-        phone
-    });
+    let [mut alice, mut bob] = ["alice", "bob"].map(|name| Phone::registered(&tandem, name, policy.clone()));
     let mut carrier = Phone::new(&tandem, "carrier", "");
     let limited = json!({"channels": 1, "allow_from": [carrier.address.ip().to_string()]});
     let path = path(&tandem.carrier("main", carrier.address, limited));
@@ -367,9 +359,7 @@ fn a_carrier_that_asks_for_fewer_calls_gets_none_and_keeps_those_it_has() {
     let listed = own_ip();
     let sip = format!("overload_control = [\"{listed}\"]\n");
     let tandem = Tandem::start_with(Options { sip, ..Options::default() });
-    tandem.endpoint("alice", json!({"outbound_policy": "passthrough"}));
-    let mut alice = Phone::new(&tandem, "alice", PASSWORD);
-    assert_eq!(alice.register().status(), 200);
+    let mut alice = Phone::registered(&tandem, "alice", json!({"outbound_policy": "passthrough"}));
     let (mut busy, mut free) = (Phone::at(listed, &tandem, "busy", ""), Phone::new(&tandem, "free", ""));
     let path = path(&tandem.carrier("busy", busy.address, json!({"priority": 1})));
     let mut call = alice.invite(&number(&tandem));

@@ -4,19 +4,14 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::common::tandem::{PASSWORD, SIGNING_KEY};
+use crate::common::tandem::SIGNING_KEY;
 use crate::common::{AppServer, Phone, Reply, Tandem, alone, audio};
 
 #[test]
 fn rest_rings_an_agent_and_its_document_connects_the_customer() {
     let _turn = alone();
     let tandem = Tandem::start();
-    let [mut agent, mut customer] = ["agent", "customer"].map(|name| {
-        tandem.endpoint(name, json!({}));
-        let mut phone = Phone::new(&tandem, name, PASSWORD);
-        assert_eq!(phone.register().status(), 200);
-        phone
-    });
+    let [mut agent, mut customer] = ["agent", "customer"].map(|name| Phone::registered(&tandem, name, json!({})));
     let domain = tandem.domain();
     let app = AppServer::start(move |request| match request.path() {
         "/connect" => Reply::laml(format!(

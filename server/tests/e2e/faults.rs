@@ -4,21 +4,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::common::tandem::PASSWORD;
 use crate::common::{Options, Phone, Tandem, alone, audio, eventually};
 
 /// Two calls; a fault in `place` of the first; the second goes on talking.
 fn a_fault_ends_one_call_alone(place: &str) {
     let _turn = alone();
     let tandem = Tandem::start_with(Options { faults: true, ..Options::default() });
-    let mut phones: Vec<Phone> = ["alice", "bob", "carol", "dave"]
-        .map(|name| {
-            tandem.endpoint(name, json!({}));
-            let mut phone = Phone::new(&tandem, name, PASSWORD);
-            assert_eq!(phone.register().status(), 200);
-            phone
-        })
-        .into();
+    let mut phones: Vec<Phone> =
+        ["alice", "bob", "carol", "dave"].map(|name| Phone::registered(&tandem, name, json!({}))).into();
     let mut dave = phones.pop().expect("dave");
     let mut carol = phones.pop().expect("carol");
     let mut bob = phones.pop().expect("bob");
@@ -68,12 +61,7 @@ fn a_panic_in_a_call_ends_it_alone() {
 fn a_panic_in_the_media_of_a_leg_is_over_before_it_is_heard() {
     let _turn = alone();
     let tandem = Tandem::start_with(Options { faults: true, ..Options::default() });
-    let mut phones = ["alice", "bob"].map(|name| {
-        tandem.endpoint(name, json!({}));
-        let mut phone = Phone::new(&tandem, name, PASSWORD);
-        assert_eq!(phone.register().status(), 200);
-        phone
-    });
+    let mut phones = ["alice", "bob"].map(|name| Phone::registered(&tandem, name, json!({})));
     let [alice, bob] = &mut phones;
     let (mut call, rung) = alice.talks_to(bob);
     let sid = tandem.wait_call("alice's leg", |c| c["direction"] == "inbound")["sid"].clone();

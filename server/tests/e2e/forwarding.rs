@@ -4,18 +4,13 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::common::tandem::{PASSWORD, SIGNING_KEY};
+use crate::common::tandem::SIGNING_KEY;
 use crate::common::{AppServer, Message, Phone, Reply, Tandem, alone, audio, eventually};
 
 /// A server with telephones of these names, registered.
 fn with_phones<const N: usize>(names: [&str; N]) -> (Tandem, [Phone; N]) {
     let tandem = Tandem::start();
-    let phones = names.map(|name| {
-        tandem.endpoint(name, json!({}));
-        let mut phone = Phone::new(&tandem, name, PASSWORD);
-        assert_eq!(phone.register().status(), 200);
-        phone
-    });
+    let phones = names.map(|name| Phone::registered(&tandem, name, json!({})));
     (tandem, phones)
 }
 

@@ -13,12 +13,7 @@ use crate::common::{Options, Phone, Tandem, alone, audio};
 /// Telephones at a server with these lines in section sip.
 fn phones<const N: usize>(sip: &str, names: [&str; N]) -> (Tandem, [Phone; N]) {
     let tandem = Tandem::start_with(Options { sip: sip.to_owned(), ..Options::default() });
-    let phones = names.map(|name| {
-        tandem.endpoint(name, json!({}));
-        let mut phone = Phone::new(&tandem, name, PASSWORD);
-        assert_eq!(phone.register().status(), 200);
-        phone
-    });
+    let phones = names.map(|name| Phone::registered(&tandem, name, json!({})));
     (tandem, phones)
 }
 

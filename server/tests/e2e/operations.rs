@@ -62,9 +62,7 @@ fn health_readiness_and_metrics_are_there_and_count() {
     for path in ["/healthz", "/readyz"] {
         assert_eq!(http::request(tandem.http, "GET", path, None, None).expect("an answer").status, 200);
     }
-    tandem.endpoint("bob", json!({}));
-    let mut bob = Phone::new(&tandem, "bob", PASSWORD);
-    assert_eq!(bob.register().status(), 200);
+    let _bob = Phone::registered(&tandem, "bob", json!({}));
     assert!(tandem.metric("tandem_sip_requests_total", "REGISTER") >= 2.0);
     assert!((tandem.metric("tandem_registrations", "") - 1.0).abs() < 0.5);
     let refused = http::request(tandem.http, "GET", "/api/relay/rest/sip_profile", None, None).expect("an answer");

@@ -106,9 +106,7 @@ fn contacts_accumulate_are_listed_and_go_one_by_one_or_all_at_once() {
 fn a_phone_that_registered_just_before_a_kill_is_reached_after_the_restart() {
     let mut tandem = Tandem::start();
     tandem.endpoint("alice", json!({}));
-    tandem.endpoint("bob", json!({}));
-    let mut bob = Phone::new(&tandem, "bob", PASSWORD);
-    assert_eq!(bob.register().status(), 200);
+    let mut bob = Phone::registered(&tandem, "bob", json!({}));
     tandem.kill();
     tandem.launch();
     let mut alice = Phone::new(&tandem, "alice", PASSWORD);

@@ -67,9 +67,7 @@ fn the_signalwire_client_keeps_applications_and_numbers() {
 fn a_client_records_a_call(library: &str, dialect: &str, source: &str) {
     let tandem = Tandem::start();
     tandem.api("PUT", "/api/tandem/project", Some(json!({"dialect": dialect}))).success();
-    tandem.endpoint("bob", json!({}));
-    let mut bob = Phone::new(&tandem, "bob", PASSWORD);
-    assert_eq!(bob.register().status(), 200);
+    let mut bob = Phone::registered(&tandem, "bob", json!({}));
     let app = AppServer::start(|_| Reply::empty());
     let laml = "<Response><Play digits=\"123456789\"/><Pause length=\"60\"/></Response>";
     let made = tandem.laml("POST", "/Calls", &[("To", &bob.uri()), ("From", "desk"), ("Laml", laml)]).success();
@@ -131,9 +129,7 @@ fn carrier(tandem: &Tandem, more: Value) -> Phone {
 #[test]
 fn a_carriers_call_to_a_number_runs_the_bin_that_the_number_names() {
     let tandem = Tandem::start();
-    tandem.endpoint("bob", json!({}));
-    let mut bob = Phone::new(&tandem, "bob", PASSWORD);
-    assert_eq!(bob.register().status(), 200);
+    let mut bob = Phone::registered(&tandem, "bob", json!({}));
     let app = AppServer::start(|_| Reply::empty());
     let verbs = format!("<Dial callerId=\"{{{{SipHeader_X-FROM_NUMBER}}}}\"><Sip>{}</Sip></Dial>", bob.uri());
     let bin = bin(&tandem, &verbs);
@@ -245,9 +241,7 @@ fn what_an_endpoint_dials_goes_to_its_application_and_nowhere_without_it() {
 #[test]
 fn a_call_of_rest_runs_an_application_and_ends_at_its_limit() {
     let tandem = Tandem::start();
-    tandem.endpoint("bob", json!({}));
-    let mut bob = Phone::new(&tandem, "bob", PASSWORD);
-    assert_eq!(bob.register().status(), 200);
+    let mut bob = Phone::registered(&tandem, "bob", json!({}));
     let app = AppServer::start(|request| match request.path() {
         "/voice" => Reply::laml("<Pause length=\"60\"/>"),
         _ => Reply::empty(),

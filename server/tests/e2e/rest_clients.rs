@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::common::app_server::Seen;
-use crate::common::tandem::{PASSWORD, SIGNING_KEY, TOKEN};
+use crate::common::tandem::{SIGNING_KEY, TOKEN};
 use crate::common::{AppServer, Message, Phone, Reply, Tandem, digest, eventually, root};
 
 /// One step of `server/tests/clients/calls.py` in the environment of `library`.
@@ -49,9 +49,7 @@ fn callbacks(app: &AppServer) -> Vec<Seen> {
 
 fn a_client_calls_a_registered_endpoint(library: &str) {
     let tandem = Tandem::start();
-    tandem.endpoint("bob", json!({}));
-    let mut bob = Phone::new(&tandem, "bob", PASSWORD);
-    assert_eq!(bob.register().status(), 200);
+    let mut bob = Phone::registered(&tandem, "bob", json!({}));
     let app = application();
     let made = client(
         library,
@@ -179,9 +177,7 @@ fn a_live_call_takes_another_document_and_an_inline_one() {
         "/other" => Reply::laml("<Play digits=\"99\"/><Hangup/>"),
         _ => Reply::status(404),
     });
-    tandem.endpoint("bob", json!({}));
-    let mut bob = Phone::new(&tandem, "bob", PASSWORD);
-    assert_eq!(bob.register().status(), 200);
+    let mut bob = Phone::registered(&tandem, "bob", json!({}));
     let laml = "<Response><Play digits=\"1\"/><Pause length=\"30\"/></Response>";
     let fields = [("To", bob.uri()), ("From", "+15550001111".into()), ("Laml", laml.into())];
     let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (*n, v.as_str())).collect();

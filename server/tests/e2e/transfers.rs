@@ -12,12 +12,8 @@ use crate::common::{Message, Phone, Tandem, alone, audio};
 /// A server with three telephones.
 fn trio() -> (Tandem, [Phone; 3]) {
     let tandem = Tandem::start();
-    let phones = ["alice", "bob", "carol"].map(|name| {
-        tandem.endpoint(name, json!({"outbound_policy": "block"}));
-        let mut phone = Phone::new(&tandem, name, PASSWORD);
-        assert_eq!(phone.register().status(), 200);
-        phone
-    });
+    let phones =
+        ["alice", "bob", "carol"].map(|name| Phone::registered(&tandem, name, json!({"outbound_policy": "block"})));
     (tandem, phones)
 }
 
@@ -249,9 +245,7 @@ fn methods_and_routes_that_start_nothing_are_refused() {
 #[test]
 fn a_call_that_comes_back_through_a_carrier_is_known() {
     let tandem = Tandem::start();
-    tandem.endpoint("alice", json!({"outbound_policy": "passthrough"}));
-    let mut alice = Phone::new(&tandem, "alice", PASSWORD);
-    assert_eq!(alice.register().status(), 200);
+    let mut alice = Phone::registered(&tandem, "alice", json!({"outbound_policy": "passthrough"}));
     let mut carrier = Phone::new(&tandem, "carrier", "");
     tandem.carrier("main", carrier.address, json!({"allow_from": ["127.0.0.0/8"]}));
     let dialled = format!("sip:+15551234567@{}", tandem.domain());

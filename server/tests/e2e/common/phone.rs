@@ -6,9 +6,12 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use super::address::own_ip;
 use super::link::{Link, Udp};
 use super::message::param;
+use super::tandem::PASSWORD;
 use super::{Media, Message, Tandem, digest};
 
 /// How long a phone waits for what a test expects.
@@ -51,6 +54,15 @@ impl Phone {
     /// A phone at an address of its own, talking to `tandem`.
     pub fn new(tandem: &Tandem, user: &str, password: &str) -> Phone {
         Phone::at(own_ip(), tandem, user, password)
+    }
+
+    /// A new endpoint of these settings, and its phone, which registered.
+    #[track_caller]
+    pub fn registered(tandem: &Tandem, user: &str, settings: Value) -> Phone {
+        tandem.endpoint(user, settings);
+        let mut phone = Phone::new(tandem, user, PASSWORD);
+        assert_eq!(phone.register().status(), 200);
+        phone
     }
 
     /// A phone at this address, at a port of its own.

@@ -280,6 +280,8 @@ impl Channel {
                 }
                 (EndedBy::Remote, _) => CallResult::Answered,
                 // A timeout, no transport, or a name that does not resolve: but not what is our own fault.
+                // Somebody gave up on a carrier that never said a word.
+                (EndedBy::Local, _) if end.was_silent => CallResult::Failed,
                 (EndedBy::Failure, 408 | 502 | 503) if end.reason != "No media port" && end.reason != KEPT_BACK => {
                     CallResult::Failed
                 }
@@ -468,15 +470,21 @@ mod tests {
                 call_id: String::new(),
                 cause: None,
                 retry_after,
+                was_silent: false,
                 headers: vec![],
             })
         };
         let end = |by, status, reason: &str| end_after(by, status, reason, None);
+        let mut unheard = end(EndedBy::Local, 487, "Request Terminated");
+        if let LegReport::Ended(end) = &mut unheard {
+            end.was_silent = true;
+        }
         let retry_after = Duration::from_secs(30);
         for report in [
             end(EndedBy::Remote, 503, "Service Unavailable"),
             end_after(EndedBy::Remote, 503, "Service Unavailable", Some(retry_after)),
             end(EndedBy::Failure, 408, "Request Timeout"),
+            unheard,
             end(EndedBy::Failure, 503, "No media port"),
             end(EndedBy::Failure, 503, KEPT_BACK),
             end(EndedBy::Local, 487, "Request Terminated"),
@@ -489,11 +497,14 @@ mod tests {
             inbound.note(&report);
         }
         let mut heard = Vec::new();
-        for _ in 0..4 {
+        for _ in 0..5 {
             heard.push(told.recv().await.unwrap());
         }
         let overloaded = CallResult::Overloaded { retry_after };
-        assert_eq!(heard, [CallResult::Failed, overloaded, CallResult::Failed, CallResult::Answered]);
+        assert_eq!(
+            heard,
+            [CallResult::Failed, overloaded, CallResult::Failed, CallResult::Failed, CallResult::Answered]
+        );
         assert!(told.try_recv().is_err());
     }
 }

@@ -48,6 +48,9 @@ pub struct CarriersBusy {
     pub retry_after_secs: u32,
 }
 
+/// What a carrier that says nothing counts as (RFC 3261 section 8.1.3.1).
+const REQUEST_TIMEOUT: u16 = 408;
+
 /// The lookup ticket of an API call's own target; dialling counts from elsewhere.
 pub(super) const API_TICKET: u64 = 0;
 
@@ -79,6 +82,7 @@ impl Call {
         let mut spec = spec(&number, &carrier);
         spec.channel = Some(ticket);
         spec.route = seized.route.clone();
+        spec.others_follow = !carriers.is_empty() && carrier.fails_over(REQUEST_TIMEOUT);
         let fallback = Fallback { through: Some(carrier.clone()), rest: ToNumber { number, carriers } };
         Some((spec, carrier, fallback))
     }

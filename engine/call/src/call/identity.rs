@@ -266,6 +266,7 @@ mod tests {
             late_offer: false,
             realm: None,
             channel: None,
+            others_follow: false,
             session_expires_secs: None,
             other_flows: Vec::new(),
         };

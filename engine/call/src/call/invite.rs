@@ -175,6 +175,7 @@ impl Call {
             late_offer: false,
             realm: None,
             channel: None,
+            others_follow: false,
             session_expires_secs,
             other_flows: Vec::new(),
         }

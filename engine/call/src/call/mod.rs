@@ -472,6 +472,7 @@ impl Call {
                 call_id,
                 cause: None,
                 retry_after: None,
+                was_silent: false,
                 headers: vec![],
             };
             self.leg_ended(id, end);
@@ -490,6 +491,7 @@ impl Call {
             call_id: String::new(),
             cause: None,
             retry_after: None,
+            was_silent: false,
             headers: vec![],
         };
         self.leg_ended(id, end);

@@ -152,6 +152,9 @@ pub struct InviteSpec {
     pub realm: Option<String>,
     /// The ticket that a carrier was seized with: the leg has one of its channels.
     pub channel: Option<u64>,
+    /// Somebody else is called when this one fails: one that says nothing has failed after
+    /// [`HOP_WAIT`](tandem_model::limits::HOP_WAIT) (RFC 3263 section 4.3), with 408.
+    pub others_follow: bool,
     /// The session interval to ask for (RFC 4028), in seconds; None: as for all legs.
     pub session_expires_secs: Option<u32>,
     /// Further ways to the device that is called, to be tried one after another when the one before has failed (RFC 5626
@@ -441,6 +444,8 @@ pub struct LegEnd {
     pub cause: Option<String>,
     /// How long a 503 asks us to stay away.
     pub retry_after: Option<Duration>,
+    /// Our INVITE had not even a 100 by [`HOP_WAIT`](tandem_model::limits::HOP_WAIT) and after.
+    pub was_silent: bool,
     /// `X-` header fields of the final response.
     pub headers: Vec<(String, String)>,
 }

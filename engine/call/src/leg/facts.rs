@@ -16,6 +16,8 @@ pub struct LegFacts {
     pub cause: Option<String>,
     /// Retry-After of the 503 that ends it (RFC 3261 section 21.5.4).
     pub retry_after: Option<Duration>,
+    /// Whoever was called never said a word.
+    pub was_silent: bool,
     ended: Option<LegEnd>,
 }
 
@@ -42,6 +44,7 @@ impl LegFacts {
             call_id: self.call_id.clone(),
             cause: self.cause.clone(),
             retry_after: self.retry_after,
+            was_silent: self.was_silent,
             headers,
         };
         self.ended = Some(end.clone());

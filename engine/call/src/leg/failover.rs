@@ -29,8 +29,10 @@ pub(super) struct Hops {
     any_transport: bool,
     /// The current hop has said something.
     heard: bool,
-    /// It should have.
+    /// It should have, for there are others to try.
     silent_at: Option<Timestamp>,
+    /// When it was asked, until it says something, if only 100.
+    asked_at: Option<Timestamp>,
     /// INVITEs that were left unanswered.
     pub(super) given_up: Vec<(RequestId, Message)>,
 }
@@ -70,7 +72,7 @@ impl Hops {
 
     /// The current hop answers: it is the one, unless it says that it is not.
     pub(super) fn answers(&mut self, status: u16) {
-        self.silent_at = None;
+        (self.silent_at, self.asked_at) = (None, None);
         self.heard |= (101..=699).contains(&status) && !self.moves_after(status);
         // TCP works there: no need for UDP to the same address.
         if self.left.front().is_some_and(|next| next.in_spite_of_size) {
@@ -103,11 +105,18 @@ impl Hops {
         true
     }
 
-    fn wait(&mut self, now: Timestamp) {
+    /// Whether whoever was asked should have said something by now.
+    pub(super) fn is_silent(&self, now: Timestamp) -> bool {
+        self.asked_at.is_some_and(|at| now.since(at) >= limits::HOP_WAIT)
+    }
+
+    /// `others_follow`: somebody else is asked when no hop answers.
+    fn wait(&mut self, now: Timestamp, others_follow: bool) {
         self.heard = false;
+        self.asked_at = Some(now);
         let for_size = self.left.front().is_some_and(|next| next.in_spite_of_size);
         let wait = if for_size { limits::HOP_WAIT_FOR_SIZE } else { limits::HOP_WAIT };
-        self.silent_at = self.may_move().then(|| now + wait);
+        self.silent_at = (self.may_move() || others_follow).then(|| now + wait);
     }
 }
 
@@ -134,7 +143,7 @@ impl Leg {
         message.index_now();
         self.emit(LegEffect::Request { id, message: message.clone(), destination: hop });
         s.sent = Some((id, message));
-        s.hops.wait(now);
+        s.hops.wait(now, s.spec.others_follow);
     }
 
     /// The current hop failed: tries the next one, in a transaction of its own. Gives the INVITE back when there is none
@@ -153,7 +162,8 @@ impl Leg {
         Ok(())
     }
 
-    /// Whether the current hop has been silent for too long. It is cancelled, in case it wakes up.
+    /// Whether the current hop has been silent for too long. It is cancelled, in case it wakes up; it was the last, but somebody else
+    /// is to be called: this call has failed.
     pub(super) fn leave_silent_hop(&mut self, now: Timestamp, mut s: Box<Outgoing>) -> Result<(), Box<Outgoing>> {
         if s.hops.silent_at.is_none_or(|at| at > now) {
             return Err(s);
@@ -162,7 +172,11 @@ impl Leg {
         if s.cancelled.is_some() {
             return Err(s);
         }
-        if let Some((id, invite)) = s.sent.take_if(|_| s.hops.may_move()) {
+        if !s.hops.may_move() {
+            self.give_up(now, s, 408, "Request Timeout");
+            return Ok(());
+        }
+        if let Some((id, invite)) = s.sent.take() {
             self.emit(LegEffect::Cancel { id, reason: None });
             s.hops.given_up.push((id, invite));
         }

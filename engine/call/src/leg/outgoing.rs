@@ -227,6 +227,7 @@ impl Leg {
 
     /// Stops ringing. The leg's end is told at once; the transaction is settled behind it.
     fn cancel(&mut self, now: Timestamp, mut s: Box<Outgoing>, reason: Option<String>) {
+        self.facts.was_silent |= s.hops.is_silent(now);
         self.end(487, "Request Terminated", EndedBy::Local, vec![]);
         match &s.sent {
             Some((id, _)) if s.cancelled.is_none() => {
@@ -239,7 +240,7 @@ impl Leg {
         }
     }
 
-    fn give_up(&mut self, now: Timestamp, s: Box<Outgoing>, status: u16, why: &str) {
+    pub(super) fn give_up(&mut self, now: Timestamp, s: Box<Outgoing>, status: u16, why: &str) {
         self.end(status, why, EndedBy::Failure, vec![]);
         self.cancel(now, s, None);
     }

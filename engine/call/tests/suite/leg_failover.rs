@@ -74,6 +74,30 @@ fn a_silent_address_is_left_and_its_late_answer_declined() {
     two_hops().run(&[("100", ""), ("+30000", ""), ("200 sdp", ACCEPTED)]);
 }
 
+/// A carrier that is dead, and others that are not: the call is theirs long before Timer B.
+#[test]
+fn who_says_nothing_has_failed_when_somebody_else_follows() {
+    let followed =
+        || Rig::calling(InviteSpec { others_follow: true, ..spec() }).run(&[("opened", "INVITE 1 sendrecv")]);
+    followed().run(&[("+5999", ""), ("+1", "ended 408 failure; CANCEL"), ("200 sdp", "ACK 1; BYE 2; close")]);
+    for word in ["100", "180"] {
+        let told = if word == "100" { "" } else { "progress 180" };
+        followed().run(&[(word, told), ("+30000", ""), ("200 sdp", ACCEPTED)]);
+    }
+    let two = InviteSpec { others_follow: true, ..by_name() };
+    Rig::calling(two)
+        .run(&[("opened", ""), ("resolved 203.0.113.9 203.0.113.10", "INVITE 1 sendrecv")])
+        .run(&[("+6000", &format!("CANCEL; {SECOND}")), ("+6000", "ended 408 failure; CANCEL")]);
+}
+
+#[test]
+fn an_end_says_whether_the_far_end_had_been_silent() {
+    let calling = || Rig::calling(spec()).run(&[("opened", "INVITE 1 sendrecv")]);
+    calling().run(&[("+5999", ""), ("hangup", "ended 487 local; CANCEL")]);
+    calling().run(&[("+6000", ""), ("hangup", "ended 487 local silent; CANCEL")]);
+    calling().run(&[("100", ""), ("+6000", ""), ("hangup", "ended 487 local; CANCEL")]);
+}
+
 #[test]
 fn the_next_address_may_challenge_too() {
     two_hops().run(&[

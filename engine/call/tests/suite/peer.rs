@@ -457,7 +457,8 @@ fn reported(report: &LegReport) -> String {
             let headers: String = end.headers.iter().map(|(n, v)| format!(" {n}:{v}")).collect();
             let cause = end.cause.as_ref().map(|cause| format!(" [{cause}]")).unwrap_or_default();
             let retry = end.retry_after.map(|d| format!(" retry-after {}", d.as_secs())).unwrap_or_default();
-            format!("ended {} {by}{headers}{cause}{retry}", end.status)
+            let silent = if end.was_silent { " silent" } else { "" };
+            format!("ended {} {by}{silent}{headers}{cause}{retry}", end.status)
         }
         LegReport::Closed(_) => "closed".into(),
     }

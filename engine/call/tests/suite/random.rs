@@ -400,6 +400,7 @@ fn end(status: u16) -> LegEnd {
         call_id: "c".into(),
         cause: None,
         retry_after: None,
+        was_silent: false,
         headers: vec![],
     }
 }

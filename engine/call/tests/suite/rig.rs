@@ -45,6 +45,7 @@ pub fn spec() -> InviteSpec {
         credentials: Some(Credentials { username: "u".into(), password: "p".into() }),
         realm: None,
         channel: None,
+        others_follow: false,
         session_expires_secs: None,
         other_flows: Vec::new(),
         media: MediaPolicy::default(),

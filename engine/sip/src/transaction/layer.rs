@@ -110,6 +110,13 @@ impl TransactionLayer {
         self.prune();
     }
 
+    /// Where the request went that a response is to; None when it is to none of ours. Over UDP anybody may write a response who
+    /// overheard the request (RFC 3261 section 18.1.2 goes by the branch alone): whether it comes from there is the caller's to judge.
+    pub fn asked(&self, response: &Message) -> Option<Endpoint> {
+        let id = self.client_index.get(&self.matching.client(response)?)?;
+        self.clients.get(id).map(|client| client.to)
+    }
+
     /// Sends a message outside any transaction: the ACK of a 2xx (RFC 3261 section 13.2.2.4).
     pub fn send_stateless(&mut self, message: &Message, to: Endpoint) {
         self.transmits.push_back(Transmit { to, local: None, bytes: message.bytes().clone() });

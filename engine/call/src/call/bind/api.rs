@@ -116,6 +116,7 @@ impl Call {
             call_id: String::new(),
             cause: None,
             retry_after: None,
+            was_silent: false,
             headers: vec![],
         };
         self.leg_ended(id, end);

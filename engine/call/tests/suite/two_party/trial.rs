@@ -272,6 +272,7 @@ fn invite(late_offer: bool) -> InviteSpec {
         late_offer,
         realm: None,
         channel: None,
+        others_follow: false,
         session_expires_secs: None,
         other_flows: Vec::new(),
     }

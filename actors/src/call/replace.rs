@@ -58,7 +58,8 @@ impl Handler<ReplaceLeg> for CallActor {
         };
         let mut entropy = SystemEntropy::new();
         let sid: CallSid = Sid::random(&mut entropy);
-        let invite = IncomingInvite { key: offer.key, message: offer.message.clone(), source };
+        let invite =
+            IncomingInvite { key: offer.key, message: offer.message.clone(), source, unproved: offer.unproved };
         let (id, env, media) = (self.call.next_leg(), self.services.env.clone(), offer.media.clone());
         let leg = match Leg::new_incoming(id, sid, env, media, invite, SystemEntropy::boxed()) {
             Ok(leg) => leg,

@@ -145,11 +145,11 @@ impl Handler<OfferCall> for Switchboard {
 
     fn handle(&mut self, msg: OfferCall, _: &mut Self::Context) {
         let Some(msg) = self.hand_over(msg) else { return };
-        let OfferCall { key, message, source, plan, media, mut inbound, channel, shard } = msg;
+        let OfferCall { key, message, source, unproved, plan, media, mut inbound, channel, shard } = msg;
         let number = self.take_number();
         let base = base_leg(number);
         let sid = Sid::ordered(self.services.clock.wall(), &mut self.entropy);
-        let invite = IncomingInvite { key, message: message.clone(), source };
+        let invite = IncomingInvite { key, message: message.clone(), source, unproved };
         let env = self.services.env.clone();
         let leg = match Leg::new_incoming(base, sid, env, media, invite, SystemEntropy::boxed()) {
             Ok(leg) => Box::new(leg),

@@ -121,6 +121,8 @@ pub struct OfferCall {
     pub key: ServerKey,
     pub message: SipMessage,
     pub source: Endpoint,
+    /// Nothing has shown that it comes from there.
+    pub unproved: bool,
     pub plan: Plan,
     pub media: MediaPolicy,
     /// `sid` and `offered` are filled in by whoever makes the call.

@@ -1,9 +1,14 @@
 //! Row 17: what goes to somebody in whose name a stranger writes.
 
+use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
+use crate::common::{AppServer, Reply, audio};
 use crate::mutant::METHODS;
 use crate::size::{count, soaking};
+use crate::stranger::source;
 use crate::target::Target;
 
 /// Promised: bytes out for bytes in.
@@ -114,4 +119,29 @@ fn an_accepted_call_that_nobody_acknowledges_costs_its_supposed_sender_little() 
     println!("{} bytes for {}, {finals} final responses, {byes} requests", victim.received, victim.sent);
     assert!(victim.received <= victim.sent * 3 / 2 + 16 * 1024, "{} bytes for {}", victim.received, victim.sent);
     target.unharmed("after calls that nobody made");
+}
+
+/// Its description may name anybody: neither the INVITE's supposed sender nor that address has shown that it wants to hear anything.
+#[test]
+fn an_accepted_call_that_nobody_acknowledges_is_sent_no_sound() {
+    let mut target = Target::start();
+    let wav = audio::wav(&audio::sweep(10.0, 400.0, 1_800.0));
+    let app = AppServer::start(move |request| match request.path() {
+        "/tune.wav" => Reply::wav(wav.clone()),
+        _ => Reply::laml("<Play>/tune.wav</Play>"),
+    });
+    target.tandem.domain_app("tune", &app, "/answer", json!({}));
+    let third = UdpSocket::bind((source(0x1205), 0)).expect("an address of this machine");
+    let named = third.local_addr().expect("its address");
+    let mut victim = target.stranger(0x1204);
+    let sdp = format!(
+        "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {} RTP/AVP 0\r\n",
+        named.port(),
+        ip = named.ip()
+    );
+    let invite = victim.request("INVITE", &target.tandem.app_uri("tune"), "", &sdp);
+    assert_eq!(victim.answer(&invite).status(), 200);
+    third.set_read_timeout(Some(Duration::from_secs(if soaking() { 33 } else { 3 }))).expect("a time-out");
+    assert!(third.recv(&mut [0; 2_048]).is_err(), "nothing is played to who was only named");
+    target.unharmed("after a call that nobody hears");
 }

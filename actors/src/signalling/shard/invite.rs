@@ -57,9 +57,11 @@ impl SipShard {
             }
         };
         let Some(own) = self.own.clone() else { return };
+        let now = self.now();
         let offer = OfferCall {
             key,
             source,
+            unproved: self.sources.is_stranger(now, source) && !self.is_one_of_ours(source.addr.ip()),
             plan: admitted.plan,
             media: admitted.media,
             inbound,

@@ -339,11 +339,15 @@ impl Leg {
         let headers: Vec<_> = timer.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let response = self.respond_in_dialog(s.key, &s.invite, s.source, 200, None, &headers, sdp);
         let (offers, outstanding) = (codec.is_none(), s.provisionals.outstanding());
-        let talking =
+        let mut talking =
             Talking::answered(s.dialog, s.source, (s.key, s.invite.cseq().number), response, offers, outstanding, now);
+        let tells_now = codec.filter(|_| !self.unproved);
+        if let Some(codec) = codec.filter(|_| self.unproved) {
+            talking.tells_later(codec);
+        }
         self.state = State::Talking(Box::new(talking));
         self.record();
-        if let Some(codec) = codec {
+        if let Some(codec) = tells_now {
             self.now_talking(now, codec);
         }
         self.resume_ours(now);

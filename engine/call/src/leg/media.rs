@@ -341,7 +341,7 @@ impl Leg {
                 DtmfMethod::Rfc4733 | DtmfMethod::Info => false,
             },
             dtmf_in_signalling: self.sends_info(agreement.dtmf.is_some()),
-            send: agreement.send,
+            send: agreement.send && !self.unproved,
             receive: agreement.receive,
             srtp: agreement
                 .srtp

@@ -91,6 +91,8 @@ pub struct Leg {
     referring: Option<Box<Referring>>,
     /// How the far end holds us.
     held: Hold,
+    /// Nothing has shown yet that the far end is where it says: see [`IncomingInvite::unproved`].
+    unproved: bool,
     state: State,
     effects: VecDeque<LegEffect>,
 }
@@ -108,6 +110,9 @@ pub struct IncomingInvite {
     pub key: ServerKey,
     pub message: Message,
     pub source: Endpoint,
+    /// Anybody may have sent it in the name of its source. No media goes to the address in it before an ACK, a PRACK or RTP
+    /// has come, or one INVITE would have sound played at a third party for half a minute (promises row 17).
+    pub unproved: bool,
 }
 
 /// Why an INVITE cannot start a leg: the response to give.
@@ -137,13 +142,14 @@ impl Leg {
     ) -> Result<Leg, Refused> {
         let remote_tag = invite.message.from_tag().unwrap_or_default().to_owned();
         let local_tag = env.own.tag(id, &mut *entropy);
-        let source = invite.source;
+        let (source, unproved) = (invite.source, invite.unproved);
         let extensions = env.extensions.towards(policy.session);
         let incoming = Incoming::new(invite, &extensions, &local_tag, &mut *entropy)?;
         let call_id = incoming.call_id().to_owned();
         let state = State::Incoming(Box::new(incoming));
         let mut leg = Leg::assemble(id, sid, env, policy, local_tag, call_id, Proof::default(), state, entropy);
         leg.known.add(source);
+        leg.unproved = unproved;
         leg.allow_of_invite();
         leg.emit(LegEffect::Bind { local_tag: leg.local_tag.clone() });
         leg.report_dialog(&remote_tag);
@@ -205,6 +211,7 @@ impl Leg {
             referrals: Referrals::default(),
             referring: None,
             held: Hold::Off,
+            unproved: false,
             state,
             effects: VecDeque::new(),
         }
@@ -298,11 +305,8 @@ impl Leg {
                 self.report(LegReport::PlayDone { play: *play, completed: *completed });
             }
             Event::Marked { play, mark, .. } => self.report(LegReport::Marked { play: *play, mark: *mark }),
-            Event::Started { .. }
-            | Event::Stats { .. }
-            | Event::JoinRefused { .. }
-            | Event::Speaking { .. }
-            | Event::Floor { .. } => {}
+            Event::Started { .. } => self.peer_is_there(now),
+            Event::Stats { .. } | Event::JoinRefused { .. } | Event::Speaking { .. } | Event::Floor { .. } => {}
             Event::DigitEnded { digit, duration_ms, .. } => {
                 self.report(LegReport::DigitEnded { digit: *digit, duration_ms: *duration_ms });
             }

@@ -146,6 +146,7 @@ impl Leg {
             self.state = State::Incoming(s);
             return;
         }
+        self.peer_is_there(now);
         match (s.told, prack.body()) {
             (Told::Offer, []) => {
                 self.respond(key, prack, source, 200, None, &[]);

@@ -42,6 +42,8 @@ struct Unacked {
     timer: Retransmit2xx,
     /// It made an offer: the ACK brings the answer.
     offers: bool,
+    /// What the call is told as soon as the caller has shown that it is there.
+    answered: Option<CodecId>,
 }
 
 /// A callee that answered too late: what is left of its dialog is the ACK, which its 2xx may need again.
@@ -64,9 +66,16 @@ impl Talking {
     ) -> Self {
         dialog.confirm();
         let outstanding = outstanding.map(|rseq| (rseq, cseq));
-        let unacked = Some(Unacked { key, cseq, response, timer: Retransmit2xx::start(now), offers });
+        let unacked = Some(Unacked { key, cseq, response, timer: Retransmit2xx::start(now), offers, answered: None });
         let (invite, ack, given_up, forks) = (None, None, Vec::new(), Forks::default());
         Talking { dialog, flow, is_caller: false, invite, ack, given_up, forks, unacked, outstanding, hangup: None }
+    }
+
+    /// The call hears of the answer when the caller has shown that it is there.
+    pub(super) fn tells_later(&mut self, codec: CodecId) {
+        if let Some(unacked) = &mut self.unacked {
+            unacked.answered = Some(codec);
+        }
     }
 
     /// They answered our INVITE. The forks are those that have not.
@@ -110,7 +119,7 @@ impl Talking {
 
     /// A 2xx to a re-INVITE went out.
     pub(super) fn wait_for_ack(&mut self, key: ServerKey, cseq: u32, response: Message, offers: bool, now: Timestamp) {
-        self.unacked = Some(Unacked { key, cseq, response, timer: Retransmit2xx::start(now), offers });
+        self.unacked = Some(Unacked { key, cseq, response, timer: Retransmit2xx::start(now), offers, answered: None });
     }
 
     /// Our re-INVITE was accepted: from here on its 2xx is the one that may come again.
@@ -136,6 +145,18 @@ impl Leg {
         self.facts.answered_at.get_or_insert(now);
         self.note_hold();
         self.report(LegReport::Answered { codec, encrypted: self.media.is_encrypted(), answer: None });
+    }
+
+    /// The caller gets what we send: now media may go there.
+    pub(super) fn peer_is_there(&mut self, now: Timestamp) {
+        if !std::mem::take(&mut self.unproved) {
+            return;
+        }
+        self.configure_again();
+        let State::Talking(s) = &mut self.state else { return };
+        if let Some(codec) = s.unacked.as_mut().and_then(|unacked| unacked.answered.take()) {
+            self.now_talking(now, codec);
+        }
     }
 
     pub(super) fn step_talking(&mut self, now: Timestamp, mut s: Box<Talking>, input: LegInput) {
@@ -275,14 +296,21 @@ impl Leg {
             return;
         }
         let offered = unacked.offers;
-        s.unacked = None;
-        if let Some(reason) = s.hangup.take() {
+        let (hangup, hears) = (s.hangup.take(), !offered);
+        if let Some(reason) = hangup {
+            s.unacked = None;
             return self.bye(now, *s, reason.as_deref());
         }
-        if !offered {
+        if hears {
             self.state = State::Talking(s);
+            self.peer_is_there(now);
+            if let State::Talking(s) = &mut self.state {
+                s.unacked = None;
+            }
             return;
         }
+        s.unacked = None;
+        self.unproved = false;
         let first = !self.media.is_agreed();
         // The answer to an offer we made in the 2xx comes with the ACK.
         match self.take_answer(ack.body()) {

@@ -210,3 +210,37 @@ fn the_record_names_what_it_takes_to_end_the_leg() {
     let Some(RecordStage::Confirmed { destination, .. }) = &rig.peer.record else { panic!("{:?}", rig.peer.record) };
     assert_eq!(*destination, crate::peer::address());
 }
+
+/// Promises row 17: anybody may write an INVITE in the name of another, with a third party's address in its description.
+#[test]
+fn a_caller_that_proved_nothing_is_sent_no_media_before_it_shows_that_it_is_there() {
+    const QUIET: &str = "configure Pcmu 203.0.113.9:4000 -r";
+    const NO_ACK: &str = "ended 200 failure; BYE 1 [SIP;cause=408;text=\"No ACK\"]; close";
+    const THERE: &str = "configure Pcmu 203.0.113.9:4000 sr";
+    let answered = format!("{QUIET}; 200 sendrecv");
+    for proof in ["ACK", "rtp"] {
+        Rig::called_unproved("sdp").run(&[
+            ("opened", ""),
+            ("answer", &answered),
+            (proof, &format!("{THERE}; answered Pcmu")),
+            (if proof == "ACK" { "rtp" } else { "ACK" }, ""),
+            ("BYE", "200; ended 200 remote; close"),
+        ]);
+    }
+    // With early media it may be heard before, or never.
+    let early = format!("{QUIET}; 183 sendrecv; progress 183 Pcmu");
+    Rig::called_unproved("sdp").run(&[
+        ("opened", ""),
+        ("early", &early),
+        ("rtp", THERE),
+        ("answer", "200 sendrecv; answered Pcmu"),
+        ("ACK", ""),
+    ]);
+    Rig::called_unproved("sdp").run(&[("opened", ""), ("answer", &answered), ("+32000", NO_ACK)]);
+    // Who was given our offer shows it with the answer.
+    Rig::called_unproved("").run(&[
+        ("opened", ""),
+        ("answer", "200 sendrecv"),
+        ("ACK sdp", &format!("{THERE}; answered Pcmu")),
+    ]);
+}

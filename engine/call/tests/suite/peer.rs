@@ -181,6 +181,7 @@ impl Peer {
             "key-expiring" => {
                 LegInput::Media(Event::KeyExpiring { leg, direction: tandem_media::control::KeyDirection::Outbound })
             }
+            "rtp" => LegInput::Media(Event::Started { leg }),
             "rtp-timeout" => LegInput::Media(Event::TimedOut { leg }),
             "digit-for-peer" => {
                 let digit = rest.chars().next().expect("a digit");

@@ -76,13 +76,23 @@ impl Rig {
     }
 
     pub fn called_in(extensions: Extensions, words: &str, policy: MediaPolicy) -> Result<Rig, Refused> {
+        Rig::called_as(false, env_with(extensions), words, policy)
+    }
+
+    fn called_as(unproved: bool, env: SharedEnv, words: &str, policy: MediaPolicy) -> Result<Rig, Refused> {
         let mut peer = Peer::new(LegId(1));
         let message = peer::invite("sip:tandem@198.51.100.1", words);
-        let invite = IncomingInvite { key: peer.key(), message, source: peer::address() };
+        let invite = IncomingInvite { key: peer.key(), message, source: peer::address(), unproved };
         let sid = Sid::from_bytes([1; 16]);
         let entropy = Box::new(SeedEntropy::new(1));
-        let leg = Leg::new_incoming(LegId(1), sid, env_with(extensions), policy, invite, entropy)?;
+        let leg = Leg::new_incoming(LegId(1), sid, env, policy, invite, entropy)?;
         Ok(Rig { leg, peer, now: Timestamp::from_secs(1) })
+    }
+
+    /// Called in a name that nothing has proved.
+    pub fn called_unproved(offer: &str) -> Rig {
+        let env = env_with(Extensions::default());
+        Rig::called_as(true, env, offer, MediaPolicy::default()).unwrap_or_else(|r| panic!("refused: {r:?}"))
     }
 
     /// Calls the far end.

@@ -113,7 +113,12 @@ impl LegActor {
                 let resolver = self.services.resolver.clone();
                 let verify = self.channel.as_ref().map_or(Verify::Yes, Channel::verify);
                 let look_up = async move { resolver.resolve(&uri, verify).await }.into_actor(self);
-                ctx.spawn(look_up.map(move |hops, actor, ctx| actor.step(LegInput::Resolved { id, hops }, ctx)));
+                ctx.spawn(look_up.map(move |hops, actor, ctx| {
+                    if let (Some(channel), Ok(hops)) = (&actor.channel, &hops) {
+                        channel.leads_to(hops);
+                    }
+                    actor.step(LegInput::Resolved { id, hops }, ctx);
+                }));
                 return;
             }
             LegEffect::Media(command) => {

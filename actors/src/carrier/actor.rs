@@ -87,7 +87,7 @@ impl CarrierActor {
     }
 
     /// Follows the directory. A machine goes on when what it depends on has not changed.
-    fn reconcile(&mut self) {
+    fn reconcile(&mut self, ctx: &mut Context<Self>) {
         if self.is_leaving {
             return;
         }
@@ -118,10 +118,23 @@ impl CarrierActor {
                     let health = Health::new(now, carrier.health, &mut self.entropy);
                     let line = Line { carrier: carrier.clone(), health, round: None, registration };
                     self.lines.insert(carrier.id, line);
+                    self.look_up(carrier, ctx);
                 }
             }
             self.publish(carrier.id);
         }
+    }
+
+    /// Where its URI leads: nobody may register a contact there.
+    fn look_up(&self, carrier: &tandem_call::directory::Carrier, ctx: &mut Context<Self>) {
+        let (id, uri, verify) = (carrier.id, carrier.uri.clone(), verify(carrier));
+        let resolver = self.config.resolver.clone();
+        let look_up = async move { resolver.resolve(&uri, verify).await }.into_actor(self);
+        ctx.spawn(look_up.map(move |hops, actor, _| {
+            if actor.lines.contains_key(&id) {
+                actor.config.trunks.found(id, &hops.unwrap_or_default());
+            }
+        }));
     }
 
     /// The registration that this carrier is to have, given the one it has.
@@ -200,6 +213,7 @@ impl CarrierActor {
                 let resolver = self.config.resolver.clone();
                 let look_up = async move { resolver.resolve(&uri, verify).await }.into_actor(self);
                 ctx.spawn(look_up.map(move |hops, actor, ctx| {
+                    actor.config.trunks.found(id, hops.as_deref().unwrap_or_default());
                     actor.probe(id, round, hops.unwrap_or_default(), ctx);
                     actor.settle(ctx);
                 }));
@@ -331,7 +345,7 @@ impl Actor for CarrierActor {
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(limits::CARRIER_MAILBOX);
         self.config.trunks.connect(ctx.address().recipient());
-        self.reconcile();
+        self.reconcile(ctx);
         self.settle(ctx);
         let (own, mut directory) = (ctx.address(), self.config.directory.clone());
         // Waits for room in the mailbox: a change must not be missed.
@@ -343,7 +357,7 @@ impl Handler<Reconcile> for CarrierActor {
     type Result = ();
 
     fn handle(&mut self, _: Reconcile, ctx: &mut Self::Context) {
-        self.reconcile();
+        self.reconcile(ctx);
         self.settle(ctx);
     }
 }

@@ -1,6 +1,7 @@
 //! How carriers stand: copies that the actor alone writes, and the counters of what is in use.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
@@ -10,12 +11,15 @@ use tandem_call::call::{CarriersBusy, SeizedCarrier};
 use tandem_call::carrier::{Availability, CallResult, Limits, RegistrationState, choose};
 use tandem_call::directory::Carrier;
 use tandem_call::leg::{EndedBy, KEPT_BACK, LegReport};
-use tandem_model::{SeedEntropy, Sid, Timestamp};
+use tandem_model::{Endpoint, SeedEntropy, Sid, Timestamp, limits};
 
 use crate::api::{CarrierRegistration, CarrierState, CarrierStates};
 use crate::supervision::{Mailbox, Overflow};
 use crate::transport::Verify;
 use crate::world::Clock;
+
+/// Addresses of one carrier that are remembered.
+const PLACES_MAX: usize = 2 * limits::HOPS_MAX;
 
 /// A handle; clones share it.
 #[derive(Clone)]
@@ -43,6 +47,8 @@ struct Slot {
     suspect: AtomicBool,
     /// Written by the actor, read by REST and calls.
     standing: RwLock<Standing>,
+    /// Where its URI led when it was last looked up.
+    places: RwLock<Vec<SocketAddr>>,
 }
 
 /// What the actor knows of a carrier.
@@ -157,6 +163,22 @@ impl Trunks {
         *slot.standing.write().unwrap_or_else(PoisonError::into_inner) = standing;
     }
 
+    /// Its URI was looked up and leads there.
+    pub(super) fn found(&self, carrier: Sid, hops: &[Endpoint]) {
+        self.slot(carrier).found(hops);
+    }
+
+    /// Whether a contact that leads to `hop`, registered from `source`, would have its calls go out through a carrier, at our cost. A
+    /// carrier's address is its own at every port, but for who is at the same address itself.
+    pub fn is_at_a_carrier(&self, hop: SocketAddr, source: SocketAddr) -> bool {
+        // Where a REGISTER came from is where its sender is: most contacts lead there.
+        if hop == source {
+            return false;
+        }
+        let slots = self.0.slots.read().unwrap_or_else(PoisonError::into_inner);
+        slots.values().any(|slot| slot.is_at(hop, source))
+    }
+
     /// Channels that are still held go on counting for themselves.
     pub(super) fn forget(&self, carrier: Sid) {
         self.0.slots.write().unwrap_or_else(PoisonError::into_inner).remove(&carrier);
@@ -221,7 +243,33 @@ impl Slot {
             left_alone_until: AtomicU64::new(0),
             suspect: AtomicBool::new(false),
             standing: RwLock::default(),
+            places: RwLock::default(),
         }
+    }
+
+    fn found(&self, hops: &[Endpoint]) {
+        if !hops.is_empty() {
+            let found = hops.iter().map(|hop| canonical(hop.addr)).collect();
+            *self.places.write().unwrap_or_else(PoisonError::into_inner) = found;
+        }
+    }
+
+    /// The same, beside what is known: its calls may go through a proxy of its own.
+    fn leads_to(&self, hops: &[Endpoint]) {
+        let known = self.places.read().unwrap_or_else(PoisonError::into_inner);
+        let mut new: Vec<SocketAddr> = hops.iter().map(|hop| canonical(hop.addr)).collect();
+        new.retain(|place| !known.contains(place));
+        new.truncate(PLACES_MAX.saturating_sub(known.len()));
+        drop(known);
+        if !new.is_empty() {
+            self.places.write().unwrap_or_else(PoisonError::into_inner).append(&mut new);
+        }
+    }
+
+    fn is_at(&self, hop: SocketAddr, source: SocketAddr) -> bool {
+        let (hop, source) = (canonical(hop), canonical(source));
+        let places = self.places.read().unwrap_or_else(PoisonError::into_inner);
+        places.iter().any(|place| place.ip() == hop.ip() && (place.port() == hop.port() || hop.ip() != source.ip()))
     }
 
     fn take(&self, now: Timestamp, limits: &Limits, direction: Direction) -> Result<(), Duration> {
@@ -267,6 +315,11 @@ impl Channel {
         self.verify
     }
 
+    /// What is called through the carrier was looked up and leads there.
+    pub(crate) fn leads_to(&self, hops: &[Endpoint]) {
+        self.slot.leads_to(hops);
+    }
+
     /// Hears the leg's reports, for what they say of the carrier.
     pub(crate) fn note(&mut self, report: &LegReport) {
         if !self.telling {
@@ -279,9 +332,9 @@ impl Channel {
                     end.retry_after.map_or(CallResult::Failed, |retry_after| CallResult::Overloaded { retry_after })
                 }
                 (EndedBy::Remote, _) => CallResult::Answered,
-                // A timeout, no transport, or a name that does not resolve: but not what is our own fault.
                 // Somebody gave up on a carrier that never said a word.
                 (EndedBy::Local, _) if end.was_silent => CallResult::Failed,
+                // A timeout, no transport, or a name that does not resolve: but not what is our own fault.
                 (EndedBy::Failure, 408 | 502 | 503) if end.reason != "No media port" && end.reason != KEPT_BACK => {
                     CallResult::Failed
                 }
@@ -308,6 +361,10 @@ impl Drop for Channel {
 
 pub(super) fn verify(carrier: &Carrier) -> Verify {
     if carrier.tls_verify { Verify::Yes } else { Verify::No }
+}
+
+fn canonical(addr: SocketAddr) -> SocketAddr {
+    SocketAddr::new(addr.ip().to_canonical(), addr.port())
 }
 
 fn busy(wait: Duration) -> CarriersBusy {
@@ -340,6 +397,7 @@ mod tests {
     use super::*;
     use std::slice::from_ref;
     use tandem_call::leg::LegEnd;
+    use tandem_model::Transport;
 
     fn carrier(n: u8, priority: i32, limits: Limits) -> Arc<Carrier> {
         let id = Sid::from_bytes([n; 16]);
@@ -348,6 +406,25 @@ mod tests {
 
     fn in_use(trunks: &Trunks, n: u8) -> u32 {
         trunks.slot(Sid::from_bytes([n; 16])).channels.load(Ordering::Relaxed)
+    }
+
+    #[test]
+    fn a_carriers_address_is_its_own_at_every_port_but_for_who_is_there_too() {
+        let trunks = Trunks::new(Clock::new());
+        let at = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let hop = Endpoint::new(Transport::Udp, at("192.0.2.5:5060"));
+        trunks.found(carrier(1, 1, Limits::default()).id, &[hop]);
+        for (hop, source, is_there) in [
+            ("192.0.2.5:5060", "198.51.100.1:5060", true),
+            ("192.0.2.5:5080", "198.51.100.1:5060", true),
+            ("[::ffff:192.0.2.5]:5060", "198.51.100.1:5060", true),
+            ("192.0.2.6:5060", "198.51.100.1:5060", false),
+            ("192.0.2.5:5080", "192.0.2.5:5082", false),
+            ("192.0.2.5:5060", "192.0.2.5:5082", true),
+            ("192.0.2.5:5060", "192.0.2.5:5060", false),
+        ] {
+            assert_eq!(trunks.is_at_a_carrier(at(hop), at(source)), is_there, "{hop} from {source}");
+        }
     }
 
     #[test]

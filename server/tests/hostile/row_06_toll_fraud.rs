@@ -1,9 +1,12 @@
 //! Row 6: calls that cost money, by who may not make them. The carrier hears nothing, and each try leaves a line.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::common::phone::unique;
-use crate::common::{Message, Options, Phone};
+use crate::common::{Message, Options, Phone, eventually};
 use crate::stranger::Stranger;
 use crate::target::Target;
 
@@ -104,7 +107,7 @@ fn rings(bob: &mut Phone) -> Option<crate::common::Call> {
 fn a_carrier_is_no_way_to_another_carrier() {
     let mut target = logged();
     let other = Phone::new(&target.tandem, "other", "");
-    target.tandem.carrier("other", other.address, serde_json::json!({"patterns": ["*"]}));
+    target.tandem.carrier("other", other.address, json!({"patterns": ["*"]}));
     let domain = target.tandem.domain();
     for uri in [
         format!("sip:+19005551234@{domain}"),
@@ -118,4 +121,45 @@ fn a_carrier_is_no_way_to_another_carrier() {
     let mut other = other;
     assert!(other.stays_quiet(Duration::from_millis(200)));
     target.unharmed("after a carrier's calls");
+}
+
+/// Who calls such a contact calls out at our cost, with no right asked for.
+#[test]
+fn no_contact_leads_to_a_carrier() {
+    let mut target = logged();
+    let trunk = target.trunk.address;
+    let (ip, port) = (trunk.ip(), trunk.port());
+    // Known by name, as carriers are.
+    let named = Phone::at(Ipv4Addr::LOCALHOST.into(), &target.tandem, "named", "");
+    let (address, name) = (named.address, format!("localhost:{}", named.address.port()));
+    target.tandem.carrier("named", address, json!({"uri": format!("sip:{name}"), "patterns": ["+88*"]}));
+    let contact = |uri: &str| format!("Contact: <{uri}>\r\nExpires: 300\r\n");
+    for headers in [
+        contact(&format!("sip:+19005550000@{trunk}")),
+        contact(&format!("sip:+19005550000@{ip}:5099")),
+        contact(&format!("sip:+19005550000@192.0.2.1:{port};maddr={ip}")),
+        contact(&format!("sip:+19005550000@{name}")),
+        contact(&format!("sip:+19005550000@{}", name.replace(':', ".:"))),
+        contact(&format!("sip:+19005550000@{address}")),
+        format!("Path: <sip:{trunk};lr>\r\n{}", contact("sip:+19005550000@example.net")),
+        format!("Path: <sip:192.0.2.1;lr>, <sip:{trunk};lr>\r\n{}", contact("sip:+19005550000@example.net")),
+    ] {
+        // The name is looked up beside all else.
+        eventually("it is refused", Duration::from_secs(5), || {
+            (target.bob.register_with(&headers).status() == 403).then_some(())
+        });
+    }
+    // A contact that was there before the carrier.
+    let mut later = Phone::new(&target.tandem, "later", "");
+    let there = contact(&format!("sip:+19005550000@{}", later.address));
+    assert_eq!(target.bob.register_with("Contact: *\r\nExpires: 0\r\n").status(), 200);
+    assert_eq!(target.bob.register_with(&there).status(), 200);
+    target.tandem.carrier("later", later.address, json!({"patterns": ["+77*"]}));
+    let mut call = target.alice.invite(&target.bob.uri());
+    let reply = target.alice.outcome(&mut call);
+    assert!(reply.status() >= 400, "{}", reply.start);
+    assert!(later.stays_quiet(Duration::from_millis(300)));
+    let away = format!("Contact: <sip:+19005550000@{}>;expires=0\r\n", later.address);
+    assert_eq!(target.bob.register_with(&away).status(), 200);
+    target.unharmed("after contacts at carriers");
 }

@@ -15,7 +15,7 @@ pub(super) use recording::Taped;
 pub(super) use speech::Hearing;
 
 use actix::prelude::*;
-use tandem_call::call::{CallEffect, CallInput};
+use tandem_call::call::{CallEffect, CallInput, RegisteredContact};
 use tandem_model::WallTime;
 
 use super::actor::CallActor;
@@ -45,7 +45,8 @@ impl CallActor {
                 let ask = self.services.registrar.send(Lookup { aor }).into_actor(self);
                 ctx.spawn(ask.map(move |found, actor, ctx| {
                     // A registrar that is being restarted knows nobody for a moment.
-                    let contacts = found.map(|c| c.0).unwrap_or_default();
+                    let mut contacts = found.map(|c| c.0).unwrap_or_default();
+                    contacts.retain(|contact| !actor.is_at_a_carrier(contact));
                     actor.step(CallInput::Contacts { ticket, contacts }, ctx);
                 }));
             }
@@ -64,6 +65,18 @@ impl CallActor {
                 ctx.stop();
             }
         }
+    }
+
+    /// Calls to such a contact would go out through a carrier, past all rules on who may. REGISTER refuses those that it can tell;
+    /// but a carrier may be newer than the contact.
+    fn is_at_a_carrier(&self, contact: &RegisteredContact) -> bool {
+        let flows = std::iter::once(contact).chain(&contact.other_flows);
+        let is_there =
+            flows.into_iter().any(|flow| self.services.trunks.is_at_a_carrier(flow.hop().addr, flow.source.addr));
+        if is_there {
+            tracing::warn!(target: "audit", call = self.number, "a contact at a carrier's address is not called");
+        }
+        is_there
     }
 
     fn warn(&self, code: u32, message: String, line: Option<u32>) {

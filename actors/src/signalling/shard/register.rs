@@ -2,9 +2,10 @@
 
 use actix::prelude::*;
 use tandem_call::directory::{ContactLimits, Directory};
+use tandem_call::leg::hop::next_hop;
 use tandem_model::{Endpoint, Transport, hex_token, limits};
 use tandem_sip::auth::Role;
-use tandem_sip::message::{Contact, Message as SipMessage, Uri};
+use tandem_sip::message::{Contact, Message as SipMessage, NameAddr, Scheme, Uri};
 use tandem_sip::transaction::ServerKey;
 
 use super::super::counts;
@@ -48,7 +49,7 @@ impl SipShard {
             tracing::debug!(aor, username, "the users in question");
             return self.reply(key, &message, source, 403, &[]);
         }
-        if let Some(why) = self.foreign_contact(&directory, &message) {
+        if let Some(why) = self.foreign_contact(&directory, &message, source) {
             tracing::warn!(%source, call_id = message.call_id(), why, "REGISTER of a contact that is not its user's");
             self.config.metrics.registration("foreign_contact");
             return self.reply(key, &message, source, 403, &[]);
@@ -123,17 +124,30 @@ impl SipShard {
 
     /// Why a contact is not for this user to register: calls to it would come back to us and go round (RFC 5393), or
     /// go out to a carrier at our cost.
-    fn foreign_contact(&self, directory: &Directory, request: &SipMessage) -> Option<&'static str> {
+    fn foreign_contact(&self, directory: &Directory, request: &SipMessage, source: Endpoint) -> Option<&'static str> {
+        // Wherever it leads: by its host, its maddr, or a proxy in the Path.
+        let at_a_carrier = |uri: &str| {
+            let hop = next_hop(uri, source).addr;
+            !self.is_proxy(hop.ip()) && self.config.trunks.is_at_a_carrier(hop, source.addr)
+        };
+        let mut path = request.token_list("Path").filter_map(|proxy| NameAddr::parse(proxy).ok());
+        if path.any(|proxy| at_a_carrier(proxy.uri_str())) {
+            return Some("its Path leads to a carrier");
+        }
         for contact in request.contacts() {
             let Ok(Contact::Address(address)) = contact else { continue };
             let Ok(uri) = address.uri() else { continue };
+            // One that was there before the carrier may go.
+            if address.param("expires").map_or(request.expires() == Some(0), |secs| secs == "0") {
+                continue;
+            }
             if self.places.holds(uri.host(), uri.port()) || is_own_name(directory, uri.host()) {
                 return Some("it is this server");
             }
             let same_place = |other: &str| {
-                Uri::parse(other).is_ok_and(|o| o.host().eq_ignore_ascii_case(uri.host()) && port(&o) == port(&uri))
+                Uri::parse(other).is_ok_and(|o| name(&o).eq_ignore_ascii_case(name(&uri)) && port(&o) == port(&uri))
             };
-            if directory.carriers.iter().any(|c| same_place(&c.uri)) {
+            if at_a_carrier(uri.as_str()) || directory.carriers.iter().any(|c| same_place(&c.uri)) {
                 return Some("it is a carrier");
             }
         }
@@ -142,7 +156,13 @@ impl SipShard {
 }
 
 fn port(uri: &Uri<'_>) -> u16 {
-    uri.port().unwrap_or(Transport::Udp.default_port())
+    let default = if uri.scheme() == Scheme::Sips { Transport::Tls } else { Transport::Udp };
+    uri.port().unwrap_or_else(|| uri.transport().unwrap_or(default).default_port())
+}
+
+/// A name is the same with the dot of the root behind it.
+fn name<'a>(uri: &Uri<'a>) -> &'a str {
+    uri.host().trim_end_matches('.')
 }
 
 /// `….sip.<domain>` and `….dapp.<domain>` are all ours.

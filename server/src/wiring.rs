@@ -200,6 +200,7 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
         unproved_per_second: config.limits.unproved_per_second,
         proxies: config.sip.proxies.clone(),
         overload_control: config.sip.overload_control.clone(),
+        known_sources_only: config.sip.extensions.known_sources_only,
     });
     shards.set(vec![shard.start()]);
     let naming = Naming { sent_by: env.sent_by.clone(), user_agent: USER_AGENT.to_owned() };

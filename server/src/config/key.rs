@@ -262,7 +262,7 @@ pub const KEYS: &[Key] = &[
         "known_sources_only",
         Kind::Boolean,
         "true",
-        "Take requests of a call only from addresses that its messages came from or named. Off for phones that roam between networks.",
+        "Take requests of a call only from addresses that its messages came from or named, and responses only from the address asked. Off for phones that roam between networks.",
     ),
     Key::new(
         "sip",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::common::{Call, alone, audio};
+use crate::common::{Call, Message, alone, audio};
 use crate::stranger::Stranger;
 use crate::target::Target;
 
@@ -73,24 +73,59 @@ fn forged_requests_within_a_call_are_refused_and_the_call_keeps_its_sound() {
     let cancel = cancel_of(&stranger, &call, &via);
     stranger.say(cancel.as_bytes());
     for to in [&call.invite, &rung.invite] {
-        let stray = format!(
-            "SIP/2.0 200 OK\r\nVia: {}\r\nFrom: {}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {}\r\nContact: <sip:x@{}>\r\n\
-             Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{}",
-            to.header("Via"),
-            to.header("From"),
-            rung.local,
-            to.call_id(),
-            to.header("CSeq"),
-            stranger.address,
-            stranger.sdp().len(),
-            stranger.sdp()
-        );
+        let stray = stray_response(&stranger, to, "200 OK", &rung.local);
         stranger.say(stray.as_bytes());
     }
     sound_goes_through(&call, &rung);
     assert_eq!(target.alice.hang_up(&mut call).status(), 200, "the call was still there");
     target.bob.hung_up(&rung);
     target.unharmed("after forged requests");
+}
+
+/// The branch of our request is all that a response needs, and whoever overheard the request has it.
+#[test]
+fn an_answer_from_who_was_not_asked_neither_takes_a_call_nor_ends_it() {
+    let _turn = alone();
+    let mut target = Target::start();
+    let mut stranger = target.stranger(0x0c03);
+    for status in
+        ["200 OK", "302 Moved", "407 Proxy Authentication Required", "486 Busy Here", "487 Terminated", "603 No"]
+    {
+        for tag in ["his own", "the callee's"] {
+            let mut call = target.alice.invite(&target.bob.uri());
+            let mut rung = target.bob.ringing();
+            let to = match tag {
+                "his own" => format!("{};tag=stranger", rung.invite.header("To")),
+                _ => rung.local.clone(),
+            };
+            let stray = stray_response(&stranger, &rung.invite, status, &to);
+            stranger.say(stray.as_bytes());
+            assert!(stranger.hear(Duration::from_millis(200)).is_none(), "{status}, {tag}: no ACK");
+            target.bob.answer_call(&mut rung);
+            target.alice.connected(&mut call);
+            assert_eq!(target.alice.hang_up(&mut call).status(), 200, "{status}, {tag}");
+            target.bob.hung_up(&rung);
+        }
+    }
+    // The same for a re-INVITE of ours, which hold brings.
+    let mut call = target.alice.invite(&target.bob.uri());
+    let mut rung = target.bob.ringing();
+    target.bob.answer_call(&mut rung);
+    target.alice.connected(&mut call);
+    for (asked, given) in [("sendonly", "recvonly"), ("sendrecv", "sendrecv")] {
+        assert_eq!(target.alice.reinvite(&mut call, asked).status(), 200);
+        let invite = target.bob.expect("INVITE", &rung);
+        let stray = stray_response(&stranger, &invite, "200 OK", &rung.local);
+        stranger.say(stray.as_bytes());
+        assert!(stranger.hear(Duration::from_millis(200)).is_none(), "no ACK of {asked}");
+        let sdp = rung.media.sdp(given);
+        target.bob.reply(&rung, &invite, 200, "OK", &sdp);
+        target.bob.expect("ACK", &rung);
+    }
+    sound_goes_through(&call, &rung);
+    assert_eq!(target.alice.hang_up(&mut call).status(), 200);
+    target.bob.hung_up(&rung);
+    target.unharmed("after answers from elsewhere");
 }
 
 #[test]
@@ -116,6 +151,21 @@ fn a_cancel_from_elsewhere_or_for_another_branch_stops_no_ringing() {
     assert_eq!(target.alice.hang_up(&mut call).status(), 200);
     target.bob.hung_up(&rung);
     target.unharmed("after forged CANCELs");
+}
+
+/// A response to what the stranger overheard, with a description of its own.
+fn stray_response(stranger: &Stranger, request: &Message, status: &str, to: &str) -> String {
+    let sdp = stranger.sdp();
+    format!(
+        "SIP/2.0 {status}\r\nVia: {}\r\nFrom: {}\r\nTo: {to}\r\nCall-ID: {}\r\nCSeq: {}\r\nContact: <sip:x@{}>\r\n\
+         Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}",
+        request.header("Via"),
+        request.header("From"),
+        request.call_id(),
+        request.header("CSeq"),
+        stranger.address,
+        sdp.len(),
+    )
 }
 
 fn cancel_of(stranger: &Stranger, call: &Call, via: &str) -> String {

@@ -74,6 +74,8 @@ pub struct ShardConfig {
     pub proxies: Vec<IpRange>,
     /// Next hops that are offered overload control, and obeyed in it.
     pub overload_control: Vec<IpRange>,
+    /// Responses are taken only from the addresses that were asked.
+    pub known_sources_only: bool,
 }
 
 pub struct SipShard {
@@ -357,7 +359,7 @@ impl Handler<SipInbound> for SipShard {
         let now = self.look_at_clock();
         match msg {
             SipInbound::Message { message, source, local, behind_since } => {
-                if self.admits(&message, source) {
+                if self.admits(&message, source) && self.was_asked(&message, source) {
                     let message = self.stating_load(message, source);
                     if !self.sheds(&message, source, local, behind_since) {
                         self.layer.handle_message(now, message, source, local);

@@ -27,6 +27,25 @@ impl SipShard {
         admitted
     }
 
+    /// Whether a message is no response that somebody else gives than who was asked. Whoever overheard a request of ours could end
+    /// the call or take its sound, with the branch that it read. Ports are not looked at, for NATs and proxies change them, and
+    /// carriers and our proxies may answer from any address that the operator wrote down for them.
+    pub(super) fn was_asked(&self, message: &SipMessage, source: Endpoint) -> bool {
+        if !self.config.known_sources_only || message.is_request() {
+            return true;
+        }
+        let ip = source.addr.ip().to_canonical();
+        let Some(asked) = self.layer.asked(message).filter(|asked| asked.addr.ip().to_canonical() != ip) else {
+            return true;
+        };
+        let may = self.is_one_of_ours(source.addr.ip());
+        if !may {
+            self.config.metrics.dropped("response from elsewhere", 1);
+            tracing::debug!(%source, asked = %asked, call_id = message.call_id(), "response from who was not asked");
+        }
+        may
+    }
+
     /// Who a message is counted for: where it comes from, or whoever one of our proxies says that it is of.
     pub(super) fn client(&self, message: &SipMessage, source: Endpoint) -> Endpoint {
         if !self.is_proxy(source.addr.ip()) || !message.is_request() {
@@ -40,7 +59,7 @@ impl SipShard {
         self.is_proxy(ip) || self.is_carrier(ip)
     }
 
-    fn is_proxy(&self, ip: IpAddr) -> bool {
+    pub(super) fn is_proxy(&self, ip: IpAddr) -> bool {
         self.config.proxies.iter().any(|range| range.contains(ip))
     }
 

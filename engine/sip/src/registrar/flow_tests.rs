@@ -5,18 +5,18 @@ use tandem_model::{Endpoint, Timestamp, Transport, limits};
 
 use super::*;
 
-const T: Timestamp = Timestamp::from_secs(100);
+pub(super) const T: Timestamp = Timestamp::from_secs(100);
 
 fn flow(transport: Transport, address: &str) -> Endpoint {
     Endpoint::new(transport, address.parse().unwrap())
 }
 
-fn tcp(port: u16) -> Endpoint {
+pub(super) fn tcp(port: u16) -> Endpoint {
     flow(Transport::Tcp, &format!("192.0.2.1:{port}"))
 }
 
 /// `via`: the client's own sent-by. `fields` are divided by `|`; a `Via` among them is another proxy's.
-fn request(call_id: &str, via: &str, fields: &str) -> Message {
+pub(super) fn request(call_id: &str, via: &str, fields: &str) -> Message {
     let mut text = String::from("REGISTER sip:example.org SIP/2.0\r\n");
     let (vias, others): (Vec<&str>, Vec<&str>) =
         fields.split('|').filter(|f| !f.is_empty()).partition(|f| f.starts_with("Via"));
@@ -31,7 +31,13 @@ fn request(call_id: &str, via: &str, fields: &str) -> Message {
 }
 
 /// Prepares and commits; the status of the answer.
-fn send(registrar: &mut Registrar, now: Timestamp, message: &Message, source: Endpoint, policy: &Policy) -> u16 {
+pub(super) fn send(
+    registrar: &mut Registrar,
+    now: Timestamp,
+    message: &Message,
+    source: Endpoint,
+    policy: &Policy,
+) -> u16 {
     match registrar.register(now, "alice", message, source, policy) {
         Outcome::Query { .. } => 200,
         Outcome::Updated(prepared) => {

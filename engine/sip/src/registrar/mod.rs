@@ -4,6 +4,8 @@
 
 mod binding;
 #[cfg(test)]
+mod device_tests;
+#[cfg(test)]
 mod flow_tests;
 mod keepalive;
 mod nat;
@@ -177,32 +179,32 @@ impl Registrar {
     }
 
     /// Where to try now, in the order of [`bindings`](Self::bindings): those that are reachable, or all if none is. Of the
-    /// flows of one client only one, or it would ring twice (RFC 5626 section 7).
+    /// contacts of one device only one, or it would ring twice (RFC 5626 section 7).
     pub fn lookup(&self, now: Timestamp, aor: &str) -> Vec<&Arc<Binding>> {
         let mut live = self.bindings(now, aor);
         if live.iter().any(|b| b.reachable) {
             live.retain(|b| b.reachable);
         }
-        let mut clients: Vec<&str> = Vec::new();
-        live.retain(|b| match (&b.instance, b.reg_id) {
-            (Some(instance), Some(_)) if clients.contains(&instance.as_str()) => false,
-            (Some(instance), Some(_)) => {
-                clients.push(instance);
+        let mut devices: Vec<&str> = Vec::new();
+        live.retain(|b| match b.instance.as_deref() {
+            Some(instance) if devices.contains(&instance) => false,
+            Some(instance) => {
+                devices.push(instance);
                 true
             }
-            _ => true,
+            None => true,
         });
         live
     }
 
-    /// The other flows of the same client, in the order of [`bindings`](Self::bindings), to be tried when this one fails
+    /// The other ways to the same device, in the order of [`bindings`](Self::bindings), to be tried when this one fails
     /// (RFC 5626 section 7). None that is known to be broken.
     pub fn other_flows(&self, now: Timestamp, flow: &Binding) -> Vec<&Arc<Binding>> {
-        if flow.instance.is_none() || flow.reg_id.is_none() {
+        if flow.instance.is_none() {
             return Vec::new();
         }
         let mut others = self.bindings(now, &flow.key.aor);
-        others.retain(|b| b.reachable && b.instance == flow.instance && b.reg_id.is_some() && b.reg_id != flow.reg_id);
+        others.retain(|b| b.reachable && b.instance == flow.instance && b.key != flow.key);
         others
     }
 

@@ -71,17 +71,23 @@ impl View {
             Some(existing) if flow.is_empty() || asked.expires_secs == 0 => existing.key.clone(),
             _ => BindingKey { aor: self.aor.clone(), contact: asked.uri.to_owned(), flow },
         };
-        let moved = existing.map(|e| e.key.clone()).filter(|old| *old != key);
-        if asked.expires_secs == 0 {
-            if existing.is_some() {
-                self.change(BindingChange::Remove(key));
+        let mut gone: Vec<BindingKey> = existing.map(|e| e.key.clone()).into_iter().collect();
+        for other in self.bindings.iter().filter(|b| takes_place_of(asked, origin, b)) {
+            let same_contact = same_uri(&other.key.contact, asked.uri);
+            // What is removed is the contact that is named; what takes a place takes it from any contact.
+            if gone.contains(&other.key) || self.is_changed(&other.key) || (asked.expires_secs == 0 && !same_contact) {
+                continue;
             }
+            if same_contact {
+                check_order(other, origin)?;
+            }
+            gone.push(other.key.clone());
+        }
+        let removes = asked.expires_secs == 0;
+        gone.into_iter().filter(|old| removes || *old != key).for_each(|old| self.change(BindingChange::Remove(old)));
+        if removes {
             return Ok(());
         }
-        if let Some(old) = moved {
-            self.change(BindingChange::Remove(old));
-        }
-        self.replace_instance(asked, &key);
         let binding = self.binding(key, asked, origin)?;
         self.change(BindingChange::Put(Arc::new(binding)));
         Ok(())
@@ -105,22 +111,6 @@ impl View {
             self.change(BindingChange::Remove(stale.ok_or_else(Refused::too_many)?));
         }
         Ok(())
-    }
-
-    /// A device that does not number its flows has one contact: a new URI takes the place of the old, as a flow's would
-    /// (RFC 5626 section 6).
-    fn replace_instance(&mut self, asked: &AskedContact<'_>, key: &BindingKey) {
-        if asked.instance.is_none() || asked.reg_id.is_some() {
-            return;
-        }
-        let old: Vec<BindingKey> = self
-            .bindings
-            .iter()
-            .filter(|b| b.instance.as_deref() == asked.instance && b.reg_id.is_none())
-            .filter(|b| b.key != *key && !self.is_changed(&b.key))
-            .map(|b| b.key.clone())
-            .collect();
-        old.into_iter().for_each(|key| self.change(BindingChange::Remove(key)));
     }
 
     fn binding(&self, key: BindingKey, asked: &AskedContact<'_>, origin: &Origin<'_>) -> Result<Binding, Refused> {
@@ -161,6 +151,27 @@ impl View {
         self.bindings.retain(|b| b.key != *key);
         if let BindingChange::Put(binding) = change {
             self.bindings.push(binding.clone());
+        }
+    }
+}
+
+/// Whether this contact is what `other` was: the same device, that comes with a new URI, begins to number its flows or
+/// ceases to. RFC 5626 section 6 keeps a flow by instance and reg-id, and RFC 3261 section 10.3 (step 7) keeps what has
+/// neither by its URI, so that the two ways alone would never meet, and the device would ring twice.
+fn takes_place_of(asked: &AskedContact<'_>, origin: &Origin<'_>, other: &Binding) -> bool {
+    match (asked.instance, other.instance.as_deref()) {
+        // Flows of one device stand side by side: that is what they are for.
+        _ if asked.reg_id.is_some() && other.reg_id.is_some() => false,
+        (Some(instance), Some(others)) => instance == others,
+        _ if asked.reg_id.is_none() && other.reg_id.is_none() => false,
+        // Many clients name an instance only where they keep flows. The URI alone does not tell which device it is: two
+        // homes may number theirs alike. The port is not compared, for each connection has another.
+        _ => {
+            let path = origin.request.token_list("Path");
+            same_uri(&other.key.contact, asked.uri)
+                && origin.source.transport == other.source.transport
+                && origin.source.addr.ip() == other.source.addr.ip()
+                && path.eq(other.path.iter().map(String::as_str))
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tandem_call::directory::Directory;
 use tandem_model::{Endpoint, Timestamp};
-use tandem_sip::auth::{Algorithm, Refusal as AuthRefusal, Role, Secrets};
+use tandem_sip::auth::{Algorithm, Refusal as AuthRefusal, Role, Secrets, offer};
 use tandem_sip::message::Message as SipMessage;
 use tandem_sip::transaction::ServerKey;
 
@@ -117,20 +117,15 @@ impl SipShard {
         }
         // Whoever gets this nonce is charged for what is tried with it.
         let client = self.client(message, source).addr.ip();
-        let mut challenges = self.challenger.challenge(now, client, stale, &algorithms, &mut self.entropy);
+        let values = self.challenger.challenge(now, client, stale, &algorithms, &mut self.entropy);
         tracing::debug!(%source, call_id = message.call_id(), method = message.method_str(), "challenged");
         let tag = self.layer.tag_for(message);
-        let build = |challenges: &[String]| {
-            let response = SipMessage::response(message, source.addr, role.status(), None).to_tag(&tag);
-            challenges.iter().fold(response, |r, challenge| r.header(role.challenge_header(), challenge)).build()
-        };
-        let mut response = build(&challenges);
         // Who has proved nothing is not answered with much more than it sent: rather a choice less than no answer.
         let room = self.sources.room(now, source);
-        while challenges.len() > 1 && response.bytes().len() > room {
-            challenges.pop();
-            response = build(&challenges);
-        }
+        let response = offer(algorithms.into_iter().zip(values).collect(), room, |challenges| {
+            let response = SipMessage::response(message, source.addr, role.status(), None).to_tag(&tag);
+            challenges.iter().fold(response, |r, (_, value)| r.header(role.challenge_header(), value)).build()
+        });
         counts::answered(&self.config.metrics, &response);
         self.layer.respond_stateless(key, &response);
     }

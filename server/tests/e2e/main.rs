@@ -5,6 +5,7 @@ mod click_to_call;
 mod common;
 mod conference;
 mod demo;
+mod devices;
 mod domain_app;
 mod endpoints;
 mod faults;

@@ -10,7 +10,8 @@ use crate::{Connection, Description, Direction, Format, Media, Origin, Proto, Rt
 const CRYPTOS_MAX: usize = 16;
 
 /// Reads a description: RFC 4566 and RFC 8866, leniently. Missing `v=`, `o=`, `s=`, `t=`, bare LF line ends, and unknown
-/// lines, attributes and formats are taken; what would make us send media to a wrong place is not.
+/// lines, attributes and formats are taken, and what is no line of a description is passed over; what would make us send
+/// media to a wrong place is not.
 ///
 /// Total: any bytes give a description or an error, within `limits::SDP_*`.
 pub fn parse(text: &[u8]) -> Result<Description, SdpError> {
@@ -32,6 +33,8 @@ pub fn parse(text: &[u8]) -> Result<Description, SdpError> {
 #[derive(Default)]
 struct Reader {
     lines: usize,
+    /// One of them was `type=value`.
+    is_description: bool,
     rtcp_xr: RtcpXr,
     description: Description,
     media: Vec<MediaReader>,
@@ -51,7 +54,12 @@ impl Reader {
             return Err("more lines than we read");
         }
         self.lines += 1;
-        let (kind, value) = line.split_once('=').ok_or("not a type=value line")?;
+        let Some((kind, value)) = line.split_once('=') else { return Ok(()) };
+        let kind = kind.trim();
+        if kind.len() != 1 || !kind.bytes().all(|b| b.is_ascii_alphabetic()) {
+            return Ok(());
+        }
+        self.is_description = true;
         if kind == "m" {
             if self.media.len() == SDP_MEDIA_MAX {
                 return Err("more media lines than we read");
@@ -71,6 +79,11 @@ impl Reader {
             }
             ("c", None) => {
                 self.description.connection = Some(connection(value)?);
+                Ok(())
+            }
+            // Nothing is sent to where a declined line leads.
+            ("c", Some(media)) if media.media.port == 0 => {
+                media.media.connection = media.media.connection.take().or(connection(value).ok());
                 Ok(())
             }
             ("c", Some(media)) => {
@@ -93,14 +106,16 @@ impl Reader {
                 media.attribute(value);
                 Ok(())
             }
-            (kind, _) if kind.len() == 1 => Ok(()),
-            _ => Err("not a type=value line"),
+            _ => Ok(()),
         }
     }
 
     fn finish(self) -> Result<Description, SdpError> {
         if self.lines == 0 {
             return Err(SdpError { line: 0, what: "empty" });
+        }
+        if !self.is_description {
+            return Err(SdpError { line: 0, what: "no type=value line" });
         }
         let mut description = self.description;
         description.media = self.media.into_iter().map(|m| m.finish(description.direction, self.rtcp_xr)).collect();
@@ -181,19 +196,26 @@ fn connection(value: &str) -> Result<Connection, &'static str> {
 /// `audio 49170/2 RTP/AVP 0 8 101`
 fn media(value: &str) -> Result<MediaReader, &'static str> {
     let mut fields = value.split_ascii_whitespace();
-    let (Some(kind), Some(port), Some(proto), Some(first_format)) =
-        (fields.next(), fields.next(), fields.next(), fields.next())
-    else {
+    let (Some(kind), Some(port), Some(proto)) = (fields.next(), fields.next(), fields.next()) else {
         return Err("media line lacks a field");
     };
-    if ![kind, proto, first_format].iter().all(|token| token.bytes().all(|b| b.is_ascii_graphic())) {
+    let port = port.split('/').next().and_then(number::<u16>).ok_or("no such port")?;
+    let kind = kind.to_ascii_lowercase();
+    let mut fields = fields.peekable();
+    let first_format = match fields.peek() {
+        Some(format) => *format,
+        // Where nothing is to flow some leave it out. We say the line again with port 0 and a format, as RFC 3264
+        // section 6 wants of a declined one.
+        None if port == 0 || kind != "audio" => "0",
+        None => return Err("media line lacks a field"),
+    };
+    if ![&kind, proto, first_format].iter().all(|token| token.bytes().all(|b| b.is_ascii_graphic())) {
         return Err("media line has a character no token has");
     }
-    let port = port.split('/').next().and_then(number::<u16>).ok_or("no such port")?;
     let proto = Proto::from_name(proto);
     let mut payload_types = Vec::new();
     if proto.is_rtp() {
-        for token in std::iter::once(first_format).chain(fields).take(SDP_FORMATS_MAX) {
+        for token in fields.take(SDP_FORMATS_MAX) {
             match number::<u8>(token) {
                 Some(payload_type @ 0..128) if !payload_types.contains(&payload_type) => {
                     payload_types.push(payload_type);
@@ -203,7 +225,7 @@ fn media(value: &str) -> Result<MediaReader, &'static str> {
         }
     }
     let media = Media {
-        kind: kind.to_ascii_lowercase(),
+        kind,
         port,
         proto,
         first_format: first_format.to_owned(),

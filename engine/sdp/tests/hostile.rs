@@ -227,3 +227,19 @@ fn a_line_declined_once_stays_in_its_place() {
     let offer = offer(&caps, &local().next(&agreement), &mut entropy());
     assert_eq!(accept_answer(&offer, &shorter).expect_err("a line is missing").why, "answer lacks our media line");
 }
+
+/// RFC 3264 section 6: a declined line lists a format, whether or not the offer's did.
+#[test]
+fn a_line_without_a_format_is_declined_with_one() {
+    let caps = capabilities(Encryption::Off);
+    let offered = "v=0\nc=IN IP4 198.51.100.1\nm=video 0 RTP/AVP\nm=audio 5000 RTP/AVP 0\nm=image 5002 udptl\n";
+    let (text, agreement) = answered(&caps, &parse(offered.as_bytes()).expect("reads")).expect("PCMU");
+    let lines: Vec<_> = text.lines().filter(|line| line.starts_with("m=")).collect();
+    assert_eq!(lines, ["m=video 0 RTP/AVP 0", "m=audio 20000 RTP/AVP 0", "m=image 0 udptl 0"]);
+    // And so may theirs be, when the next offer is ours.
+    let ours = offer(&caps, &local().next(&agreement), &mut entropy());
+    let answer =
+        "v=0\nc=IN IP4 198.51.100.1\nm=video 0 RTP/AVP\nm=audio 5000 RTP/AVP 0\nm=image 0 udptl\nc=IN IP4 300.1.1.1\n";
+    let agreement = accept_answer(&ours, &parse(answer.as_bytes()).expect("reads")).expect("PCMU");
+    assert_eq!(agreement.remote_rtp, "198.51.100.1:5000".parse().ok());
+}

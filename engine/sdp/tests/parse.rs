@@ -65,6 +65,16 @@ fn offers_as_phones_and_switches_write_them_are_read() {
             "4000 RTP/AVP 3=GSM/8000/1 sendrecv crypto:0",
         ),
         ("v=0\nm=image 4000 udptl t38\nm=message 7000 TCP/MSRP *\n", "2 lines, no audio"),
+        // Lines of no description, and a blank where none belongs.
+        (
+            "v=0\nfoo\nab=1\n=\n1=2\nm=audio 4000 RTP/AVP 96\n--\n a=rtpmap:96 opus/48000/2\na =sendonly",
+            "4000 RTP/AVP 96=opus/48000/2 sendonly crypto:0",
+        ),
+        // Declined lines without a format, and with an address that is none; a line of ours to decline.
+        (
+            "v=0\nm=video 0 RTP/AVP\nc=IN IP4 300.1.1.1\nc=IN\nm=audio 0 RTP/AVP\nm=video 5000 RTP/AVP\nm=audio 4000 RTP/AVP 0\n",
+            "4000 RTP/AVP 0=PCMU/8000/1 sendrecv crypto:0",
+        ),
         ("v=0\ns=\u{fffd}\u{1F600}\nm=audio 4000 RTP/AVP 0\n", "4000 RTP/AVP 0=PCMU/8000/1 sendrecv crypto:0"),
     ] {
         assert_eq!(digest(text), wanted, "{text}");
@@ -100,14 +110,19 @@ fn what_cannot_be_read_says_where_and_why() {
     for (text, wanted) in [
         ("", "session description, line 0: empty"),
         ("\r\n\r\n", "session description, line 0: empty"),
-        ("hello", "session description, line 1: not a type=value line"),
-        ("v=0\nab=1", "session description, line 2: not a type=value line"),
+        ("hello", "session description, line 0: no type=value line"),
+        ("hello\nab=1\n=\n", "session description, line 0: no type=value line"),
         ("v=1", "session description, line 1: a version other than 0"),
         ("v=0\no=- 1 1", "session description, line 2: origin lacks a field"),
         ("v=0\nc=IN IP4", "session description, line 2: connection lacks a field"),
         ("v=0\nc=IN IP4 300.1.1.1", "session description, line 2: no such address"),
         ("v=0\nc=IN IP6 ::g", "session description, line 2: no such address"),
         ("v=0\nm=audio 4000", "session description, line 2: media line lacks a field"),
+        ("v=0\nm=audio 4000 RTP/AVP", "session description, line 2: media line lacks a field"),
+        ("v=0\nm=audio 0", "session description, line 2: media line lacks a field"),
+        ("v=0\nm=video 65536 RTP/AVP", "session description, line 2: no such port"),
+        ("v=0\nm=audio 4000 RTP/AVP 0\nc=IN IP4 300.1.1.1", "session description, line 3: no such address"),
+        ("v=0\nm=video 4000 RTP/AVP 31\nc=IN IP4 300.1.1.1", "session description, line 3: no such address"),
         ("v=0\nm=audio\u{1} 4000 RTP/AVP 0", "session description, line 2: media line has a character no token has"),
     ] {
         assert_eq!(digest(text), wanted, "{text:?}");

@@ -260,10 +260,15 @@ impl Leg {
         text
     }
 
-    /// Takes the answer to our offer and configures media. Ok(None): there was no offer to answer.
+    /// Takes the answer to our offer and configures media. Ok(None): there was no offer to answer. An answer that will not
+    /// do leaves the offer, for [`LegMedia::forget_offer`].
     pub(super) fn take_answer(&mut self, body: &[u8]) -> Result<Option<CodecId>, Refused> {
         let Some(pending) = self.media.session.offer.take() else { return Ok(None) };
-        self.accept_answer(&pending.offer, body).map(Some)
+        let accepted = self.accept_answer(&pending.offer, body);
+        if accepted.is_err() {
+            self.media.session.offer = Some(pending);
+        }
+        accepted.map(Some)
     }
 
     /// An answer in a provisional response: media may start with it, but the 2xx, of this fork or another, has the

@@ -231,6 +231,16 @@ fn an_offer_of_ours_before_the_answer_goes_as_update_or_waits_for_the_answer() {
         ("+4000", "INVITE 2 sendonly"),
         ("200 sdp", "ACK 2; configure Pcmu 203.0.113.9:4000 s-; renegotiated Pcmu"),
     ]);
+    // An answer that is none leaves the session as it was.
+    for answer in ["200 update", "200 junk update", "200 g729 update"] {
+        acknowledged().run(&[
+            ("hold", "UPDATE 1 sendonly"),
+            (answer, ""),
+            ("UPDATE sdp", "configure Pcmu 203.0.113.9:4000 sr; 200 sendrecv; renegotiated Pcmu"),
+            ("hold", "UPDATE 2 sendonly"),
+            ("200 sdp update", "configure Pcmu 203.0.113.9:4000 s-; renegotiated Pcmu"),
+        ]);
+    }
     // Without a reliable answer there is no UPDATE.
     called(Reliable::Off, "sdp Allow:UPDATE").run(&[
         ("opened", ""),

@@ -3,6 +3,7 @@
 
 use tandem_call::call::Hops;
 use tandem_call::directory::Directory;
+use tandem_call::leg;
 use tandem_call::own::Own;
 use tandem_model::limits;
 use tandem_sip::message::{Message, Uri};
@@ -40,16 +41,9 @@ pub(super) fn asks_for_much(own: &Own, directory: &Directory, invite: &Message) 
 
 /// What an INVITE may carry (RFC 3261 sections 8.2.3 and 21.4.11). After who sent it is known.
 pub(super) fn content(invite: &Message) -> Result<(), Refusal> {
-    let coding = |value: &str| !value.trim().eq_ignore_ascii_case("identity");
-    if invite.token_list("Content-Encoding").any(coding) {
-        return Err(Refusal { status: 415, why: "the body is encoded" });
-    }
-    if invite.body().len() > limits::SDP_BYTES_MAX {
+    let description = leg::description(invite).map_err(|why| Refusal { status: 415, why })?;
+    if description.len() > limits::SDP_BYTES_MAX {
         return Err(Refusal { status: 413, why: "the body is too large" });
-    }
-    let kind = invite.content_type().unwrap_or_default().split(';').next().unwrap_or_default().trim();
-    if !invite.body().is_empty() && !kind.eq_ignore_ascii_case("application/sdp") {
-        return Err(Refusal { status: 415, why: "the body is not application/sdp" });
     }
     Ok(())
 }

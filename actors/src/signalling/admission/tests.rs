@@ -391,6 +391,7 @@ fn bodies_that_are_not_taken_are_told_apart() {
     assert_eq!(with("Application/SDP; charset=utf-8", 100, &[("Content-Encoding", "identity")]), Ok(()));
     assert_eq!(with("text/plain", 0, &[]), Ok(()));
     assert_eq!(with("text/plain", 1, &[]), Err(415));
+    assert_eq!(with("text/plain", 1, &[("Content-Disposition", "render;handling=optional")]), Ok(()));
     assert_eq!(with("application/sdp", 100, &[("Content-Encoding", "gzip")]), Err(415));
     assert_eq!(with("application/sdp", limits::SDP_BYTES_MAX + 1, &[]), Err(413));
     assert!(screening::headers_of(415).iter().any(|(name, _)| *name == "Accept"));

@@ -10,6 +10,7 @@ use tandem_sip::message::{Message, Method};
 use tandem_sip::transaction::ServerKey;
 
 use super::abilities::unsupported;
+use super::body::{description, description_or_refusal};
 use super::contract::{EndedBy, Extensions, LegCommand, LegEffect, LegInput, LegReport, RecordStage, ReferReport};
 use super::prack::{Provisionals, Use};
 use super::session_timer::too_small_interval;
@@ -69,16 +70,9 @@ impl Incoming {
             return Err(refused);
         }
         let reliable = Use::towards(&invite.message, extensions.reliable)?;
-        let offer = match invite.message.body() {
+        let offer = match description_or_refusal(&invite.message)? {
             [] => None,
-            body => {
-                if !invite.message.content_type().is_some_and(is_sdp) {
-                    let mut refused = Refused::new(415, "the body is not application/sdp");
-                    refused.headers.push(("Accept", super::ACCEPT.to_owned()));
-                    return Err(refused);
-                }
-                Some(tandem_sdp::parse(body).map_err(|e| Refused::new(400, format!("SDP: {e}")))?)
-            }
+            body => Some(super::media::parse(body)?),
         };
         // Without a Contact there is no dialog to make (RFC 3261 section 8.1.1.8).
         let dialog = Dialog::uas(&invite.message, local_tag).map_err(|_| Refused::new(400, "no usable Contact"))?;
@@ -132,10 +126,6 @@ impl Incoming {
             local_tag: local_tag.to_owned(),
         }
     }
-}
-
-pub(super) fn is_sdp(content_type: &str) -> bool {
-    content_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/sdp")
 }
 
 impl Leg {
@@ -212,7 +202,7 @@ impl Leg {
             Method::Prack => return self.prack_received(now, s, key, &request, source),
             // Not before the first INVITE has its answer (RFC 3261 section 14.2).
             Method::Invite => self.respond(key, &request, source, 500, None, &[("Retry-After", "3")]),
-            Method::Update if request.body().is_empty() => {
+            Method::Update if description(&request).is_ok_and(<[u8]>::is_empty) => {
                 self.respond_in_dialog(key, &request, source, 200, None, &[], None);
             }
             Method::Update if s.told == Told::Agreed => self.answer_early_offer(key, &request, source),

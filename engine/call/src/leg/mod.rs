@@ -11,6 +11,7 @@
 
 mod abilities;
 mod answers;
+mod body;
 mod challenge;
 mod closing;
 pub mod contract;
@@ -36,6 +37,7 @@ mod source;
 mod talking;
 
 pub use abilities::{ACCEPT, ALLOW, supported, unsupported};
+pub use body::description;
 pub use contract::{
     Answer, CodecUse, ComfortNoiseUse, Credentials, Destination, EndedBy, Extensions, Flow, Hold, InviteSpec,
     KEPT_BACK, LegCommand, LegEffect, LegEnd, LegEnv, LegInput, LegRecord, LegReport, MediaPolicy, RecordStage,

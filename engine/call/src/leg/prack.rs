@@ -9,9 +9,10 @@ use tandem_sip::message::{Message, Method};
 use tandem_sip::transaction::ServerKey;
 
 use super::abilities::has;
+use super::body::{description, description_or_refusal};
 use super::contract::{EndedBy, LegEffect, LegReport, Reliable};
 use super::forks::Fork;
-use super::incoming::{Incoming, Told, is_sdp};
+use super::incoming::{Incoming, Told};
 use super::media::parse;
 use super::{Leg, Refused, State};
 
@@ -147,7 +148,7 @@ impl Leg {
             return;
         }
         self.peer_is_there(now);
-        match (s.told, prack.body()) {
+        match (s.told, description(prack).unwrap_or(prack.body())) {
             (Told::Offer, []) => {
                 self.respond(key, prack, source, 200, None, &[]);
                 return self.not_acceptable(now, s, Refused::new(488, "PRACK without the answer to our offer"));
@@ -181,12 +182,16 @@ impl Leg {
         if self.media.has_offer() {
             return self.respond(key, request, source, 491, None, &[]);
         }
-        if !request.content_type().is_some_and(is_sdp) {
-            return self.respond(key, request, source, 415, None, &[("Accept", super::ACCEPT)]);
-        }
-        let answer = parse(request.body()).and_then(|offer| self.negotiate_answer(&offer, self.current_codec()));
+        let answer = match description_or_refusal(request) {
+            Ok([]) => Ok(None),
+            Ok(body) => parse(body).and_then(|offer| self.negotiate_answer(&offer, self.current_codec())).map(Some),
+            Err(refused) => Err(refused),
+        };
         match answer {
-            Ok((sdp, codec)) => {
+            Ok(None) => {
+                self.respond_in_dialog(key, request, source, 200, None, &[], None);
+            }
+            Ok(Some((sdp, codec))) => {
                 self.respond_in_dialog(key, request, source, 200, None, &[], Some(sdp));
                 self.report_session(codec);
             }

@@ -7,8 +7,8 @@ use tandem_model::{Endpoint, Timestamp};
 use tandem_sip::message::{Message, Method};
 use tandem_sip::transaction::ServerKey;
 
+use super::body::description_or_refusal;
 use super::contract::LegEffect;
-use super::incoming::is_sdp;
 use super::media::{Reshape, parse};
 use super::talking::Talking;
 use super::{Leg, LegRecord, Refused};
@@ -53,7 +53,8 @@ impl Leg {
 
     /// Our description for the 2xx, with the codec agreed on when it is an answer.
     fn answer_to(&mut self, s: &Talking, request: &Message) -> Result<Option<(Bytes, Option<CodecId>)>, Refused> {
-        let (invite, offers) = (request.method() == Method::Invite, !request.body().is_empty());
+        let body = description_or_refusal(request)?;
+        let (invite, offers) = (request.method() == Method::Invite, !body.is_empty());
         if invite && (s.is_negotiating() || self.ours.inviting()) || (invite || offers) && self.media.has_offer() {
             return Err(Refused::new(491, "another offer is under way"));
         }
@@ -62,12 +63,7 @@ impl Leg {
             refused.headers.push(("Min-SE", min));
             return Err(refused);
         }
-        if offers && !request.content_type().is_some_and(is_sdp) {
-            let mut refused = Refused::new(415, "the body is not application/sdp");
-            refused.headers.push(("Accept", super::ACCEPT.to_owned()));
-            return Err(refused);
-        }
-        match request.body() {
+        match body {
             [] if invite => Ok(Some((self.make_reoffer(Reshape::default()), None))),
             [] => Ok(None),
             body => {

@@ -200,6 +200,24 @@ fn an_invite_that_no_dialog_can_be_made_of_starts_no_leg() {
     }
 }
 
+/// RFC 3261 sections 8.2.3 and 20.11.
+#[test]
+fn a_body_that_may_be_ignored_is_no_offer() {
+    let ignored = "sdp isup Content-Disposition:signal;handling=optional";
+    Rig::called(ignored).run(&[
+        ("opened", ""),
+        (&format!("UPDATE {ignored}"), "200"),
+        ("answer", "200 sendrecv"),
+        ("ACK pcma", "configure Pcma 203.0.113.9:4000 sr; answered Pcma"),
+        (&format!("UPDATE {ignored}"), "200"),
+        // As one without a body: the offer is ours.
+        (&format!("INVITE {ignored}"), "200 sendrecv"),
+        ("ACK pcma", "configure Pcma 203.0.113.9:4000 sr; renegotiated Pcma"),
+        ("INVITE sdp isup Content-Disposition:signal", "415"),
+        ("UPDATE sdp Content-Encoding:gzip", "415"),
+    ]);
+}
+
 #[test]
 fn the_record_names_what_it_takes_to_end_the_leg() {
     let mut rig = Rig::called("sdp");

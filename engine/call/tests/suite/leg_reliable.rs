@@ -208,6 +208,7 @@ fn an_update_before_the_answer_needs_an_answered_offer() {
         ("UPDATE g729", "488"),
         ("UPDATE junk", "400"),
         ("UPDATE sdp isup", "415"),
+        ("UPDATE sdp isup Content-Disposition:signal;handling=optional", "200"),
         ("answer", "200; answered Pcmu"),
     ]);
     assert!(rig.peer.last_response.is_some_and(|r| r.header("Content-Type").is_none()));

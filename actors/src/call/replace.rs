@@ -58,8 +58,14 @@ impl Handler<ReplaceLeg> for CallActor {
         };
         let mut entropy = SystemEntropy::new();
         let sid: CallSid = Sid::random(&mut entropy);
-        let invite =
-            IncomingInvite { key: offer.key, message: offer.message.clone(), source, unproved: offer.unproved };
+        let received = self.services.clock.now();
+        let invite = IncomingInvite {
+            key: offer.key,
+            message: offer.message.clone(),
+            source,
+            received,
+            unproved: offer.unproved,
+        };
         let (id, env, media) = (self.call.next_leg(), self.services.env.clone(), offer.media.clone());
         let leg = match Leg::new_incoming(id, sid, env, media, invite, SystemEntropy::boxed()) {
             Ok(leg) => leg,

@@ -149,7 +149,8 @@ impl Handler<OfferCall> for Switchboard {
         let number = self.take_number();
         let base = base_leg(number);
         let sid = Sid::ordered(self.services.clock.wall(), &mut self.entropy);
-        let invite = IncomingInvite { key, message: message.clone(), source, unproved };
+        let received = self.services.clock.now();
+        let invite = IncomingInvite { key, message: message.clone(), source, received, unproved };
         let env = self.services.env.clone();
         let leg = match Leg::new_incoming(base, sid, env, media, invite, SystemEntropy::boxed()) {
             Ok(leg) => Box::new(leg),

@@ -21,6 +21,9 @@ use super::{IncomingInvite, Leg, Refused, State};
 /// minute, and a second, so that a call given up at the full minute says no more.
 const PROGRESS_EVERY: Duration = Duration::from_secs(61);
 
+/// A caller that gives its call longer than this to be answered gives it for ever.
+const EXPIRES_SECS_MAX: u32 = 86_400;
+
 /// An INVITE without a final response from us.
 pub(super) struct Incoming {
     pub(super) key: ServerKey,
@@ -36,6 +39,8 @@ pub(super) struct Incoming {
     /// The highest provisional status sent.
     pub(super) progress: u16,
     last_progress: Option<(Message, Timestamp)>,
+    /// When its caller wants no answer any more.
+    expires: Option<Timestamp>,
     /// Waits for the media port, or for a PRACK.
     pending: Option<LegCommand>,
 }
@@ -77,6 +82,7 @@ impl Incoming {
         // Without a Contact there is no dialog to make (RFC 3261 section 8.1.1.8).
         let dialog = Dialog::uas(&invite.message, local_tag).map_err(|_| Refused::new(400, "no usable Contact"))?;
         Ok(Incoming {
+            expires: expiry(&invite.message, invite.received),
             key: invite.key,
             invite: invite.message,
             source: invite.source,
@@ -93,7 +99,7 @@ impl Incoming {
 
     pub(super) fn deadline(&self) -> Option<Timestamp> {
         let again = self.last_progress.as_ref().map(|(_, at)| *at);
-        again.into_iter().chain(self.provisionals.deadline()).min()
+        again.into_iter().chain(self.expires).chain(self.provisionals.deadline()).min()
     }
 
     /// Where our requests of the early dialog go.
@@ -126,6 +132,13 @@ impl Incoming {
             local_tag: local_tag.to_owned(),
         }
     }
+}
+
+/// When an invitation expires (RFC 3261 section 20.19). Nothing can be answered within no time at all, so that 0 says no
+/// more than no number does.
+fn expiry(invite: &Message, received: Timestamp) -> Option<Timestamp> {
+    let secs = invite.expires().filter(|secs| (1..=EXPIRES_SECS_MAX).contains(secs))?;
+    Some(received + Duration::from_secs(secs.into()))
 }
 
 impl Leg {
@@ -171,6 +184,10 @@ impl Leg {
     }
 
     pub(super) fn expire_incoming(&mut self, now: Timestamp, mut s: Box<Incoming>) {
+        if s.expires.is_some_and(|at| at <= now) {
+            // RFC 3261 section 13.3.1: 487, as if the caller had cancelled it.
+            return self.step_incoming(now, s, LegInput::Cancelled { reason: None });
+        }
         if let Some((message, at)) = s.last_progress.as_mut().filter(|(_, at)| *at <= now) {
             *at = now + PROGRESS_EVERY;
             let message = message.clone();

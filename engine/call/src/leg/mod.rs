@@ -112,6 +112,7 @@ pub struct IncomingInvite {
     pub key: ServerKey,
     pub message: Message,
     pub source: Endpoint,
+    pub received: Timestamp,
     /// Anybody may have sent it in the name of its source. No media goes to the address in it before an ACK, a PRACK or RTP
     /// has come, or one INVITE would have sound played at a third party for half a minute (promises row 17).
     pub unproved: bool,

@@ -44,6 +44,15 @@ fn the_caller_cancels_while_it_rings() {
     w.over(&["inbound no-answer 487 0s", "outbound-dial no-answer 487 0s"]);
 }
 
+/// RFC 3261 section 13.3.1.
+#[test]
+fn a_call_that_expires_while_it_rings_ends_as_if_cancelled() {
+    let mut w = World::dials(&to("bob"), "sdp Expires:20");
+    assert_eq!(w.take(), CALL_BOB);
+    w.run(&[("2 180", "L1 180"), ("+19", ""), ("+1", "L1 487; L2 CANCEL"), ("2 487", "finished")]);
+    w.over(&["inbound no-answer 487 0s", "outbound-dial no-answer 487 0s"]);
+}
+
 #[test]
 fn the_callees_answer_races_the_callers_cancel() {
     let mut w = bob_rings();

@@ -200,6 +200,35 @@ fn an_invite_that_no_dialog_can_be_made_of_starts_no_leg() {
     }
 }
 
+/// RFC 3261 sections 13.3.1 and 20.19.
+#[test]
+fn an_invitation_expires_when_its_caller_says_and_not_once_it_is_answered() {
+    let expired = "487; ended 487 remote; close";
+    Rig::called("sdp Expires:30").run(&[
+        ("opened", ""),
+        ("ring", "180"),
+        ("+29999", ""),
+        ("+1", expired),
+        ("answer", ""),
+        ("closed", "closed; stop"),
+    ]);
+    // Whatever waits: the port, or the PRACK of what it was told.
+    Rig::called("sdp Expires:1").run(&[("answer", ""), ("+1000", expired)]);
+    Rig::called("sdp Expires:1 Supported:100rel").run(&[
+        ("opened", ""),
+        ("early", "configure Pcmu 203.0.113.9:4000 sr; 183 reliable sendrecv; progress 183 Pcmu"),
+        ("+500", "183 reliable sendrecv"),
+        ("+500", expired),
+    ]);
+    Rig::called("sdp Expires:30").run(&[("opened", ""), ("answer", ANSWER), ("ACK", ""), ("+30000", "")]);
+    for never in ["", "0", "-1", "1x", "86401", "4294967296", "99999999999999999999999"] {
+        let mut rig = Rig::called(&format!("sdp Expires:{never}")).run(&[("opened", "")]);
+        assert_eq!(rig.leg.deadline(), None, "{never}");
+        assert_eq!(rig.step("+86400000"), "", "{never}");
+        assert_eq!(rig.step("answer"), ANSWER, "{never}");
+    }
+}
+
 /// RFC 3261 sections 8.2.3 and 20.11.
 #[test]
 fn a_body_that_may_be_ignored_is_no_offer() {

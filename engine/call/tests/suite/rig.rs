@@ -82,11 +82,12 @@ impl Rig {
     fn called_as(unproved: bool, env: SharedEnv, words: &str, policy: MediaPolicy) -> Result<Rig, Refused> {
         let mut peer = Peer::new(LegId(1));
         let message = peer::invite("sip:tandem@198.51.100.1", words);
-        let invite = IncomingInvite { key: peer.key(), message, source: peer::address(), unproved };
+        let now = Timestamp::from_secs(1);
+        let invite = IncomingInvite { key: peer.key(), message, source: peer::address(), received: now, unproved };
         let sid = Sid::from_bytes([1; 16]);
         let entropy = Box::new(SeedEntropy::new(1));
         let leg = Leg::new_incoming(LegId(1), sid, env, policy, invite, entropy)?;
-        Ok(Rig { leg, peer, now: Timestamp::from_secs(1) })
+        Ok(Rig { leg, peer, now })
     }
 
     /// Called in a name that nothing has proved.

@@ -356,7 +356,13 @@ impl World {
         let mut peer = Peer::new(id);
         let message = peer::invite("sip:support@acme-app.dapp.example.test", offer);
         let hops = Hops::read(&message, "here").expect("no loop");
-        let invite = IncomingInvite { key: peer.key(), message, source: peer::address(), unproved: false };
+        let invite = IncomingInvite {
+            key: peer.key(),
+            message,
+            source: peer::address(),
+            received: Timestamp::from_secs(1),
+            unproved: false,
+        };
         let policy = MediaPolicy::default();
         let entropy = Box::new(SeedEntropy::new(5));
         let leg = Leg::new_incoming(id, sid, rig::env(), policy, invite, entropy).expect("a good INVITE");
@@ -887,7 +893,8 @@ impl World {
         let sid = Sid::from_bytes([id.0 as u8 + 100; 16]);
         let mut peer = Peer::new(id);
         let message = peer::invite("sip:tandem@198.51.100.1", "sdp");
-        let invite = IncomingInvite { key: peer.key(), message, source: peer::address(), unproved: false };
+        let invite =
+            IncomingInvite { key: peer.key(), message, source: peer::address(), received: self.now, unproved: false };
         let entropy = Box::new(SeedEntropy::new(id.0));
         let leg = Leg::new_incoming(id, sid, rig::env(), MediaPolicy::default(), invite, entropy)?;
         let inbound = InboundLeg {

@@ -198,7 +198,7 @@ impl Party {
             return self.answer(now, key, &message, source, 482);
         }
         let (sid, seed) = (Sid::from_bytes([2; 16]), self.entropy.next_u64());
-        let invite = IncomingInvite { key, message: message.clone(), source, unproved: false };
+        let invite = IncomingInvite { key, message: message.clone(), source, received: now, unproved: false };
         let entropy = Box::new(SeedEntropy::new(seed));
         match Leg::new_incoming(LegId(2), sid, self.env(), MediaPolicy::default(), invite, entropy) {
             Ok(leg) => (self.leg, self.invite) = (Some(leg), Some(key)),

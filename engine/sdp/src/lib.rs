@@ -20,5 +20,5 @@ pub use capabilities::{Capabilities, CodecOffer, ComfortNoise, Encryption, Local
 pub use description::{
     Connection, Crypto, Description, Direction, Format, Media, Origin, Proto, Rtcp, RtcpXr, SdpError,
 };
-pub use offer::{Offer, accept_answer, offer};
+pub use offer::{Offer, accept_answer, accept_next_answer, offer};
 pub use parse::parse;

@@ -109,6 +109,26 @@ pub fn accept_answer(offer: &Offer, remote: &Description) -> Result<Agreement, R
     })
 }
 
+/// The answer to an offer within a session that had agreed on `current`: as [`accept_answer`], but a hold that is answered
+/// with port 0 stops media both ways, as `inactive` would, and no more. Some telephones put the stream of a call on hold
+/// away so; the next offer takes the line up again (RFC 3264 section 8.2). What the peer does by itself it does not say.
+pub fn accept_next_answer(offer: &Offer, remote: &Description, current: &Agreement) -> Result<Agreement, Refusal> {
+    let media_index = offer.layout.audio;
+    let put_away = remote.media.get(media_index).is_some_and(|media| media.is_audio() && media.port == 0);
+    if !put_away || offer.direction.receives() {
+        return accept_answer(offer, remote);
+    }
+    Ok(Agreement {
+        remote_rtp: None,
+        remote_rtcp: None,
+        send: false,
+        receive: false,
+        media_index,
+        layout: offer.layout.clone(),
+        ..current.clone()
+    })
+}
+
 /// One fresh key per suite, tags from 1; the suite in use comes first and keeps its key.
 fn offered_keys(caps: &Capabilities, local: &LocalMedia, entropy: &mut dyn Entropy) -> Vec<(u32, SrtpKey)> {
     let current = local.outbound_key.as_ref();

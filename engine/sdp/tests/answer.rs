@@ -120,6 +120,32 @@ fn our_own_hold_narrows_the_answer() {
     }
 }
 
+/// RFC 3264 section 8.2: a line put away is taken up again by the next offer that gives it a port.
+#[test]
+fn a_hold_answered_with_port_0_is_one_without_media() {
+    let caps = capabilities(Encryption::Off);
+    let (_, current) = answered(&caps, &audio("5000 RTP/AVP 0", &[])).expect("plain PCMU");
+    let declined = audio("0 RTP/AVP 0", &[]);
+    let mut ours = local().next(&current);
+    for direction in [Direction::SendOnly, Direction::Inactive] {
+        ours.direction = direction;
+        let hold = offer(&caps, &ours, &mut entropy());
+        let held = accept_next_answer(&hold, &declined, &current).expect("a hold");
+        assert_eq!((held.remote_rtp, held.remote_rtcp, held.send, held.receive), (None, None, false, false));
+        assert_eq!((&held.codec, held.peer, held.media_index), (&current.codec, current.peer, 0));
+        assert!(accept_answer(&hold, &declined).is_err(), "a first answer");
+        let taken = accept_next_answer(&hold, &audio("5000 RTP/AVP 0", &["recvonly"]), &current).expect("PCMU");
+        assert_eq!(taken.send, direction == Direction::SendOnly);
+        let mut again = ours.next(&held);
+        again.direction = Direction::SendReceive;
+        let again = offer(&caps, &again, &mut entropy());
+        assert!(String::from_utf8_lossy(&again.text).contains("m=audio 20000 RTP/AVP"), "{again:?}");
+        assert!(accept_next_answer(&again, &declined, &held).is_err(), "no hold");
+        let taken = accept_next_answer(&again, &audio("5000 RTP/AVP 0", &[]), &held).expect("PCMU");
+        assert_eq!((taken.remote_rtp, taken.send, taken.receive), (current.remote_rtp, true, true));
+    }
+}
+
 #[test]
 fn rtcp_goes_where_the_peer_says() {
     for (attributes, wanted) in [

@@ -280,7 +280,11 @@ impl Leg {
 
     fn accept_answer(&mut self, offer: &Offer, body: &[u8]) -> Result<CodecId, Refused> {
         let description = parse(body)?;
-        let agreement = tandem_sdp::accept_answer(offer, &description).map_err(|r| Refused::new(r.status, r.why))?;
+        let agreement = match &self.media.session.agreement {
+            Some(current) => tandem_sdp::accept_next_answer(offer, &description, current),
+            None => tandem_sdp::accept_answer(offer, &description),
+        };
+        let agreement = agreement.map_err(|r| Refused::new(r.status, r.why))?;
         self.configure(agreement)
     }
 

@@ -44,6 +44,19 @@ fn a_hold_is_offered_to_the_other_side_and_so_is_its_end() {
 }
 
 #[test]
+fn who_puts_its_audio_away_while_held_keeps_its_call() {
+    talk().run(&[
+        ("1 INVITE hold", &format!("{HOLD}; L2 INVITE 2 sendonly")),
+        ("1 ACK", ""),
+        ("2 200 declined", "L2 ACK 2"),
+        ("1 INVITE sdp", &format!("{RESUME}; L2 INVITE 3 sendrecv")),
+        ("1 ACK", ""),
+        ("2 200 sdp", "L2 ACK 3"),
+        ("1 BYE", "L1 200; L2 BYE; finished"),
+    ]);
+}
+
+#[test]
 fn the_callee_holds_as_well_as_the_caller() {
     talk().run(&[
         ("2 INVITE inactive", "L2 200 inactive; L1 INVITE 1 inactive"),

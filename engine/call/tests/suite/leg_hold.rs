@@ -89,6 +89,14 @@ fn how_a_far_end_answers_our_hold_is_no_hold_of_its_own() {
 }
 
 #[test]
+fn port_0_says_nothing_of_a_hold() {
+    tells(&mut called(), &[("hold", &[]), ("200 declined", &[]), ("resume", &[]), ("200 sdp", &[])]);
+    let mut both = called();
+    tells(&mut both, &[("UPDATE hold", &[SendOnly]), ("hold", &[]), ("200 declined", &[]), ("resume", &[])]);
+    tells(&mut both, &[("200 hold", &[]), ("UPDATE sdp", &[Off])]);
+}
+
+#[test]
 fn both_sides_hold_and_each_lets_go_by_itself() {
     for ours in ["hold", "mute"] {
         tells(

@@ -52,6 +52,34 @@ fn we_hold_take_back_and_change_the_codec() {
 }
 
 #[test]
+fn a_hold_answered_with_port_0_is_one_without_media_and_is_taken_back() {
+    for (words, direction) in [("hold", "sendonly"), ("mute", "inactive")] {
+        let put_away = "ACK 2; configure Pcmu nowhere --; renegotiated Pcmu";
+        let held = || calling().run(&[(words, &format!("INVITE 2 {direction}")), ("200 declined", put_away)]);
+        let rig = held().run(&[("resume", "INVITE 3 sendrecv")]);
+        let (resumed, _) = rig.peer.requests.last().expect("a re-INVITE");
+        assert!(String::from_utf8_lossy(resumed.body()).contains("\r\nm=audio 20000 RTP/AVP"), "{resumed:?}");
+        rig.run(&[
+            ("200 sdp", "ACK 3; configure Pcmu 203.0.113.9:4000 sr; renegotiated Pcmu"),
+            ("BYE", "200; ended 200 remote; close"),
+        ]);
+        // The far end takes it up by itself; we hold it still.
+        let from =
+            if words == "hold" { "203.0.113.9:4000 s-; 200 sendonly" } else { "203.0.113.9:4000 --; 200 inactive" };
+        held().run(&[("UPDATE sdp", &format!("configure Pcmu {from}; renegotiated Pcmu"))]);
+        // Whoever takes no audio when it is to be heard has no call.
+        held().run(&[
+            ("resume", "INVITE 3 sendrecv"),
+            ("200 declined", "ACK 3; ended 488 failure; BYE 4 [SIP;cause=488]; close"),
+        ]);
+    }
+    Rig::calling(spec()).run(&[
+        ("opened", "INVITE 1 sendrecv"),
+        ("200 declined", "ACK 1; ended 488 failure; BYE 2 [SIP;cause=488]; close"),
+    ]);
+}
+
+#[test]
 fn a_re_invite_that_fails_leaves_the_session_as_it_was() {
     for refusal in ["488", "403", "415", "503"] {
         let rig = called().run(&[

@@ -59,6 +59,7 @@ pub fn description(name: &str) -> Option<Bytes> {
         "hold" => ("203.0.113.9", 4000, "0 8 101", "sendonly"),
         "recvonly" => ("203.0.113.9", 4000, "0 8 101", "recvonly"),
         "inactive" => ("203.0.113.9", 4000, "0 8 101", "inactive"),
+        "declined" => ("203.0.113.9", 0, "0 8 101", "inactive"),
         // Hold as RFC 2543 had it (RFC 3264 section 8.4).
         "hold-2543" => ("0.0.0.0", 4000, "0 8 101", "sendrecv"),
         "g729" => ("203.0.113.9", 4000, "18", "sendrecv"),

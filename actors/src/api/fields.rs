@@ -5,6 +5,8 @@ use super::error::{FieldError, RelayError};
 /// Characters of a text field at most.
 const TEXT_CHARS_MAX: usize = 2_048;
 const LIST_MAX: usize = 256;
+/// Names without a meaning that one answer tells.
+const UNKNOWN_TOLD_MAX: usize = 32;
 
 pub(super) const CODECS: &[&str] = &["OPUS", "G722", "PCMU", "PCMA", "G729", "VP8", "H264", "L16"];
 pub(super) const DTMF_METHODS: &[&str] = &["auto", "rfc4733", "info", "in_band"];
@@ -36,6 +38,12 @@ impl Fields {
 
     pub fn wrong(&mut self, field: &str, problem: &str) {
         self.errors.push(FieldError::new(field, problem));
+    }
+
+    /// A name that `is_known` does not know is wrong: a setting that is misspelt would else look as if it were made.
+    pub fn no_others(&mut self, is_known: impl Fn(&str) -> bool) {
+        let unknown = self.sent.keys().filter(|name| !is_known(name)).take(UNKNOWN_TOLD_MAX);
+        self.errors.extend(unknown.map(|name| FieldError::new(name, "is unknown")));
     }
 
     pub fn was_sent(&self, field: &str) -> bool {

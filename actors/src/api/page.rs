@@ -70,6 +70,13 @@ pub(super) fn filter(query: &str, name: &str) -> Result<Option<String>, RelayErr
     Ok(query.get(name).map(str::to_lowercase))
 }
 
+/// The value of a filter that is true or false, in any case.
+pub(super) fn flag(query: &str, name: &str) -> Result<Option<bool>, RelayError> {
+    let sent = filter(query, name)?;
+    let read = |text: String| text.parse().map_err(|_| invalid(name, "must be true or false"));
+    sent.map(read).transpose()
+}
+
 fn number(query: &Form, name: &str, default: usize, min: usize, max: usize) -> Result<usize, RelayError> {
     match query.get(name) {
         None => Ok(default),

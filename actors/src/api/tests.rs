@@ -2,6 +2,7 @@
 
 mod auth;
 mod calls;
+mod carriers;
 mod conferences;
 mod pages;
 mod queues;

@@ -45,7 +45,7 @@ async fn fetch(state: web::Data<ApiState>, id: web::Path<String>) -> Result<Http
 
 async fn create(state: web::Data<ApiState>, body: Result<web::Bytes, Error>) -> Result<HttpResponse, RelayError> {
     let mut record = CarrierRecord::new(random_sid()?, String::new(), String::new(), wall_now());
-    change(&mut record, json_object(body)?)?;
+    change(&state, &mut record, json_object(body)?)?;
     let record = state.store.put_carrier(record).await?;
     Ok(HttpResponse::Created().json(show(&state, &record)))
 }
@@ -59,7 +59,7 @@ async fn update(
     let id = parse_id(&id)?;
     let edit = |catalog: &Catalog| {
         let mut record = CarrierRecord::clone(catalog.carriers.get(id).ok_or(RelayError::NotFound)?);
-        change(&mut record, sent.clone())?;
+        change(&state, &mut record, sent.clone())?;
         record.updated = wall_now();
         Ok::<_, RelayError>(record)
     };
@@ -72,8 +72,11 @@ async fn delete(state: web::Data<ApiState>, id: web::Path<String>) -> Result<Htt
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn change(record: &mut CarrierRecord, sent: Map<String, Value>) -> Result<(), RelayError> {
+fn change(api: &ApiState, record: &mut CarrierRecord, sent: Map<String, Value>) -> Result<(), RelayError> {
     let mut fields = Fields::new(sent);
+    // What a GET gave may come back whole; `id`, `type` and `state` in it are read only and left alone.
+    let shown = show(api, record);
+    fields.no_others(|name| name == "password" || shown.get(name).is_some());
     fields.required("name", &mut record.name);
     fields.required("uri", &mut record.uri);
     if !record.uri.is_empty() && !is_carrier_uri(&record.uri) {
@@ -100,7 +103,8 @@ fn change(record: &mut CarrierRecord, sent: Map<String, Value>) -> Result<(), Re
     fields.finish()
 }
 
-/// `sip:host[:port][;transport=…]`, without a user: calls bring their own.
+/// `sip:host[:port][;transport=…]`, without a user: calls bring their own. WebSocket servers are not connected to
+/// (RFC 7118 section 4).
 fn is_carrier_uri(uri: &str) -> bool {
     let Some(rest) = uri.strip_prefix("sip:").or_else(|| uri.strip_prefix("sips:")) else { return false };
     if rest.contains(|c: char| c.is_whitespace() || !c.is_ascii_graphic() || "@?<>\"".contains(c)) {
@@ -109,7 +113,9 @@ fn is_carrier_uri(uri: &str) -> bool {
     let mut parts = rest.split(';');
     let authority = parts.next().unwrap_or_default();
     let known_transport = |p: &str| match p.split_once('=') {
-        Some((name, value)) if name.eq_ignore_ascii_case("transport") => value.parse::<Transport>().is_ok(),
+        Some((name, value)) if name.eq_ignore_ascii_case("transport") => {
+            matches!(value.parse(), Ok(Transport::Udp | Transport::Tcp | Transport::Tls))
+        }
         _ => !p.is_empty(),
     };
     // A URL with the same authority part reads if and only if host and port are right.

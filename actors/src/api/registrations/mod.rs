@@ -21,11 +21,10 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
 async fn list(state: web::Data<ApiState>, request: HttpRequest) -> Result<HttpResponse, RelayError> {
     let query = request.query_string();
     let username = page::filter(query, "filter_username")?;
-    let reachable = page::filter(query, "filter_reachable")?;
+    let reachable = page::flag(query, "filter_reachable")?;
     let mut contacts = state.registrations.all();
     contacts.retain(|c| {
-        username.as_ref().is_none_or(|u| c.username.contains(u))
-            && reachable.as_ref().is_none_or(|r| *r == c.reachable.to_string())
+        username.as_ref().is_none_or(|u| c.username.contains(u)) && reachable.is_none_or(|r| r == c.reachable)
     });
     let contacts = contacts.into_iter().map(Arc::new).collect();
     let filters = ["filter_username", "filter_reachable"];

@@ -7,6 +7,7 @@ mod carriers;
 mod common;
 mod forged;
 mod front;
+mod guesses;
 mod kamailio;
 mod proxy;
 mod refusals;

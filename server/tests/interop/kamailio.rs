@@ -76,26 +76,6 @@ fn the_shipped_configuration_is_valid_with_and_without_its_switches() {
 }
 
 #[test]
-fn a_phone_registers_through_the_proxy_with_a_path_and_for_a_short_time() {
-    let cluster = Cluster::start();
-    cluster.endpoint("alice");
-    let mut alice = cluster.phone("alice");
-    for asked in ["Expires: 3600\r\n", "", "Expires: 90\r\n"] {
-        let reply = alice.register_with(&format!("Contact: <{}>\r\n{asked}", alice.contact()));
-        assert_eq!(reply.status(), 200, "{reply:?}");
-        assert!(reply.header("Contact").contains("expires=90"), "asked {asked:?}: {reply:?}");
-    }
-    let reply = alice.register_with(&format!("Contact: <{}>;expires=600\r\n", alice.contact()));
-    assert!(reply.header("Contact").contains("expires=90"), "{reply:?}");
-    let reply = alice.register_with(&format!("Contact: <{}>;expires=60\r\n", alice.contact()));
-    assert!(reply.header("Contact").contains("expires=60"), "{reply:?}");
-    assert!(registered_at(&cluster.first, "alice").is_some());
-    let gone = alice.register_with("Contact: *\r\nExpires: 0\r\n");
-    assert_eq!(gone.status(), 200, "{gone:?}");
-    assert!(registered_at(&cluster.first, "alice").is_none());
-}
-
-#[test]
 fn phones_call_each_other_through_the_proxy_and_requests_within_the_call_follow_the_route_set() {
     let cluster = Cluster::start();
     cluster.endpoint("alice");

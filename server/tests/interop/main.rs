@@ -11,6 +11,7 @@ mod guesses;
 mod kamailio;
 mod proxy;
 mod refusals;
+mod registrations;
 mod rig;
 mod session;
 mod transfers;

@@ -21,7 +21,8 @@ pub const ANSWER_PERCENT: u64 = 150;
 /// Credit one source may save up: a few INVITEs' worth, so that no quiet start pays for a later burst.
 const CREDIT_BYTES_MAX: u64 = 32 * 1024;
 /// The 2xx to an INVITE is the word of somebody who let the call in, and is repeated until it is acknowledged (RFC 3261
-/// section 13.3.1.4), so it has a credit of its own: eight repetitions of a large one, then one every few seconds.
+/// section 13.3.1.4), so it has a credit of its own: eight repetitions of a large one, then one every few seconds. A reliable
+/// provisional response is repeated in the same way (RFC 3262 section 3), and the 2xx waits for it: it may take half of that.
 const ACCEPTANCE_BYTES_MAX: u64 = 12 * 1024;
 const ACCEPTANCE_BYTES_PER_SEC: u64 = 512;
 /// Kept of a caller's credit, when it is told that it rings, for the answer that ends it.
@@ -100,8 +101,9 @@ impl SourceBudget {
         // Better no ringing than no end: a caller without a final answer waits for half a minute (Timer B).
         let kept = if is_ringing(response) { FINAL_ANSWER_BYTES } else { 0 };
         let account = self.account(now, to.addr.ip());
-        for credit in [Some(&mut account.bytes), accepts_a_call(response).then_some(&mut account.acceptance_bytes)] {
-            if let Some(credit) = credit
+        let kept_of_acceptance = kept_by_accepting(response);
+        for (credit, kept) in [(&mut account.bytes, Some(kept)), (&mut account.acceptance_bytes, kept_of_acceptance)] {
+            if let Some(kept) = kept
                 && let Some(rest) = credit.checked_sub(bytes)
                 && rest >= kept
             {
@@ -203,10 +205,17 @@ fn is_ringing(response: &[u8]) -> bool {
     response.starts_with(b"SIP/2.0 1") && !response.starts_with(b"SIP/2.0 100")
 }
 
-/// A 2xx whose CSeq names INVITE.
-fn accepts_a_call(response: &[u8]) -> bool {
+/// What must be left of the credit of those who let a call in, for a response that draws on it: a 2xx to an INVITE, or a reliable
+/// provisional one.
+fn kept_by_accepting(response: &[u8]) -> Option<u64> {
+    let kept = match response.get(..9)? {
+        b"SIP/2.0 2" => 0,
+        b"SIP/2.0 1" => ACCEPTANCE_BYTES_MAX / 2,
+        _ => return None,
+    };
     let head = response.windows(4).position(|w| w == b"\r\n\r\n").map_or(response, |end| &response[..end + 2]);
-    head.starts_with(b"SIP/2.0 2") && head.windows(9).any(|w| w == b" INVITE\r\n")
+    let has = |text: &[u8]| head.windows(text.len()).any(|w| w == text);
+    (has(b" INVITE\r\n") && (kept == 0 || has(b"\r\nRSeq: "))).then_some(kept)
 }
 
 /// A table that forgets without looking through itself: what was not used while `young` filled or aged goes with `old`.
@@ -363,6 +372,24 @@ mod tests {
         let options = accepted.replace("INVITE", "OPTIONS") + " INVITE\r\n";
         assert!(!budget.may_answer(T + Duration::from_secs(60), victim, options.as_bytes()));
         assert!(budget.may_answer(T + Duration::from_secs(60), victim, accepted.as_bytes()));
+    }
+
+    /// RFC 3262 section 3: the 2xx waits for the PRACK, and so may not come at all when a lost response is not said again.
+    #[test]
+    fn a_reliable_provisional_response_is_repeated_too_and_leaves_room_for_the_2xx() {
+        let mut budget = SourceBudget::new(10);
+        let caller = udp("192.0.2.1:5060");
+        assert!(budget.admits(T, caller, 10));
+        let response = |start: &str, more: &str| {
+            format!("SIP/2.0 {start}\r\nCSeq: 1 INVITE\r\n{more}{}\r\n\r\n", "x".repeat(600)).into_bytes()
+        };
+        let (early, unreliable) =
+            (response("183 Session Progress", "RSeq: 7\r\n"), response("183 Session Progress", ""));
+        assert!(!budget.may_answer(T, caller, &unreliable));
+        let sent = (0..100).filter(|_| budget.may_answer(T, caller, &early)).count();
+        assert_eq!(sent as u64, ACCEPTANCE_BYTES_MAX / 2 / early.len() as u64);
+        let accepted = response("200 OK", "");
+        assert!((0..8).all(|_| budget.may_answer(T, caller, &accepted)));
     }
 
     #[test]

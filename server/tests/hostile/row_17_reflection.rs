@@ -145,3 +145,18 @@ fn an_accepted_call_that_nobody_acknowledges_is_sent_no_sound() {
     assert!(third.recv(&mut [0; 2_048]).is_err(), "nothing is played to who was only named");
     target.unharmed("after a call that nobody hears");
 }
+
+/// A monitor's single OPTIONS is answered each time, and within the same bound.
+#[test]
+fn one_who_only_asks_whether_we_are_there_is_answered_every_time() {
+    let mut target = Target::start();
+    let mut monitor = target.stranger(0x1206);
+    for n in 0..60 {
+        let ping = monitor.request("OPTIONS", &format!("sip:{}", target.tandem.sip), "User-Agent: monitor\r\n", "");
+        monitor.say(ping.as_bytes());
+        let answer = monitor.hear(Duration::from_secs(2));
+        assert_eq!(answer.map(|a| a.status()), Some(200), "the {n}th of {} bytes", ping.len());
+    }
+    assert!(monitor.received as f64 <= RATIO_MAX * monitor.sent as f64, "{} for {}", monitor.received, monitor.sent);
+    target.unharmed("after being asked often");
+}

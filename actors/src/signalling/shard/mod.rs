@@ -78,6 +78,9 @@ pub struct ShardConfig {
     pub known_sources_only: bool,
 }
 
+/// Header fields that tell what else might be asked, and change nothing in what was answered.
+const INFORMS: [&str; 4] = ["Accept", "Allow", "Allow-Events", "Supported"];
+
 pub struct SipShard {
     /// Set when the actor starts; calls answer to it.
     own: Option<ShardMailbox>,
@@ -321,16 +324,18 @@ impl SipShard {
     /// table of transactions, and a repeated request gets the same again (RFC 3261 section 8.2.7).
     fn reply(&mut self, key: ServerKey, request: &SipMessage, source: Endpoint, status: u16, headers: &[(&str, &str)]) {
         let now = self.now();
-        let mut response =
-            SipMessage::response(request, source.addr, status, None).to_tag(&self.layer.tag_for(request));
-        // What a stranger gets is weighed against what it sent.
-        if !self.sources.is_stranger(now, source) {
-            response = response.header("Server", &self.config.user_agent);
+        let tag = self.layer.tag_for(request);
+        let known = !self.sources.is_stranger(now, source);
+        let build = |headers: &mut dyn Iterator<Item = &(&str, &str)>| {
+            let response = SipMessage::response(request, source.addr, status, None).to_tag(&tag);
+            let response = if known { response.header("Server", &self.config.user_agent) } else { response };
+            headers.fold(response, |response, (name, value)| response.header(name, value)).build()
+        };
+        let mut response = build(&mut headers.iter());
+        // What a stranger gets is weighed against what it sent: rather an answer that says less than none.
+        if response.bytes().len() > self.sources.room(now, source) {
+            response = build(&mut headers.iter().filter(|(name, _)| !INFORMS.contains(name)));
         }
-        for (name, value) in headers {
-            response = response.header(name, value);
-        }
-        let response = response.build();
         counts::answered(&self.config.metrics, &response);
         self.layer.respond_stateless(key, &response);
     }

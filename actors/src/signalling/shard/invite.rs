@@ -61,7 +61,10 @@ impl SipShard {
         let offer = OfferCall {
             key,
             source,
-            unproved: self.sources.is_stranger(now, source) && !self.is_one_of_ours(source.addr.ip()),
+            // Whom the operator let in by address is as good as proved: carriers, proxies, allow-lists of applications.
+            unproved: self.sources.is_stranger(now, source)
+                && !admitted.trusted
+                && !self.is_one_of_ours(source.addr.ip()),
             plan: admitted.plan,
             media: admitted.media,
             inbound,

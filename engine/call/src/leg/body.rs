@@ -11,14 +11,17 @@ pub fn description(request: &Message) -> Result<&[u8], &'static str> {
     }
     let disposition = request.header("Content-Disposition").unwrap_or("session");
     let mut parts = disposition.split(';').map(str::trim);
-    let for_session = parts.next().is_none_or(|kind| kind.eq_ignore_ascii_case("session"));
+    // Some say `render` of all bodies, as it is the default of other types.
+    let is_ours = |kind: &str| ["session", "render"].iter().any(|known| known.eq_ignore_ascii_case(kind));
+    let for_session = parts.next().is_none_or(is_ours);
     let is_optional = parts.any(is_optional);
     let encoded = request.token_list("Content-Encoding").any(|coding| !coding.eq_ignore_ascii_case("identity"));
     match request.content_type().is_some_and(is_sdp) {
         _ if encoded && !is_optional => Err("the body is encoded"),
         false if !is_optional => Err("the body is not application/sdp"),
         // An SDP body for a use that is not ours, such as `early-session` (RFC 3959), is no offer of the session.
-        true if !encoded && (for_session || !is_optional) => Ok(body),
+        true if !encoded && for_session => Ok(body),
+        true if !is_optional => Err("the body is of another disposition"),
         true | false => Ok(&[]),
     }
 }
@@ -56,6 +59,7 @@ mod tests {
             (sdp, "session;handling=optional", "", Ok("v=0")),
             (sdp, "Session ; Handling = required", "", Ok("v=0")),
             (sdp, "early-session;handling=optional", "", Ok("")),
+            (sdp, "early-session", "", Err("the body is of another disposition")),
             (sdp, "render", "", Ok("v=0")),
             (sdp, "", "gzip", Err("the body is encoded")),
             (sdp, "session;handling=optional", "gzip", Ok("")),

@@ -250,6 +250,10 @@ impl Leg {
                     }
                 }
             }
+            // It could not be heard before the caller has shown that it is there, and would stop its own ringing.
+            LegCommand::EarlyMedia { .. } if self.unproved && s.reliable == Use::Never => {
+                return self.command_incoming(now, s, LegCommand::Ring);
+            }
             LegCommand::EarlyMedia { prefer } => {
                 if self.media.is_opening() || s.provisionals.is_waiting() {
                     // An answer that waits already says more.

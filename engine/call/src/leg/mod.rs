@@ -327,7 +327,6 @@ impl Leg {
                 return false;
             }
             Event::TimedOut { .. } => {
-                let _ = now;
                 return false;
             }
         }

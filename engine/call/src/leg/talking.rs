@@ -149,12 +149,14 @@ impl Leg {
 
     /// The caller gets what we send: now media may go there.
     pub(super) fn peer_is_there(&mut self, now: Timestamp) {
-        if !std::mem::take(&mut self.unproved) {
+        if !std::mem::take(&mut self.unproved) || matches!(self.state, State::Closing(_) | State::Over) {
             return;
         }
         self.configure_again();
         let State::Talking(s) = &mut self.state else { return };
-        if let Some(codec) = s.unacked.as_mut().and_then(|unacked| unacked.answered.take()) {
+        if s.hangup.is_none()
+            && let Some(codec) = s.unacked.as_mut().and_then(|unacked| unacked.answered.take())
+        {
             self.now_talking(now, codec);
         }
     }
@@ -277,6 +279,11 @@ impl Leg {
                     RAck::of(&request).is_some_and(|rack| prack::is_for(waiting, rack, invite_cseq.unwrap_or(0)));
                 s.outstanding.take_if(|_| known);
                 self.respond(key, &request, source, if known { 200 } else { 481 }, None, &[]);
+                self.state = State::Talking(s);
+                if known {
+                    self.peer_is_there(now);
+                }
+                return;
             }
             Method::Refer => self.refer(key, &request, source),
             Method::Notify if self.referring.is_some() => self.notified(key, &request, source),

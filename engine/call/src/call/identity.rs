@@ -114,7 +114,11 @@ pub(super) fn present(
     domain: &str,
     towards: Towards,
 ) {
-    let uri = format!("sip:{}@{domain}", escape_user(&caller.user));
+    let uri = match caller.user.as_str() {
+        // A caller may have no name (RFC 3261 section 25.1, hostport alone); an empty one is no URI.
+        "" => format!("sip:{domain}"),
+        user => format!("sip:{}@{domain}", escape_user(user)),
+    };
     let withheld = asserted.withheld;
     let hidden = withheld && towards != Towards::Own;
     spec.from_uri = if hidden { ANONYMOUS.to_owned() } else { uri.clone() };
@@ -251,6 +255,10 @@ mod tests {
     }
 
     fn written(asserted: &Asserted, diverted: &[String], towards: Towards) -> String {
+        shown("+1 555", asserted, diverted, towards)
+    }
+
+    fn shown(user: &str, asserted: &Asserted, diverted: &[String], towards: Towards) -> String {
         let mut spec = InviteSpec {
             request_uri: "sip:x".into(),
             destination: Destination::Uri("sip:x".into()),
@@ -270,13 +278,21 @@ mod tests {
             session_expires_secs: None,
             other_flows: Vec::new(),
         };
-        let caller = Identity { user: "+1 555".into(), display: Some("A \"B\"".into()) };
+        let caller = Identity { user: user.into(), display: Some("A \"B\"".into()) };
         present(&mut spec, &caller, asserted, diverted, "home", towards);
         let mut out = format!("{} {}", spec.from_display.unwrap_or_default(), spec.from_uri);
         for (name, value) in spec.headers {
             out.push_str(&format!("\n{name}: {value}"));
         }
         out
+    }
+
+    /// RFC 3261 section 25.1: an address may be a host alone; with nothing before the `@` no telephone's answer could be read.
+    #[test]
+    fn a_caller_without_a_user_is_shown_as_a_host() {
+        for (towards, want) in [(Towards::Phone, "A \"B\" sip:home"), (Towards::Untrusted, "A \"B\" sip:home")] {
+            assert_eq!(shown("", &Asserted::default(), &[], towards), want);
+        }
     }
 
     #[test]

@@ -540,7 +540,9 @@ impl Call {
         self.talk_until = None;
         self.dial_caller_left();
         self.queue_leg_ended();
-        self.hang_up_all("");
+        // Why the caller went: "completed elsewhere" leaves no missed call (RFC 3326 section 2).
+        let cause = self.legs.get(&id).and_then(|leg| leg.end.as_ref()?.cause.clone());
+        self.hang_up_all(&cause.filter(|cause| is_reason(cause)).unwrap_or_default());
     }
 
     fn hang_up_all(&mut self, reason: &str) {
@@ -637,4 +639,11 @@ fn source_of_number(handler: &crate::directory::NumberHandler) -> DocumentSource
         NumberHandler::Laml(hooks) => DocumentSource::Webhook(hooks.clone()),
         NumberHandler::None | NumberHandler::Endpoint(_) | NumberHandler::Unsupported(_) => DocumentSource::Running,
     }
+}
+
+/// A Reason that may be handed on: of the protocols that telephones know, and no longer than it need be.
+fn is_reason(value: &str) -> bool {
+    const BYTES_MAX: usize = 200;
+    let protocol = value.split(';').next().unwrap_or_default().trim();
+    value.len() <= BYTES_MAX && (protocol.eq_ignore_ascii_case("SIP") || protocol.eq_ignore_ascii_case("Q.850"))
 }

@@ -287,8 +287,12 @@ impl Call {
         let codec = self.legs.get(&t.transferee).and_then(|l| l.codec);
         // What the transferred party speaks goes first: it is passed through then.
         spec.media.codecs.sort_by_key(|c| Some(*c) != codec);
-        spec.headers.push(("Referred-By".into(), format!("<{}>", t.referred_by)));
-        if matches!(who, Caller::Carrier(_) | Caller::Endpoint(_)) {
+        // A caller who wanted to stay unknown is not named for having transferred the call (RFC 3323).
+        let unnamed = t.transferor == self.primary && self.inbound.as_ref().is_some_and(|i| i.asserted.withheld);
+        if !unnamed {
+            spec.headers.push(("Referred-By".into(), format!("<{}>", t.referred_by)));
+        }
+        if !unnamed && matches!(who, Caller::Carrier(_) | Caller::Endpoint(_)) {
             spec.headers.push(("Diversion".into(), diversion(&self.address_of_leg(t.transferor), "deflection")));
         }
         if let Some(replaces) = &t.replaces {

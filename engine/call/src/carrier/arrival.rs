@@ -56,7 +56,11 @@ struct Named {
 }
 
 fn caller(carrier: &Carrier, user: &str, uri: &str) -> Option<Named> {
-    let number = carrier.numbers.from_carrier(user);
+    // Without its parameters, such as `cpc` (RFC 3398 section 8.2.1.1).
+    let number = match Uri::parse(uri) {
+        Ok(uri) => carrier.numbers.of_uri(&uri),
+        Err(_) => carrier.numbers.from_carrier(user),
+    };
     if !is_number(&number) || number == user {
         return None;
     }
@@ -116,6 +120,11 @@ mod tests {
             |user: &str, host: &str| Named { user: user.into(), host: host.into(), uri: format!("sip:{user}@{host}") };
         let carrier = carrier();
         assert_eq!(caller(&carrier, "0301111", "sip:0301111@gw.example"), Some(named("+49301111", "gw.example")));
+        let with_params = "sip:+49301111;cpc=ordinary@gw.example;user=phone";
+        assert_eq!(
+            caller(&carrier, "+49301111;cpc=ordinary", with_params),
+            Some(named("+49301111", "gw.example;user=phone"))
+        );
         assert_eq!(caller(&carrier, "anonymous", "sip:anonymous@anonymous.invalid"), None);
         assert_eq!(caller(&carrier, "+49301111", "sip:+49301111@gw.example"), None);
         assert_eq!(callee("030123456", "sip:+4930123456@home.example"), Some(named("+4930123456", "home.example")));

@@ -70,7 +70,8 @@ fn failures_are_passed_to_the_caller() {
         ("603", "603", "failed 603"),
         ("401", "502", "failed 502"),
         ("302", "480", "no-answer 480"),
-        ("503", "503", "failed 503"),
+        ("503", "480", "no-answer 480"),
+        ("422", "480", "no-answer 480"),
         ("timeout", "408", "no-answer 408"),
     ] {
         let mut w = bob_rings();
@@ -220,4 +221,20 @@ fn draining_ends_both_legs() {
     let mut w = bob_rings();
     let said = w.input(CallInput::Drain);
     assert_eq!(said, "L1 480 [SIP;cause=503;text=\"Server going down\"]; L2 CANCEL");
+}
+
+/// RFC 3326 section 2: a telephone whose caller says that the call was answered elsewhere lists no missed call.
+#[test]
+fn why_the_caller_went_is_told_to_the_telephone_that_rang_or_talked() {
+    let elsewhere = "SIP;cause=200;text=\"Call completed elsewhere\"";
+    for (reason, told) in [
+        (elsewhere.to_owned(), true),
+        ("Q.850;cause=31".to_owned(), true),
+        ("X-Own;cause=1".to_owned(), false),
+        (format!("SIP;cause=200;text=\"{}\"", "x".repeat(200)), false),
+    ] {
+        let mut w = bob_rings();
+        w.run(&[(&format!("1 cancelled {reason}"), "L1 487; L2 CANCEL")]);
+        assert_eq!(w.cancel_reason(2), told.then_some(reason.as_str()), "{reason}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tandem_call::call::{CallInput, CallUpdate, Party, Plan};
+use tandem_call::call::{CallInput, CallUpdate, InboundLeg, Party, Plan};
 use tandem_call::directory::{Directory, Handler, OutboundPolicy, WebhookSet};
 use tandem_call::routing::{self, Caller};
 use tandem_model::LegId;
@@ -30,11 +30,16 @@ fn talk(policy: OutboundPolicy) -> World {
 }
 
 fn talk_in(directory: Directory) -> World {
+    talk_as(directory, |_| {})
+}
+
+fn talk_as(directory: Directory, alter: impl FnOnce(&mut InboundLeg)) -> World {
     let alice = directory.endpoints["alice"].clone();
     let caller = Caller::Endpoint(alice.clone());
     let uri = to("bob");
     let route = routing::route(&directory, &caller, &Uri::parse(&uri).expect("a URI"), |_, _| false).expect("a route");
-    let mut w = World::inbound(directory, Plan::Connect { caller: Party::Endpoint(alice), route }, "sdp", false);
+    let plan = Plan::Connect { caller: Party::Endpoint(alice), route };
+    let mut w = World::inbound_altered(directory, plan, "sdp", false, 0, alter);
     w.take();
     w.run(&[("2 200 sdp", "L2 ACK 1; L1 200 sendrecv; bridge L1 L2"), ("1 ACK", "")]);
     w
@@ -384,4 +389,18 @@ fn a_dialog_elsewhere_is_replaced_there() {
     let mut w = talk(OutboundPolicy::Block);
     let said = w.step(&refer(1, "sip:carol@far.test?Replaces=1%40far%3Bto-tag%3Da%3Bfrom-tag%3Db"));
     assert!(said.ends_with("L1 403"), "{said}");
+}
+
+/// RFC 3323: who asked to stay unknown does not become known by transferring the call.
+#[test]
+fn a_caller_who_withholds_its_name_is_not_named_for_its_transfer() {
+    for (withheld, named) in [(false, 1), (true, 0)] {
+        let mut directory = directory();
+        let mut alice = (*directory.endpoints["alice"]).clone();
+        alice.outbound_policy = Some(OutboundPolicy::Passthrough);
+        directory.endpoints.insert("alice".into(), Arc::new(alice));
+        let mut w = talk_as(directory, |inbound| inbound.asserted.withheld = withheld);
+        w.step(&refer(1, "sip:carol@far.test"));
+        assert_eq!(headers(&w, 3, "Referred-By").len(), named);
+    }
 }

@@ -208,6 +208,11 @@ pub fn api_call(to: &str, document: &str) -> ApiCall {
 }
 
 impl World {
+    /// The Reason of the CANCEL that this leg's far end was last sent.
+    pub fn cancel_reason(&self, leg: u64) -> Option<&str> {
+        self.parties.get(&LegId(leg))?.peer.cancel_reason.as_deref()
+    }
+
     /// Alice dials `to`; `offer` as in [`peer::description`].
     pub fn dials(to: &str, offer: &str) -> World {
         World::dialling(to, offer, false)

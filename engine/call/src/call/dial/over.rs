@@ -262,7 +262,8 @@ impl Call {
 /// What an unanswered caller is refused with when nobody answered.
 fn refusal(worst: Option<&Failure>) -> (u16, String) {
     let Some(worst) = worst else { return (480, "No answer".to_owned()) };
-    let status = towards_caller(worst.status);
+    // Without a leg it is our own word, as that all carriers are busy.
+    let status = if worst.leg.is_none() { worst.status } else { towards_caller(worst.status) };
     let reason = if worst.reason.is_empty() || status != worst.status {
         reason_phrase(status).to_owned()
     } else {
@@ -271,12 +272,13 @@ fn refusal(worst: Option<&Failure>) -> (u16, String) {
     (status, reason)
 }
 
-/// What a caller is told of a callee's response: challenges and redirections are between us and the callee.
+/// What a caller is told of a callee's response: challenges, redirections, and what was asked of an INVITE of ours, are between us and
+/// the callee. 503 would say that this server is out of service, and have a proxy or a carrier leave it alone (RFC 3261 section 16.7,
+/// step 6).
 pub(in super::super) fn towards_caller(status: u16) -> u16 {
     match status {
-        300..=399 => 480,
+        300..=399 | 420..=423 | 487 | 503 => 480,
         401 | 407 => 502,
-        487 => 480,
         400..=699 => status,
         _ => 480,
     }

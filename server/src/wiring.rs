@@ -86,7 +86,7 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
 
     let recordings = open_recordings(&config)?;
     orphaned_recordings(&store, &recordings, clock).await?;
-    let trunks = Trunks::new(clock);
+    let trunks = Trunks::beside(clock, config.sip.proxies.clone());
     let listening = format!("http://{}", config.http.listen);
     let bins = LamlBins::new(store.clone(), clock, &[public_url(&config), listening]);
     let webhooks = webhook_client(&config, &store, demo.as_ref().map(|d| d.listen.ip()), bins.clone())?;
@@ -490,6 +490,7 @@ fn leg_env(config: &Config, listening: &[Endpoint], media_address: IpAddr) -> Le
                     format!("{name}:{}", listen.addr.port())
                 }
             },
+            Some(host) if host.parse::<Ipv6Addr>().is_ok() => format!("[{host}]:{}", listen.addr.port()),
             Some(host) => format!("{host}:{}", listen.addr.port()),
             None => {
                 let ip = reachable(listen.addr.ip()).unwrap_or(listen.addr.ip());

@@ -129,12 +129,16 @@ impl CarrierActor {
     fn look_up(&self, carrier: &tandem_call::directory::Carrier, ctx: &mut Context<Self>) {
         let (id, uri, verify) = (carrier.id, carrier.uri.clone(), verify(carrier));
         let resolver = self.config.resolver.clone();
+        let asked = uri.clone();
         let look_up = async move { resolver.resolve(&uri, verify).await }.into_actor(self);
-        ctx.spawn(look_up.map(move |hops, actor, _| {
-            if actor.lines.contains_key(&id) {
-                actor.config.trunks.found(id, &hops.unwrap_or_default());
-            }
-        }));
+        ctx.spawn(look_up.map(move |hops, actor, _| actor.found(id, &asked, &hops.unwrap_or_default())));
+    }
+
+    /// The carrier may be gone or elsewhere by now.
+    fn found(&self, id: Sid, uri: &str, hops: &[Endpoint]) {
+        if self.lines.get(&id).is_some_and(|line| line.carrier.uri == uri) {
+            self.config.trunks.found(id, hops);
+        }
     }
 
     /// The registration that this carrier is to have, given the one it has.
@@ -211,9 +215,10 @@ impl CarrierActor {
             HealthEffect::Probe { id: round } => {
                 let (uri, verify) = (line.carrier.uri.clone(), verify(&line.carrier));
                 let resolver = self.config.resolver.clone();
+                let asked = uri.clone();
                 let look_up = async move { resolver.resolve(&uri, verify).await }.into_actor(self);
                 ctx.spawn(look_up.map(move |hops, actor, ctx| {
-                    actor.config.trunks.found(id, hops.as_deref().unwrap_or_default());
+                    actor.found(id, &asked, hops.as_deref().unwrap_or_default());
                     actor.probe(id, round, hops.unwrap_or_default(), ctx);
                     actor.settle(ctx);
                 }));

@@ -1,7 +1,7 @@
 //! How carriers stand: copies that the actor alone writes, and the counters of what is in use.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
@@ -9,17 +9,15 @@ use std::time::Duration;
 use actix::prelude::*;
 use tandem_call::call::{CarriersBusy, SeizedCarrier};
 use tandem_call::carrier::{Availability, CallResult, Limits, RegistrationState, choose};
-use tandem_call::directory::Carrier;
+use tandem_call::directory::{Carrier, IpRange};
 use tandem_call::leg::{EndedBy, KEPT_BACK, LegReport};
-use tandem_model::{Endpoint, SeedEntropy, Sid, Timestamp, limits};
+use tandem_model::limits::CARRIER_ADDRESSES_MAX;
+use tandem_model::{Endpoint, SeedEntropy, Sid, Timestamp};
 
 use crate::api::{CarrierRegistration, CarrierState, CarrierStates};
 use crate::supervision::{Mailbox, Overflow};
 use crate::transport::Verify;
 use crate::world::Clock;
-
-/// Addresses of one carrier that are remembered.
-const PLACES_MAX: usize = 2 * limits::HOPS_MAX;
 
 /// A handle; clones share it.
 #[derive(Clone)]
@@ -28,6 +26,8 @@ pub struct Trunks(Arc<Inner>);
 struct Inner {
     clock: Clock,
     slots: RwLock<HashMap<Sid, Arc<Slot>>>,
+    /// Our own proxies: calls to phones go out through them, and they may carry those of carriers as well.
+    proxies: Vec<IpRange>,
     /// Who hears what became of calls; set once the actor runs.
     desk: OnceLock<Recipient<CallNews>>,
 }
@@ -48,7 +48,7 @@ struct Slot {
     /// Written by the actor, read by REST and calls.
     standing: RwLock<Standing>,
     /// Where its URI led when it was last looked up.
-    places: RwLock<Vec<SocketAddr>>,
+    addresses: RwLock<Vec<SocketAddr>>,
 }
 
 /// What the actor knows of a carrier.
@@ -97,7 +97,12 @@ enum Direction {
 
 impl Trunks {
     pub fn new(clock: Clock) -> Self {
-        Trunks(Arc::new(Inner { clock, slots: RwLock::default(), desk: OnceLock::new() }))
+        Trunks::beside(clock, Vec::new())
+    }
+
+    /// Where these proxies are our own.
+    pub fn beside(clock: Clock, proxies: Vec<IpRange>) -> Self {
+        Trunks(Arc::new(Inner { clock, slots: RwLock::default(), proxies, desk: OnceLock::new() }))
     }
 
     /// A channel of the best of these carriers that has room. `draw` decides between those of one priority.
@@ -163,16 +168,25 @@ impl Trunks {
         *slot.standing.write().unwrap_or_else(PoisonError::into_inner) = standing;
     }
 
-    /// Its URI was looked up and leads there.
+    /// The URI of a carrier that there is was looked up and leads there.
     pub(super) fn found(&self, carrier: Sid, hops: &[Endpoint]) {
-        self.slot(carrier).found(hops);
+        let known = self.0.slots.read().unwrap_or_else(PoisonError::into_inner).get(&carrier).cloned();
+        if let Some(slot) = known {
+            slot.found(hops);
+        }
+    }
+
+    /// Whether a carrier's URI leads to this address, at any port.
+    pub fn is_of(&self, carrier: Sid, ip: IpAddr) -> bool {
+        let slots = self.0.slots.read().unwrap_or_else(PoisonError::into_inner);
+        slots.get(&carrier).is_some_and(|slot| slot.is_of(ip))
     }
 
     /// Whether a contact that leads to `hop`, registered from `source`, would have its calls go out through a carrier, at our cost. A
     /// carrier's address is its own at every port, but for who is at the same address itself.
     pub fn is_at_a_carrier(&self, hop: SocketAddr, source: SocketAddr) -> bool {
         // Where a REGISTER came from is where its sender is: most contacts lead there.
-        if hop == source {
+        if hop == source || self.0.proxies.iter().any(|range| range.contains(hop.ip())) {
             return false;
         }
         let slots = self.0.slots.read().unwrap_or_else(PoisonError::into_inner);
@@ -243,33 +257,44 @@ impl Slot {
             left_alone_until: AtomicU64::new(0),
             suspect: AtomicBool::new(false),
             standing: RwLock::default(),
-            places: RwLock::default(),
+            addresses: RwLock::default(),
         }
     }
 
     fn found(&self, hops: &[Endpoint]) {
         if !hops.is_empty() {
             let found = hops.iter().map(|hop| canonical(hop.addr)).collect();
-            *self.places.write().unwrap_or_else(PoisonError::into_inner) = found;
+            *self.addresses.write().unwrap_or_else(PoisonError::into_inner) = found;
         }
     }
 
     /// The same, beside what is known: its calls may go through a proxy of its own.
     fn leads_to(&self, hops: &[Endpoint]) {
-        let known = self.places.read().unwrap_or_else(PoisonError::into_inner);
-        let mut new: Vec<SocketAddr> = hops.iter().map(|hop| canonical(hop.addr)).collect();
-        new.retain(|place| !known.contains(place));
-        new.truncate(PLACES_MAX.saturating_sub(known.len()));
-        drop(known);
-        if !new.is_empty() {
-            self.places.write().unwrap_or_else(PoisonError::into_inner).append(&mut new);
+        let is_known = |known: &[SocketAddr]| hops.iter().all(|hop| known.contains(&canonical(hop.addr)));
+        if is_known(&self.addresses.read().unwrap_or_else(PoisonError::into_inner)) {
+            return;
         }
+        let mut known = self.addresses.write().unwrap_or_else(PoisonError::into_inner);
+        for hop in hops.iter().map(|hop| canonical(hop.addr)) {
+            if !known.contains(&hop) {
+                if known.len() >= CARRIER_ADDRESSES_MAX {
+                    known.remove(0);
+                }
+                known.push(hop);
+            }
+        }
+    }
+
+    fn is_of(&self, ip: IpAddr) -> bool {
+        self.addresses.read().unwrap_or_else(PoisonError::into_inner).iter().any(|address| address.ip() == ip)
     }
 
     fn is_at(&self, hop: SocketAddr, source: SocketAddr) -> bool {
         let (hop, source) = (canonical(hop), canonical(source));
-        let places = self.places.read().unwrap_or_else(PoisonError::into_inner);
-        places.iter().any(|place| place.ip() == hop.ip() && (place.port() == hop.port() || hop.ip() != source.ip()))
+        let addresses = self.addresses.read().unwrap_or_else(PoisonError::into_inner);
+        addresses
+            .iter()
+            .any(|address| address.ip() == hop.ip() && (address.port() == hop.port() || hop.ip() != source.ip()))
     }
 
     fn take(&self, now: Timestamp, limits: &Limits, direction: Direction) -> Result<(), Duration> {
@@ -410,10 +435,15 @@ mod tests {
 
     #[test]
     fn a_carriers_address_is_its_own_at_every_port_but_for_who_is_there_too() {
-        let trunks = Trunks::new(Clock::new());
+        let trunks = Trunks::beside(Clock::new(), vec!["203.0.113.0/24".parse().unwrap()]);
         let at = |text: &str| text.parse::<SocketAddr>().unwrap();
-        let hop = Endpoint::new(Transport::Udp, at("192.0.2.5:5060"));
-        trunks.found(carrier(1, 1, Limits::default()).id, &[hop]);
+        let to = |text: &str| Endpoint::new(Transport::Udp, at(text));
+        let (there, gone) = (carrier(1, 1, Limits::default()).id, carrier(2, 1, Limits::default()).id);
+        trunks.publish(there, Standing::default());
+        trunks.found(there, &[to("192.0.2.5:5060"), to("203.0.113.1:5060")]);
+        // Looked up while it was removed.
+        trunks.found(gone, &[to("192.0.2.9:5060")]);
+        assert_eq!(trunks.snapshot().len(), 1);
         for (hop, source, is_there) in [
             ("192.0.2.5:5060", "198.51.100.1:5060", true),
             ("192.0.2.5:5080", "198.51.100.1:5060", true),
@@ -422,9 +452,21 @@ mod tests {
             ("192.0.2.5:5080", "192.0.2.5:5082", false),
             ("192.0.2.5:5060", "192.0.2.5:5082", true),
             ("192.0.2.5:5060", "192.0.2.5:5060", false),
+            ("192.0.2.9:5060", "198.51.100.1:5060", false),
+            // A proxy of ours, through which its calls go too.
+            ("203.0.113.1:5060", "198.51.100.1:5060", false),
         ] {
             assert_eq!(trunks.is_at_a_carrier(at(hop), at(source)), is_there, "{hop} from {source}");
         }
+        assert!(trunks.is_of(there, at("192.0.2.5:1").ip()) && !trunks.is_of(gone, at("192.0.2.5:1").ip()));
+        // Its calls go to more addresses than are remembered: the newest are.
+        let (_, channel) = trunks.seize(&[carrier(1, 1, Limits::default())], 0).unwrap();
+        for n in 0..=CARRIER_ADDRESSES_MAX {
+            channel.leads_to(&[to(&format!("198.51.100.7:{}", 6_000 + n))]);
+        }
+        let (source, newest) = (at("192.0.2.1:5060"), 6_000 + CARRIER_ADDRESSES_MAX);
+        assert!(trunks.is_at_a_carrier(at(&format!("198.51.100.7:{newest}")), source));
+        assert!(!trunks.is_at_a_carrier(at("192.0.2.5:5060"), source));
     }
 
     #[test]

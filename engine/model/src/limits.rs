@@ -14,6 +14,8 @@ pub const MAX_FORWARDS: u8 = 70;
 pub const SIP_UDP_REQUEST_BYTES_MAX: usize = 1_300;
 /// Addresses one INVITE is tried at (RFC 3263 section 4.3).
 pub const HOPS_MAX: usize = 8;
+/// Addresses of one carrier that are remembered, the newest.
+pub const CARRIER_ADDRESSES_MAX: usize = 2 * HOPS_MAX;
 /// An INVITE that is not even answered with 100 by then goes to the next address, if there is one: Timer B cut short
 /// (RFC 3263 section 4.3), after the INVITE was sent four times.
 pub const HOP_WAIT: Duration = Duration::from_secs(6);

@@ -100,6 +100,8 @@ fn an_answer_from_who_was_not_asked_neither_takes_a_call_nor_ends_it() {
             };
             let stray = stray_response(&stranger, &rung.invite, status, &to);
             stranger.say(stray.as_bytes());
+            // A carrier's address is no better, for it was not asked either.
+            target.trunk.send(&stray);
             assert!(stranger.hear(Duration::from_millis(200)).is_none(), "{status}, {tag}: no ACK");
             target.bob.answer_call(&mut rung);
             target.alice.connected(&mut call);

@@ -126,20 +126,20 @@ impl SipShard {
     /// go out to a carrier at our cost.
     fn foreign_contact(&self, directory: &Directory, request: &SipMessage, source: Endpoint) -> Option<&'static str> {
         // Wherever it leads: by its host, its maddr, or a proxy in the Path.
-        let at_a_carrier = |uri: &str| {
-            let hop = next_hop(uri, source).addr;
-            !self.is_proxy(hop.ip()) && self.config.trunks.is_at_a_carrier(hop, source.addr)
+        let at_a_carrier = |uri: &str| self.config.trunks.is_at_a_carrier(next_hop(uri, source).addr, source.addr);
+        let through_a_carrier = || {
+            let mut path = request.token_list("Path").filter_map(|proxy| NameAddr::parse(proxy).ok());
+            path.any(|proxy| at_a_carrier(proxy.uri_str()))
         };
-        let mut path = request.token_list("Path").filter_map(|proxy| NameAddr::parse(proxy).ok());
-        if path.any(|proxy| at_a_carrier(proxy.uri_str())) {
-            return Some("its Path leads to a carrier");
-        }
         for contact in request.contacts() {
             let Ok(Contact::Address(address)) = contact else { continue };
             let Ok(uri) = address.uri() else { continue };
             // One that was there before the carrier may go.
             if address.param("expires").map_or(request.expires() == Some(0), |secs| secs == "0") {
                 continue;
+            }
+            if through_a_carrier() {
+                return Some("its Path leads to a carrier");
             }
             if self.places.holds(uri.host(), uri.port()) || is_own_name(directory, uri.host()) {
                 return Some("it is this server");

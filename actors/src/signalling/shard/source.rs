@@ -28,8 +28,8 @@ impl SipShard {
     }
 
     /// Whether a message is no response that somebody else gives than who was asked. Whoever overheard a request of ours could end
-    /// the call or take its sound, with the branch that it read. Ports are not looked at, for NATs and proxies change them, and
-    /// carriers and our proxies may answer from any address that the operator wrote down for them.
+    /// the call or take its sound, with the branch that it read. Ports are not looked at, for NATs and proxies change them. Our
+    /// proxies may answer, and a carrier from any address that its URI leads to or that the operator wrote down for it.
     pub(super) fn was_asked(&self, message: &SipMessage, source: Endpoint) -> bool {
         if !self.config.known_sources_only || message.is_request() {
             return true;
@@ -38,10 +38,11 @@ impl SipShard {
         let Some(asked) = self.layer.asked(message).filter(|asked| asked.addr.ip().to_canonical() != ip) else {
             return true;
         };
-        let may = self.is_one_of_ours(source.addr.ip());
+        let may = self.is_proxy(ip) || self.are_one_carriers(asked.addr.ip().to_canonical(), ip);
         if !may {
             self.config.metrics.dropped("response from elsewhere", 1);
-            tracing::debug!(%source, asked = %asked, call_id = message.call_id(), "response from who was not asked");
+            // Nobody writes it who has not seen the request: a peer of several addresses, or an attack.
+            tracing::warn!(%source, asked = %asked, call_id = message.call_id(), "response from who was not asked");
         }
         may
     }
@@ -93,6 +94,17 @@ impl SipShard {
                 self.sources.proved(now, Endpoint { addr: answered, ..source });
             }
         }
+    }
+
+    /// Whether both are addresses of one carrier.
+    fn are_one_carriers(&self, one: IpAddr, other: IpAddr) -> bool {
+        let directory = self.config.directory.borrow();
+        directory.carriers.iter().any(|carrier| {
+            let is_its = |ip| {
+                carrier.allow_from.iter().any(|range| range.contains(ip)) || self.config.trunks.is_of(carrier.id, ip)
+            };
+            is_its(one) && is_its(other)
+        })
     }
 
     /// Carriers are known by their addresses, which the operator wrote down.

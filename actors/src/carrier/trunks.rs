@@ -10,7 +10,7 @@ use actix::prelude::*;
 use tandem_call::call::{CarriersBusy, SeizedCarrier};
 use tandem_call::carrier::{Availability, CallResult, Limits, RegistrationState, choose};
 use tandem_call::directory::{Carrier, IpRange};
-use tandem_call::leg::{EndedBy, KEPT_BACK, LegReport};
+use tandem_call::leg::{EndedBy, KEPT_BACK, LegReport, NO_MEDIA_PORT};
 use tandem_model::limits::CARRIER_ADDRESSES_MAX;
 use tandem_model::{Endpoint, SeedEntropy, Sid, Timestamp};
 
@@ -360,7 +360,7 @@ impl Channel {
                 // Somebody gave up on a carrier that never said a word.
                 (EndedBy::Local, _) if end.was_silent => CallResult::Failed,
                 // A timeout, no transport, or a name that does not resolve: but not what is our own fault.
-                (EndedBy::Failure, 408 | 502 | 503) if end.reason != "No media port" && end.reason != KEPT_BACK => {
+                (EndedBy::Failure, 408 | 502 | 503) if end.reason != NO_MEDIA_PORT && end.reason != KEPT_BACK => {
                     CallResult::Failed
                 }
                 (EndedBy::Failure | EndedBy::Local | EndedBy::MediaTimeout, _) => {
@@ -604,7 +604,7 @@ mod tests {
             end_after(EndedBy::Remote, 503, "Service Unavailable", Some(retry_after)),
             end(EndedBy::Failure, 408, "Request Timeout"),
             unheard,
-            end(EndedBy::Failure, 503, "No media port"),
+            end(EndedBy::Failure, 503, NO_MEDIA_PORT),
             end(EndedBy::Failure, 503, KEPT_BACK),
             end(EndedBy::Local, 487, "Request Terminated"),
             end(EndedBy::Remote, 486, "Busy Here"),

@@ -240,6 +240,8 @@ pub enum RequestFailure {
 
 /// Why a leg ended whose call was kept back everywhere: no fault of the callee's, nor of the carrier's.
 pub const KEPT_BACK: &str = "Kept back for overload";
+/// Why a leg ended for which no media thread had room.
+pub const NO_MEDIA_PORT: &str = "No media port";
 
 /// What the call wants of a leg.
 #[derive(Clone, Debug, PartialEq)]

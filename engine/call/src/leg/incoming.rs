@@ -11,7 +11,9 @@ use tandem_sip::transaction::ServerKey;
 
 use super::abilities::unsupported;
 use super::body::{description, description_or_refusal};
-use super::contract::{EndedBy, Extensions, LegCommand, LegEffect, LegInput, LegReport, RecordStage, ReferReport};
+use super::contract::{
+    EndedBy, Extensions, LegCommand, LegEffect, LegInput, LegReport, NO_MEDIA_PORT, RecordStage, ReferReport,
+};
 use super::prack::{Provisionals, Use};
 use super::session_timer::too_small_interval;
 use super::talking::Talking;
@@ -162,7 +164,7 @@ impl Leg {
             LegInput::Media(Event::Opened { .. }) => return self.resume_incoming(now, s),
             LegInput::Media(Event::OpenFailed { .. } | Event::Failed { .. } | Event::Closed { .. }) => {
                 self.respond(s.key, &s.invite, s.source, 503, None, &[("Retry-After", "5")]);
-                self.end(503, "No media port", EndedBy::Failure, vec![]);
+                self.end(503, NO_MEDIA_PORT, EndedBy::Failure, vec![]);
                 return self.close(now);
             }
             LegInput::Request { key, message, source } => {

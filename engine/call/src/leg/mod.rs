@@ -40,8 +40,8 @@ pub use abilities::{ACCEPT, ALLOW, supported, unsupported};
 pub use body::description;
 pub use contract::{
     Answer, CodecUse, ComfortNoiseUse, Credentials, Destination, EndedBy, Extensions, Flow, Hold, InviteSpec,
-    KEPT_BACK, LegCommand, LegEffect, LegEnd, LegEnv, LegInput, LegRecord, LegReport, MediaPolicy, RecordStage,
-    ReferReport, ReferRequest, Reliable, RequestFailure, RequestId, SessionPolicy, SharedEnv,
+    KEPT_BACK, LegCommand, LegEffect, LegEnd, LegEnv, LegInput, LegRecord, LegReport, MediaPolicy, NO_MEDIA_PORT,
+    RecordStage, ReferReport, ReferRequest, Reliable, RequestFailure, RequestId, SessionPolicy, SharedEnv,
 };
 pub use facts::LegFacts;
 pub use refer::ALLOW_EVENTS;

@@ -8,7 +8,8 @@ use tandem_sip::message::{Message, Method, NameAddr, Uri};
 use tandem_sip::transaction::ServerKey;
 
 use super::contract::{
-    Destination, EndedBy, InviteSpec, LegCommand, LegEffect, LegInput, LegReport, RecordStage, ReferReport, RequestId,
+    Destination, EndedBy, InviteSpec, LegCommand, LegEffect, LegInput, LegReport, NO_MEDIA_PORT, RecordStage,
+    ReferReport, RequestId,
 };
 use super::failover::Hops;
 use super::forks::Forks;
@@ -91,7 +92,7 @@ impl Leg {
         match input {
             LegInput::Media(Event::Opened { .. }) => return self.send_invite(now, s),
             LegInput::Media(Event::OpenFailed { .. } | Event::Failed { .. } | Event::Closed { .. }) => {
-                return self.give_up(now, s, 503, "No media port");
+                return self.give_up(now, s, 503, NO_MEDIA_PORT);
             }
             LegInput::Resolved { id, hops } if s.resolving == Some(id) => match hops {
                 Ok(hops) => {

@@ -8,7 +8,7 @@ use tandem_sip::message::reason_phrase;
 use super::super::contract::CallEffect;
 use super::super::{Call, Driver};
 use super::{Dialling, Failure, Phase};
-use crate::leg::{LegCommand, LegEnd};
+use crate::leg::{KEPT_BACK, LegCommand, LegEnd, NO_MEDIA_PORT};
 
 impl Call {
     pub(in super::super) fn dialled_ended(&mut self, id: LegId, end: &LegEnd) {
@@ -262,8 +262,9 @@ impl Call {
 /// What an unanswered caller is refused with when nobody answered.
 fn refusal(worst: Option<&Failure>) -> (u16, String) {
     let Some(worst) = worst else { return (480, "No answer".to_owned()) };
-    // Without a leg it is our own word, as that all carriers are busy.
-    let status = if worst.leg.is_none() { worst.status } else { towards_caller(worst.status) };
+    // Our own word: all carriers are busy, a next hop wants fewer calls, or there is no room for media.
+    let is_ours = worst.leg.is_none() || [KEPT_BACK, NO_MEDIA_PORT].contains(&worst.reason.as_str());
+    let status = if is_ours { worst.status } else { towards_caller(worst.status) };
     let reason = if worst.reason.is_empty() || status != worst.status {
         reason_phrase(status).to_owned()
     } else {

@@ -149,7 +149,8 @@ impl Leg {
 
     /// The caller gets what we send: now media may go there.
     pub(super) fn peer_is_there(&mut self, now: Timestamp) {
-        if !std::mem::take(&mut self.unproved) || matches!(self.state, State::Closing(_) | State::Over) {
+        // Within a step, as of a PRACK, the state is taken out: that is no end.
+        if !std::mem::take(&mut self.unproved) || matches!(self.state, State::Closing(_)) {
             return;
         }
         self.configure_again();

@@ -276,6 +276,14 @@ fn a_caller_that_proved_nothing_is_sent_no_media_before_it_shows_that_it_is_ther
     }
     // Early media would be silence in place of its own ringing.
     Rig::called_unproved("sdp").run(&[("opened", ""), ("early", "180"), ("answer", &answered)]);
+    // A PRACK shows it, and what was agreed early stands when the call is answered.
+    Rig::called_unproved("sdp Supported:100rel").run(&[
+        ("opened", ""),
+        ("early", &format!("{QUIET}; 183 reliable sendrecv; progress 183 Pcmu")),
+        ("PRACK rack=last", &format!("{THERE}; 200")),
+        ("answer", "200; answered Pcmu"),
+        ("ACK", ""),
+    ]);
     // The end is told once, and first.
     Rig::called_unproved("sdp").run(&[
         ("opened", ""),

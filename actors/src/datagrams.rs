@@ -92,12 +92,12 @@ fn arrival(message: ControlMessageOwned) -> Option<SystemTime> {
     }
 }
 
-/// One peer, one address: flow labels and scopes of IPv6 must not make it two.
+/// One peer, one address: flow labels and scopes of IPv6 must not make it two, nor a socket that speaks both families.
 fn source(address: SockaddrStorage) -> Option<SocketAddr> {
     if let Some(v4) = address.as_sockaddr_in() {
         return Some(SocketAddr::new(IpAddr::V4(v4.ip()), v4.port()));
     }
-    address.as_sockaddr_in6().map(|v6| SocketAddr::new(IpAddr::V6(v6.ip()), v6.port()))
+    address.as_sockaddr_in6().map(|v6| SocketAddr::new(IpAddr::V6(v6.ip()).to_canonical(), v6.port()))
 }
 
 #[cfg(test)]

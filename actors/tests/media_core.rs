@@ -225,7 +225,7 @@ fn a_call_always_meets_the_same_thread() {
     let threads: Vec<usize> = (0..64).map(|call| handle.thread_for(call).index()).collect();
     assert!(threads.contains(&0) && threads.contains(&1));
     assert!((0..64).all(|call| handle.thread_for(call).index() == threads[call as usize]));
-    assert_eq!(handle.advertised_address(), LOOPBACK);
+    assert_eq!(handle.advertised_address(), LOOPBACK.into());
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod demo;
 mod fatal;
 mod log;
 mod metrics;
+mod naming;
 mod wiring;
 
 use std::process::ExitCode;

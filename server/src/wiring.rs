@@ -5,7 +5,7 @@
 //!         ─► switchboard ─► SIP shards ─► carriers ─► door opens ─► HTTP
 //! ```
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,11 +44,11 @@ use tandem_call::call::HoldUse;
 use tandem_call::carrier::Naming;
 use tandem_call::leg::LegEnv;
 use tandem_call::own::Own;
-use tandem_model::{Endpoint, SampleRate, Transport, limits};
+use tandem_model::{Endpoint, HostAddress, SampleRate, limits};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{Config, HoldName, RecogniserFormat, RecogniserName, SpeechEngineName};
-use crate::{demo, fatal, metrics};
+use crate::{demo, fatal, metrics, naming};
 
 const USER_AGENT: &str = concat!("Tandem/", env!("CARGO_PKG_VERSION"));
 /// Callbacks of the last calls get this long after the drain.
@@ -123,7 +123,7 @@ pub async fn serve(config: Config, demo: Option<SocketAddr>) -> Result<ExitCode,
         .map_err(|e| format!("[store] queues cannot be read: {e}"))?
         .start();
 
-    let own_address = env.sent_by.first().map(|(_, host)| host.clone()).unwrap_or_default();
+    let own_address = env.sent_by.first().to_owned();
     let live = LiveCalls::default();
     let prompts = PromptLoader::new(webhooks.clone(), PromptLimits::default());
     orphaned_conferences(&store, clock).await?;
@@ -348,7 +348,7 @@ fn start_media(config: &Config, router: MediaRouter) -> Result<media::MediaPool,
     };
     let media = &config.media;
     let settings = MediaConfig {
-        advertise: media.advertise.or_else(|| reachable(media.address)),
+        advertise: Some(naming::media_address(media.address, media.advertise)),
         jitter: JitterConfig {
             min_ms: media.jitter_min_ms,
             max_ms: media.jitter_max_ms,
@@ -478,33 +478,10 @@ fn transport_settings(config: &Config) -> TransportSettings {
     }
 }
 
-/// How this switch names itself in Via and Contact.
-fn leg_env(config: &Config, listening: &[Endpoint], media_address: IpAddr) -> LegEnv {
-    let host_of = |listen: &Endpoint| -> String {
-        match &config.sip.advertise {
-            // With a port, that is the port of UDP and TCP; all others have the listener's.
-            Some(host) if host.parse::<SocketAddr>().is_ok() || has_port(host) => match listen.transport {
-                Transport::Udp | Transport::Tcp => host.clone(),
-                Transport::Tls | Transport::Ws | Transport::Wss => {
-                    let name = host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name);
-                    format!("{name}:{}", listen.addr.port())
-                }
-            },
-            Some(host) if host.parse::<Ipv6Addr>().is_ok() => format!("[{host}]:{}", listen.addr.port()),
-            Some(host) => format!("{host}:{}", listen.addr.port()),
-            None => {
-                let ip = reachable(listen.addr.ip()).unwrap_or(listen.addr.ip());
-                SocketAddr::new(ip, listen.addr.port()).to_string()
-            }
-        }
-    };
-    let mut sent_by: Vec<(Transport, String)> = Vec::new();
-    for listen in listening {
-        if !sent_by.iter().any(|(t, _)| *t == listen.transport) {
-            sent_by.push((listen.transport, host_of(listen)));
-        }
-    }
-    let own = Arc::new(Own::new(&sent_by, &own_names(config, listening), &mut SystemEntropy::new()));
+/// How this switch appears in SIP and SDP.
+fn leg_env(config: &Config, listening: &[Endpoint], media_address: HostAddress) -> LegEnv {
+    let sent_by = naming::sent_by(config.sip.advertise.as_deref(), listening);
+    let own = Arc::new(Own::new(&sent_by, &naming::own_names(&config.sip.names, listening), &mut SystemEntropy::new()));
     LegEnv {
         sent_by,
         media_address,
@@ -513,34 +490,6 @@ fn leg_env(config: &Config, listening: &[Endpoint], media_address: IpAddr) -> Le
         extensions: config.sip.extensions,
         own,
     }
-}
-
-/// Where this switch is reached beside the addresses it names itself by.
-fn own_names(config: &Config, listening: &[Endpoint]) -> Vec<String> {
-    let loopback = |listen: &Endpoint| match listen.addr.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-        IpAddr::V6(ip) if ip.is_unspecified() => Some(IpAddr::V6(Ipv6Addr::LOCALHOST)),
-        _ => None,
-    };
-    let local =
-        listening.iter().map(|l| SocketAddr::new(loopback(l).unwrap_or(l.addr.ip()), l.addr.port()).to_string());
-    config.sip.names.iter().cloned().chain(local).collect()
-}
-
-fn has_port(host: &str) -> bool {
-    host.rsplit_once(':').is_some_and(|(h, p)| !h.contains(':') && p.parse::<u16>().is_ok())
-}
-
-/// The address to name when listening on all of them: the one a packet to the outside would leave from. None when the
-/// address is a real one already.
-pub(crate) fn reachable(ip: IpAddr) -> Option<IpAddr> {
-    if !ip.is_unspecified() {
-        return None;
-    }
-    // Connecting a UDP socket sends nothing; it only picks a route. The target is of TEST-NET-1 (RFC 5737).
-    let socket = std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
-    let routed = socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).and_then(|()| socket.local_addr());
-    Some(routed.map_or(Ipv4Addr::LOCALHOST.into(), |a| a.ip()))
 }
 
 fn webhook_client(

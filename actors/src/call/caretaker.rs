@@ -1,6 +1,6 @@
 //! Ends legs whose actor died: politely towards the peer, and with nothing left behind here.
 
-use tandem_call::leg::{LegEnv, LegRecord, RecordStage, RequestId};
+use tandem_call::leg::{LegRecord, RecordStage, RequestId};
 use tandem_media::control::Command;
 use tandem_model::{Entropy, hex_token};
 use tandem_sip::dialog::Dialog;
@@ -26,7 +26,7 @@ pub(super) fn settle_leg(services: &Services, died: &LegDied, entropy: &mut dyn 
             let transport = destination.transport;
             let via = format!(
                 "SIP/2.0/{transport} {};rport;branch=z9hG4bK{}",
-                sent_by(&services.env, transport),
+                services.env.sent_by.towards(*destination),
                 hex_token(entropy, 8)
             );
             let message = dialog
@@ -45,9 +45,4 @@ pub(super) fn settle_leg(services: &Services, died: &LegDied, entropy: &mut dyn 
     if services.media.thread_for(call_number(*leg)).send(Command::Close { leg: *leg }).is_err() {
         tracing::warn!(%leg, "port of a crashed leg not given back: media thread takes no commands");
     }
-}
-
-fn sent_by(env: &LegEnv, transport: tandem_model::Transport) -> &str {
-    let listed = env.sent_by.iter().find(|(t, _)| *t == transport).or(env.sent_by.first());
-    listed.map_or("invalid.invalid", |(_, host)| host)
 }

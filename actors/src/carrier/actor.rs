@@ -236,7 +236,7 @@ impl CarrierActor {
             return self.probed(id, round, ProbeResult::Silent);
         }
         for hop in hops {
-            let message = options(&uri, &self.config.naming, hop.transport, &mut self.entropy);
+            let message = options(&uri, &self.config.naming, hop, &mut self.entropy);
             if !self.send(message, hop, Purpose::Probe { carrier: id, round }, ctx) {
                 self.probed(id, round, ProbeResult::Silent);
             }

@@ -1,11 +1,11 @@
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crossbeam::channel::{Sender, TrySendError};
 use tandem_media::control::{Command, MoveFailed};
+use tandem_model::HostAddress;
 
 use super::metrics::{MediaSnapshot, ThreadMetrics};
 use super::moves::Moves;
@@ -147,7 +147,7 @@ impl fmt::Debug for MediaThread {
 pub struct MediaHandle {
     pub(super) threads: Arc<[MediaThread]>,
     pub(super) moves: Arc<Moves>,
-    pub(super) advertise: IpAddr,
+    pub(super) advertise: HostAddress,
 }
 
 impl MediaHandle {
@@ -200,8 +200,8 @@ impl MediaHandle {
         numbers.into_iter().find(|&number| self.thread_for(number).has_room())
     }
 
-    /// The address to write into SDP.
-    pub fn advertised_address(&self) -> IpAddr {
+    /// The addresses to write into SDP.
+    pub fn advertised_address(&self) -> HostAddress {
         self.advertise
     }
 

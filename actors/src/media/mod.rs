@@ -28,6 +28,7 @@ use std::time::Duration;
 
 use tandem_media::control::Event;
 pub use tandem_media::jitter::JitterConfig;
+use tandem_model::HostAddress;
 
 pub use handle::{MediaHandle, MediaPool, MediaThread, SendError};
 pub use metrics::{Lateness, MediaSnapshot, ThreadMetrics};
@@ -37,10 +38,10 @@ pub use tap_queue::TapQueue;
 /// What the media threads work with.
 #[derive(Clone, Debug)]
 pub struct MediaConfig {
-    /// Where the sockets are bound; IPv4 or IPv6.
+    /// Where the sockets are bound; IPv4 or IPv6, and `::` for both.
     pub address: IpAddr,
-    /// The address peers are told, when it differs from `address` (a public address mapped to this host).
-    pub advertise: Option<IpAddr>,
+    /// What peers are told, when it differs from `address` (a public address mapped to this host).
+    pub advertise: Option<HostAddress>,
     /// Shared out among the threads. RTP takes the even ports, RTCP the odd one above each (RFC 3550 section 11).
     pub ports: RangeInclusive<u16>,
     /// One thread per entry, pinned to that CPU; a thread that cannot be pinned runs all the same.

@@ -324,7 +324,7 @@ impl Worker {
             let Some(open) = self.legs.get_mut(packet.slot.0).and_then(Option::as_mut) else { continue };
             let sent = match packet.component {
                 Component::Rtp => open.sockets.send_rtp(packet.bytes(), packet.to),
-                Component::Rtcp => open.sockets.rtcp.send_to(packet.bytes(), packet.to),
+                Component::Rtcp => open.sockets.send_rtcp(packet.bytes(), packet.to),
             };
             match sent {
                 Ok(len) => self.metrics.packet_out(len),

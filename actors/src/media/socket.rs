@@ -40,6 +40,8 @@ pub(super) struct LegSockets {
     pub rtp: UdpSocket,
     pub rtcp: UdpSocket,
     pub rtp_peer: Option<UdpSocket>,
+    /// The family they speak.
+    ipv6: bool,
     peer: Option<SocketAddr>,
     /// Where the last packet went, and how many went there in a row.
     to: Option<SocketAddr>,
@@ -49,7 +51,7 @@ pub(super) struct LegSockets {
 }
 
 impl LegSockets {
-    /// Binds RTP to `port` and RTCP above it.
+    /// Binds RTP to `port` and RTCP above it. All addresses of IPv6 (`::`) are those of IPv4 too.
     ///
     /// # Errors
     /// The kernel's; `AddrInUse` when another process holds one of the two.
@@ -64,12 +66,21 @@ impl LegSockets {
         Ok(LegSockets {
             rtp: open(port, Role::Rtp)?,
             rtcp: open(above, Role::Rtcp)?,
+            ipv6: address.is_ipv6(),
             rtp_peer: None,
             peer: None,
             to: None,
             sends: 0,
             alone: false,
         })
+    }
+
+    /// Sends an RTCP packet.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn send_rtcp(&self, bytes: &[u8], to: SocketAddr) -> io::Result<usize> {
+        self.rtcp.send_to(bytes, self.as_spoken(to))
     }
 
     /// Sends an RTP packet, through the connected socket when it is for its peer.
@@ -90,7 +101,7 @@ impl LegSockets {
                 Err(_) => self.sends = 0,
             }
         }
-        self.rtp.send_to(bytes, to)
+        self.rtp.send_to(bytes, self.as_spoken(to))
     }
 
     /// Where to connect to, when enough packets went there.
@@ -106,11 +117,11 @@ impl LegSockets {
         let made = match &self.rtp_peer {
             Some(connected) => {
                 self.peer = None;
-                connected.connect(peer)?;
+                connected.connect(self.as_spoken(peer))?;
                 false
             }
             None => {
-                self.rtp_peer = Some(connected_beside(&self.rtp, peer, options)?);
+                self.rtp_peer = Some(connected_beside(&self.rtp, self.as_spoken(peer), options)?);
                 true
             }
         };
@@ -125,7 +136,15 @@ impl LegSockets {
 
     /// For another leg, on the same port: what this one knew of its peer is forgotten.
     pub fn renewed(self) -> Self {
-        LegSockets { rtp: self.rtp, rtcp: self.rtcp, rtp_peer: None, peer: None, to: None, sends: 0, alone: false }
+        LegSockets { rtp_peer: None, peer: None, to: None, sends: 0, alone: false, ..self }
+    }
+
+    /// An address as these sockets have it: IPv4 within IPv6 (RFC 4291 section 2.5.5.2).
+    fn as_spoken(&self, to: SocketAddr) -> SocketAddr {
+        match to.ip() {
+            IpAddr::V4(ip) if self.ipv6 => SocketAddr::new(ip.to_ipv6_mapped().into(), to.port()),
+            _ => to,
+        }
     }
 
     /// Datagrams the kernel threw away for want of room.
@@ -165,8 +184,10 @@ fn socket(address: SocketAddr, options: &SocketOptions, role: Role) -> io::Resul
     // Marking and sizes are wishes: a host that refuses them still carries the call.
     let marked = match address {
         SocketAddr::V4(_) => socket.set_tos_v4(class),
-        SocketAddr::V6(_) => {
-            socket.set_only_v6(true)?;
+        SocketAddr::V6(address) => {
+            // All addresses are those of both families; one address is what it is. A host without IPv4 has no class for it.
+            socket.set_only_v6(!address.ip().is_unspecified())?;
+            let _ = socket.set_tos_v4(class);
             socket.set_tclass_v6(class)
         }
     };
@@ -247,6 +268,27 @@ mod tests {
             assert_eq!(heard(sockets.rtp_peer.as_ref().unwrap()).unwrap(), b"peer");
             assert_eq!(heard(&sockets.rtp).unwrap(), b"other");
         }
+    }
+
+    #[test]
+    fn sockets_on_all_addresses_of_ipv6_speak_ipv4_too() {
+        let (v4, v6) = (IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST));
+        let (Some(peer), Some(_)) = (phone(v4), phone(v6)) else { return };
+        let mut sockets = bound(Ipv6Addr::UNSPECIFIED.into());
+        connected(&mut sockets, &peer);
+        let port = SocketAddr::new(v4, sockets.rtp.local_addr().unwrap().port());
+        sockets.send_rtp(b"connected", peer.local_addr().unwrap()).unwrap();
+        let mut packet = [0; 64];
+        while !packet.starts_with(b"connected") {
+            assert_eq!(peer.recv_from(&mut packet).unwrap().1, port);
+        }
+        peer.send_to(b"peer", port).unwrap();
+        assert_eq!(heard(sockets.rtp_peer.as_ref().unwrap()).unwrap(), b"peer");
+        sockets.send_rtcp(b"report", peer.local_addr().unwrap()).unwrap();
+        let (len, from) = peer.recv_from(&mut packet).unwrap();
+        assert_eq!((&packet[..len], from), (&b"report"[..], SocketAddr::new(v4, port.port() + 1)));
+        // One address of IPv6 is of IPv6 alone.
+        assert!(bound(v6).send_rtp(b"x", peer.local_addr().unwrap()).is_err());
     }
 
     #[test]

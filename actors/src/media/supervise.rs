@@ -1,4 +1,3 @@
-use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -39,7 +38,7 @@ pub(super) fn start(config: &MediaConfig, sink: SinkFactory) -> Result<MediaPool
         threads.push(MediaThread { line, moves: Arc::clone(&moves) });
         workers.push(worker);
     }
-    let advertise: IpAddr = config.advertise.unwrap_or(config.address);
+    let advertise = config.advertise.unwrap_or(config.address.into());
     let mut pool = MediaPool { handle: MediaHandle { threads: threads.into(), moves, advertise }, joins: Vec::new() };
     for (index, worker) in workers.into_iter().enumerate() {
         let (cpu, priority, sink) = (config.cpus[index], config.realtime_priority, Arc::clone(&sink));

@@ -1,5 +1,6 @@
 use std::net::{IpAddr, UdpSocket};
 
+use tandem_call::SentBy;
 use tandem_model::{Endpoint, Transport};
 use tandem_sip::message::Uri;
 
@@ -11,9 +12,8 @@ pub(super) struct OwnPlaces {
 }
 
 impl OwnPlaces {
-    /// `sent_by`: `host:port` for each transport.
-    pub fn new(listening: &[Endpoint], sent_by: &[(Transport, String)]) -> Self {
-        let named = sent_by.iter().filter_map(|(_, name)| {
+    pub fn new(listening: &[Endpoint], sent_by: &SentBy) -> Self {
+        let named = sent_by.hosts().filter_map(|name| {
             let uri = format!("sip:{name}");
             let uri = Uri::parse(&uri).ok()?;
             Some((uri.host().to_owned(), port_of(uri.port())))
@@ -51,10 +51,12 @@ mod tests {
     fn a_place_is_ours_where_we_listen_or_as_we_name_it() {
         let udp = |addr: &str| Endpoint::new(Transport::Udp, addr.parse().unwrap());
         let named = [
-            (Transport::Udp, "sw.example.com:5060".to_owned()),
-            (Transport::Tcp, "203.0.113.10:5060".to_owned()),
-            (Transport::Ws, "[2001:db8::10]:8088".to_owned()),
+            (Transport::Udp, "sw.example.com:5060"),
+            (Transport::Tcp, "203.0.113.10:5060"),
+            (Transport::Ws, "[2001:db8::10]:8088"),
         ];
+        let named =
+            SentBy::new(named.map(|(t, name)| (Endpoint::new(t, ([192, 0, 2, 1], 5060).into()), name.to_owned())));
         for (listening, host, port, own) in [
             (udp("192.0.2.1:5060"), "192.0.2.1", None, true),
             (udp("192.0.2.1:5060"), "192.0.2.1", Some(5060), true),

@@ -8,3 +8,6 @@ pub mod leg;
 pub mod own;
 pub mod room;
 pub mod routing;
+mod sent_by;
+
+pub use sent_by::SentBy;

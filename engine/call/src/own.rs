@@ -3,8 +3,10 @@
 
 use std::net::IpAddr;
 
-use tandem_model::{Entropy, LegId, Transport, hex_token};
+use tandem_model::{Entropy, LegId, hex_token};
 use tandem_sip::auth::ha1_set;
+
+use crate::SentBy;
 
 /// One a process, shared by all legs, calls and shards.
 pub struct Own {
@@ -16,9 +18,9 @@ pub struct Own {
 }
 
 impl Own {
-    /// `sent_by` as in Via; `names` are further hosts that lead here, with or without a port.
-    pub fn new(sent_by: &[(Transport, String)], names: &[String], entropy: &mut dyn Entropy) -> Own {
-        let sent_by = sent_by.iter().map(|(_, host)| split_port(host));
+    /// `names` are further hosts that lead here, with or without a port.
+    pub fn new(sent_by: &SentBy, names: &[String], entropy: &mut dyn Entropy) -> Own {
+        let sent_by = sent_by.hosts().map(split_port);
         let hosts = sent_by.chain(names.iter().map(|name| split_port(name))).collect();
         Own { mark: hex_token(entropy, 4), secret: hex_token(entropy, 16), hosts }
     }
@@ -93,13 +95,13 @@ fn split_port(text: &str) -> (String, Option<u16>) {
 
 #[cfg(test)]
 mod tests {
-    use tandem_model::SeedEntropy;
+    use tandem_model::{Endpoint, SeedEntropy, Transport};
 
     use super::*;
 
     fn own() -> Own {
-        let sent_by =
-            [(Transport::Udp, "192.0.2.1:5060".to_owned()), (Transport::Tcp, "[2001:db8::1]:5070".to_owned())];
+        let at = [(Transport::Udp, "192.0.2.1:5060"), (Transport::Tcp, "[2001:db8::1]:5070")];
+        let sent_by = SentBy::new(at.map(|(t, host)| (Endpoint::new(t, host.parse().unwrap()), host.to_owned())));
         Own::new(&sent_by, &["pbx.example.org".into()], &mut SeedEntropy::new(1))
     }
 
@@ -130,7 +132,7 @@ mod tests {
     #[test]
     fn a_tag_names_its_leg_to_this_process_alone() {
         let (own, mut entropy) = (own(), SeedEntropy::new(2));
-        let other = Own::new(&[], &[], &mut entropy);
+        let other = Own::new(&SentBy::default(), &[], &mut entropy);
         let tag = own.tag(LegId(0x12_3456), &mut entropy);
         assert_eq!(own.leg_of_tag(&tag), Some(LegId(0x12_3456)));
         assert_eq!(other.leg_of_tag(&tag), None);
@@ -141,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_voucher_holds_for_its_dialog_and_its_bearer() {
-        let (own, other) = (own(), Own::new(&[], &[], &mut SeedEntropy::new(3)));
+        let (own, other) = (own(), Own::new(&SentBy::default(), &[], &mut SeedEntropy::new(3)));
         let voucher = own.voucher("endpoint:1", "a;to-tag=b;from-tag=c");
         assert_eq!(own.vouched(&voucher, "a;to-tag=b;from-tag=c"), Some("endpoint:1"));
         assert_eq!(own.vouched(&voucher, "a;to-tag=b;from-tag=d"), None);

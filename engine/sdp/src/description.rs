@@ -28,6 +28,14 @@ impl Description {
     pub fn audio(&self) -> Option<&Media> {
         self.media.iter().find(|m| m.is_audio() && m.port != 0)
     }
+
+    /// Where the peer wants its audio; None where it names no address, or the one that means hold (RFC 3264 section 8.4).
+    pub fn peer(&self) -> Option<IpAddr> {
+        match self.connection_of(self.audio()?)? {
+            Connection::Address(ip) => Some(ip.to_canonical()).filter(|ip| !ip.is_unspecified()),
+            Connection::Name(_) => None,
+        }
+    }
 }
 
 /// `o=` (RFC 8866 section 5.2). Ids are text: real ones exceed 64 bits.

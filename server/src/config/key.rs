@@ -170,7 +170,7 @@ pub const KEYS: &[Key] = &[
         "advertise",
         Kind::Text,
         "\"203.0.113.10\"",
-        "Host other parties reach this server at, when it is not the listener's own address.",
+        "Host other parties reach this server at, when it is not the listener's own address. An address is told to peers of its own family, IPv4 or IPv6.",
     ),
     Key::new(
         "sip",
@@ -299,13 +299,19 @@ pub const KEYS: &[Key] = &[
         "\"/etc/tandem/hold.wav\"",
         "File for hold = \"music\", over and over, in any format that Play takes. Music that is built in when absent.",
     ),
-    Key::new("media", "address", Kind::Text, "\"0.0.0.0\"", "Address of the RTP sockets."),
+    Key::new(
+        "media",
+        "address",
+        Kind::Text,
+        "\"0.0.0.0\"",
+        "Address of the RTP sockets. :: is all addresses of IPv6 and IPv4, and calls of both.",
+    ),
     Key::optional(
         "media",
         "advertise",
         Kind::Text,
         "\"203.0.113.10\"",
-        "Address written into SDP; that of the sockets when absent.",
+        "Address written into SDP; that of the sockets when absent. Where they speak both families, that of its own.",
     ),
     Key::new(
         "media",

@@ -116,7 +116,7 @@ pub enum HoldName {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Media {
     pub address: IpAddr,
-    /// Address written into SDP; None takes `address`.
+    /// Address written into SDP, for its own family where `address` has both; None takes `address`.
     pub advertise: Option<IpAddr>,
     /// First and last RTP port, both used.
     pub ports: (u16, u16),

@@ -7,7 +7,7 @@ use tandem_model::Endpoint;
 use super::Demo;
 use super::documents::APPS;
 use super::keepsake::Keepsake;
-use crate::wiring::reachable;
+use crate::naming::reachable;
 
 impl Demo {
     /// How to try it, for the terminal: phones, what to dial, a call by REST, the dashboard. It holds the demo's

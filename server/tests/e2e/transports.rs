@@ -1,15 +1,16 @@
 //! Phones over TLS and WebSocket: they register and call, and are called over the connection they made.
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::json;
 
-use crate::common::address::own_ip;
+use crate::common::address::{free_port, own_ip};
 use crate::common::link::{Link, Secure, Tls, Web};
 use crate::common::listeners::Listeners;
-use crate::common::tandem::PASSWORD;
+use crate::common::phone::media_of;
+use crate::common::tandem::{Options, PASSWORD};
 use crate::common::{Phone, Tandem, eventually};
 
 /// A server that listens on everything.
@@ -109,6 +110,48 @@ fn a_browsers_phone_calls_and_is_called() {
 #[test]
 fn a_browsers_phone_over_tls_calls_and_is_called() {
     call_and_be_called("WSS");
+}
+
+/// One server listens on both families; a telephone of IPv6 and one of IPv4 call each other. Each is told addresses of its own
+/// family, in Contact and in SDP, so that its ACK, its BYE and its voice arrive.
+#[test]
+fn phones_of_ipv4_and_ipv6_call_each_other() {
+    let localhost = IpAddr::from(Ipv6Addr::LOCALHOST);
+    if UdpSocket::bind((localhost, 0)).is_err() {
+        return eprintln!("this machine has no IPv6");
+    }
+    let also = SocketAddr::new(localhost, free_port(localhost));
+    let media_address = Some(IpAddr::from(Ipv6Addr::UNSPECIFIED));
+    let tandem = Tandem::start_with(Options { also: vec![also], media_address, ..Options::default() });
+    tandem.endpoint("six", json!({}));
+    let mut six = Phone::at(localhost, &tandem, "six", PASSWORD);
+    six.server = also;
+    assert_eq!(six.register().status(), 200);
+    let mut four = Phone::registered(&tandem, "four", json!({}));
+
+    let talk = |here: &mut Phone, there: &mut Phone, here_server: SocketAddr, there_server: SocketAddr| {
+        let mut call = here.invite(&there.uri());
+        let mut rung = there.ringing();
+        there.answer_call(&mut rung);
+        let answer = here.connected(&mut call);
+        for (said, server) in [(&answer, here_server), (&rung.invite, there_server)] {
+            assert!(said.contact().contains(&format!("@{server}")), "{} is not of {server}", said.contact());
+            let media = media_of(said).expect("where our media is");
+            assert_eq!(media.is_ipv6(), server.is_ipv6(), "{media} for a phone of {server}");
+        }
+        let via = rung.invite.header("Via");
+        assert!(via.starts_with(&format!("SIP/2.0/UDP {there_server};")), "{via}");
+        call.media.dial("42#");
+        rung.media.dial("17*");
+        eventually("each hears the other's digits", Duration::from_secs(20), || {
+            let heard = (call.media.heard_digits(), rung.media.heard_digits());
+            (heard == ("17*".to_owned(), "42#".to_owned())).then_some(())
+        });
+        assert_eq!(there.hang_up(&mut rung).status(), 200);
+        here.hung_up(&call);
+    };
+    talk(&mut six, &mut four, also, tandem.sip);
+    talk(&mut four, &mut six, tandem.sip, also);
 }
 
 #[test]

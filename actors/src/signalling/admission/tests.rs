@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use tandem_call::SentBy;
 use tandem_call::directory::{Carrier, DtmfMethod, Encryption, OutboundPolicy, Project, SipProfile, WebhookSet};
 use tandem_model::{LegId, SeedEntropy, Transport};
 
@@ -11,12 +12,17 @@ use super::*;
 const HOME: &str = "acme-main.sip.example.test";
 const TRUNK: &str = "198.51.100.77";
 
+/// Where this server listens.
+fn here() -> Endpoint {
+    Endpoint::new(Transport::Udp, "192.0.2.1:5060".parse().unwrap())
+}
+
 fn own() -> Own {
-    Own::new(&[(Transport::Udp, "192.0.2.1:5060".into())], &["pbx.example.test".into()], &mut SeedEntropy::new(1))
+    Own::new(&SentBy::new([(here(), "192.0.2.1:5060".into())]), &["pbx.example.test".into()], &mut SeedEntropy::new(1))
 }
 
 fn places() -> OwnPlaces {
-    OwnPlaces::new(&[Endpoint::new(Transport::Udp, "192.0.2.1:5060".parse().unwrap())], &[])
+    OwnPlaces::new(&[here()], &SentBy::default())
 }
 
 fn endpoint(name: &str, policy: OutboundPolicy) -> (String, Arc<SipEndpoint>) {
@@ -297,7 +303,7 @@ fn a_voucher_is_believed_only_when_it_is_ours_and_for_this_dialog() {
     assert!(
         matches!(classified(&good, &replaces), Ok(Sender::Own { by: Caller::Endpoint(e), .. }) if e.username == "low")
     );
-    let other = Own::new(&[], &[], &mut SeedEntropy::new(2)).voucher(&who, &replaces);
+    let other = Own::new(&SentBy::default(), &[], &mut SeedEntropy::new(2)).voucher(&who, &replaces);
     for (voucher, replaces) in [
         (other.as_str(), replaces.as_str()),
         (good.as_str(), "other@b;to-tag=1;from-tag=2"),

@@ -92,8 +92,7 @@ impl RegistrarActor {
 
     /// OPTIONS outside a dialog (RFC 3261 section 11.1).
     fn question(&mut self, binding: &Binding) -> Option<SipMessage> {
-        let transport = binding.source.transport;
-        let (_, host) = self.config.sent_by.iter().find(|(t, _)| *t == transport)?;
+        let (transport, host) = (binding.source.transport, self.config.sent_by.towards(binding.source));
         let entropy = &mut self.pinger.entropy;
         let via = format!("SIP/2.0/{transport} {host};rport;branch=z9hG4bK{}", hex_token(entropy, 8));
         let tag = format!(";tag={}", hex_token(entropy, 8));

@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use futures_util::FutureExt;
+use tandem_call::SentBy;
 use tandem_call::call::RegisteredContact;
 use tandem_call::directory::{ContactLimits, Directory};
-use tandem_model::{Endpoint, Transport, WallTime, limits};
+use tandem_model::{Endpoint, WallTime, limits};
 use tandem_sip::message::Message as SipMessage;
 use tandem_sip::registrar::{Binding, BindingChange, BindingKey, Outcome, Policy, Prepared, Refused, Registrar};
 use tokio::sync::watch;
@@ -41,8 +42,8 @@ pub struct RegistrarConfig {
     pub nat_keepalive: Option<Duration>,
     /// Send the questions.
     pub shards: Shards,
-    /// `host:port` in their Via, for each transport that listens.
-    pub sent_by: Vec<(Transport, String)>,
+    /// Names this server in their Via.
+    pub sent_by: SentBy,
     pub user_agent: String,
 }
 

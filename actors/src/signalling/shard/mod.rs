@@ -15,10 +15,11 @@ pub use auth::AuthPolicy;
 use std::sync::Arc;
 
 use actix::prelude::*;
+use tandem_call::SentBy;
 use tandem_call::directory::{Directory, IpRange};
 use tandem_call::leg::{ACCEPT, ALLOW, Extensions, LegInput, RequestFailure, RequestId, supported, unsupported};
 use tandem_call::own::Own;
-use tandem_model::{Endpoint, LegId, OwnMap, Timestamp, Transport, limits};
+use tandem_model::{Endpoint, LegId, OwnMap, Timestamp, limits};
 use tandem_sip::auth::Challenger;
 use tandem_sip::message::{Message as SipMessage, Method};
 use tandem_sip::overload_client::Restraints;
@@ -66,8 +67,8 @@ pub struct ShardConfig {
     pub auth: AuthPolicy,
     /// Service-Route values of a 200 to REGISTER (RFC 3608).
     pub service_route: Vec<String>,
-    /// `host:port` this server names itself by, for each transport that listens.
-    pub sent_by: Vec<(Transport, String)>,
+    /// What this server names itself by.
+    pub sent_by: SentBy,
     /// Messages a second read from one source that has proved nothing; 0 sets no bound.
     pub unproved_per_second: u32,
     /// Our own proxies: what comes from them is counted by the client that they name.

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use tandem_model::{Entropy, Transport, hex_token, limits};
+use tandem_model::{Endpoint, Entropy, hex_token, limits};
 use tandem_sip::message::Message;
 
 use super::Naming;
@@ -9,8 +9,8 @@ use super::Naming;
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
 
 /// An OPTIONS that asks whether the carrier at `uri` answers (RFC 3261 section 11.1).
-pub fn options(uri: &str, naming: &Naming, transport: Transport, entropy: &mut dyn Entropy) -> Message {
-    let host = naming.sent_by(transport);
+pub fn options(uri: &str, naming: &Naming, hop: Endpoint, entropy: &mut dyn Entropy) -> Message {
+    let (host, transport) = (naming.sent_by.towards(hop), hop.transport);
     let mut via = format!("SIP/2.0/{transport} {host};rport;branch=z9hG4bK");
     via += &hex_token(entropy, 8);
     Message::request("OPTIONS", uri)
@@ -20,7 +20,7 @@ pub fn options(uri: &str, naming: &Naming, transport: Transport, entropy: &mut d
         .name_addr("To", None, uri, "")
         .header("Call-ID", &format!("{}@{}", hex_token(entropy, 16), naming.host()))
         .header("CSeq", "1 OPTIONS")
-        .header("Contact", &naming.contact("ping", transport))
+        .header("Contact", &naming.contact("ping", hop))
         .header("Accept", "application/sdp")
         .header("User-Agent", &naming.user_agent)
         .build()

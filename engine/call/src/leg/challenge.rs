@@ -111,7 +111,7 @@ impl Leg {
         let credentials = self.proof.credentials.clone()?;
         let account = Account { username: &credentials.username, password: &credentials.password };
         let again = dialog.repeat(&request);
-        let again = self.dress(again, hop.transport);
+        let again = self.dress(again, hop);
         // Built once without the answer, for the Request-URI that the route set makes of the target.
         let uri = again.clone().build().request_uri().map_or(String::new(), |u| u.as_str().to_owned());
         let (name, value) = challenge.answer(request.method_str(), &uri, account, 1, &mut *self.entropy);

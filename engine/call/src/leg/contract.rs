@@ -5,22 +5,22 @@ use std::time::Duration;
 
 use tandem_codecs::{CodecId, Tuning};
 use tandem_media::control::{Command, Event, LegStats, MarkId, PlayId};
-use tandem_model::{CallSid, Endpoint, LegId, SrtpSuite, Timestamp};
+use tandem_model::{CallSid, Endpoint, HostAddress, LegId, SrtpSuite, Timestamp};
 use tandem_sip::dialog::{DialogId, DialogSnapshot, MIN_SE_SECS};
 use tandem_sip::message::Message;
 use tandem_sip::transaction::ServerKey;
 
 use super::replaces::Replaces;
+use crate::SentBy;
 use crate::directory::{DtmfMethod, Encryption};
 use crate::own::Own;
 
 /// How this switch appears in SIP and SDP.
 #[derive(Clone, Debug)]
 pub struct LegEnv {
-    /// `host:port` in Via and Contact, for each transport that listens.
-    pub sent_by: Vec<(tandem_model::Transport, String)>,
-    /// Address in SDP `c=` and `o=` lines.
-    pub media_address: std::net::IpAddr,
+    pub sent_by: SentBy,
+    /// Addresses for SDP's `c=` and `o=` lines.
+    pub media_address: HostAddress,
     pub user_agent: String,
     pub codecs: CodecUse,
     pub extensions: Extensions,

@@ -131,9 +131,12 @@ impl Leg {
     /// Sends the INVITE to the current hop, with credentials when there are some.
     pub(super) fn launch(&mut self, now: Timestamp, s: &mut Outgoing, proof: Option<&(&'static str, String)>) {
         let Some(mut hop) = s.hops.current() else { return };
+        // A hop of the other family of addresses is offered media at one that it can reach.
+        if self.face(hop.addr.ip()) && s.offer.as_ref().is_some_and(|offer| !offer.is_empty()) {
+            s.offer = Some(self.make_offer(None));
+        }
         let mut message = self.invite(s, hop, proof);
-        let tcp_listens = self.env.sent_by.iter().any(|(transport, _)| *transport == Transport::Tcp);
-        if s.hops.upgrade(message.bytes().len(), tcp_listens) {
+        if s.hops.upgrade(message.bytes().len(), self.env.sent_by.listens(Transport::Tcp)) {
             hop = s.hops.current().unwrap_or(hop);
             message = self.invite(s, hop, proof);
         }

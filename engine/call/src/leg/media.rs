@@ -1,5 +1,7 @@
 //! A leg's side of offer and answer, and its port's life. It decides no codec policy beyond the order given to it.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use tandem_codecs::{CodecId, CodecSpec};
 use tandem_media::control::{Command, DtmfFormat, LegSpec, LegStats, PayloadTypes, SrtpPair};
@@ -154,14 +156,14 @@ impl LegMedia {
         self.session.agreement.as_ref().is_some_and(|a| a.srtp.is_some())
     }
 
-    fn local(&mut self, address: std::net::IpAddr) -> LocalMedia {
+    fn local(&mut self, address: IpAddr) -> LocalMedia {
         let port = match self.port {
             Port::Open(port) => port,
             Port::Opening | Port::Closing | Port::Closed => 0,
         };
         match (&self.session.local, &self.session.agreement) {
             (Some(local), Some(agreement)) => local.next(agreement),
-            (Some(local), None) => local.clone(),
+            (Some(local), None) => LocalMedia { address, ..local.clone() },
             (None, _) => LocalMedia::new(address, port, self.session_id),
         }
     }
@@ -223,16 +225,23 @@ impl Session {
 }
 
 impl Leg {
+    /// Media is for a peer at this address from here on: of its family is the address that our next description of a session
+    /// names. True when that is another one than before.
+    pub(super) fn face(&mut self, peer: IpAddr) -> bool {
+        let ours = self.env.media_address.towards(peer);
+        std::mem::replace(&mut self.media_address, ours) != ours
+    }
+
     /// Our offer, kept until its answer comes.
     pub(super) fn make_offer(&mut self, prefer: Option<CodecId>) -> Bytes {
-        let local = self.media.local(self.env.media_address);
+        let local = self.media.local(self.media_address);
         let offer = tandem_sdp::offer(&self.media.capabilities(prefer, self.env.codecs), &local, &mut *self.entropy);
         self.media.session.offered(offer, local)
     }
 
     /// An offer within the session. Fresh keys are of the suite in use, and none where media is not encrypted.
     pub(super) fn make_reoffer(&mut self, reshape: Reshape) -> Bytes {
-        let mut local = self.media.local(self.env.media_address);
+        let mut local = self.media.local(self.media_address);
         if let Some(hold) = reshape.hold {
             local.direction = hold.direction();
         }
@@ -294,7 +303,10 @@ impl Leg {
         offer: &Description,
         prefer: Option<CodecId>,
     ) -> Result<(Bytes, CodecId), Refused> {
-        let local = self.media.local(self.env.media_address);
+        if let Some(peer) = offer.peer() {
+            self.face(peer);
+        }
+        let local = self.media.local(self.media_address);
         let wanted = prefer.map(CodecSpec::by_id).map(|codec| [(codec.name, codec.clock_hz)]);
         let preference = wanted.as_ref().map_or(Preference::Offered, |one| Preference::First(one));
         let capabilities = self.media.capabilities(None, self.env.codecs);

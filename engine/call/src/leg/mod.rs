@@ -48,6 +48,7 @@ pub use refer::ALLOW_EVENTS;
 pub use replaces::Replaces;
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 
 use tandem_codecs::CodecId;
 use tandem_media::control::{Command, Event};
@@ -73,6 +74,8 @@ pub struct Leg {
     id: LegId,
     sid: CallSid,
     env: SharedEnv,
+    /// Ours, of the family that the peer's media speaks.
+    media_address: IpAddr,
     entropy: Box<dyn Entropy + Send>,
     local_tag: String,
     proof: Proof,
@@ -152,6 +155,7 @@ impl Leg {
         let state = State::Incoming(Box::new(incoming));
         let mut leg = Leg::assemble(id, sid, env, policy, local_tag, call_id, Proof::default(), state, entropy);
         leg.known.add(source);
+        leg.face(source.addr.ip());
         leg.unproved = unproved;
         leg.allow_of_invite();
         leg.emit(LegEffect::Bind { local_tag: leg.local_tag.clone() });
@@ -197,6 +201,7 @@ impl Leg {
         Leg {
             id,
             sid,
+            media_address: env.media_address.first(),
             env,
             entropy,
             local_tag,

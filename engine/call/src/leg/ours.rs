@@ -159,7 +159,7 @@ impl Leg {
         let hop = s.hop();
         let supported = super::supported(&self.env.extensions);
         let mut request = s.dialog.request(method);
-        request = self.dress(request, hop.transport).header("Allow", super::ALLOW).header("Supported", supported);
+        request = self.dress(request, hop).header("Allow", super::ALLOW).header("Supported", supported);
         request = self.timer.ask(request);
         if let Some(sdp) = sdp {
             request = request.body("application/sdp", sdp);
@@ -323,7 +323,7 @@ impl Leg {
         let sdp = self.make_reoffer(reshape(wants));
         let supported = super::supported(&self.env.extensions);
         let update = dialog.request(Method::Update);
-        let update = self.dress(update, hop.transport).header("Allow", super::ALLOW).header("Supported", supported);
+        let update = self.dress(update, hop).header("Allow", super::ALLOW).header("Supported", supported);
         self.launch_ours(update.body("application/sdp", sdp).build(), hop, wants);
     }
 

@@ -25,7 +25,7 @@ pub(super) struct Outgoing {
     resolving: Option<RequestId>,
     any_transport: bool,
     /// Our offer, once it is made; empty when the far end makes one.
-    offer: Option<Bytes>,
+    pub(super) offer: Option<Bytes>,
     pub(super) sent: Option<(RequestId, Message)>,
     pub(super) cseq: u32,
     pub(super) auth_tries: u8,
@@ -184,6 +184,9 @@ impl Leg {
     /// Sends the INVITE once both a port and a destination are there.
     fn send_invite(&mut self, now: Timestamp, mut s: Box<Outgoing>) {
         if self.media.is_open() && s.hops.current().is_some() && s.sent.is_none() {
+            if let Some(hop) = s.hops.current() {
+                self.face(hop.addr.ip());
+            }
             s.offer = Some(if s.spec.late_offer { Bytes::new() } else { self.make_offer(None) });
             self.launch(now, &mut s, None);
         }
@@ -194,7 +197,7 @@ impl Leg {
     pub(super) fn invite(&mut self, s: &Outgoing, hop: Endpoint, proof: Option<&(&'static str, String)>) -> Message {
         let (request_uri, routes) = route_to(&s.spec.request_uri, &s.spec.route);
         let mut b = Message::request("INVITE", &request_uri);
-        b = self.dress(b, hop.transport);
+        b = self.dress(b, hop);
         for route in &routes {
             b = b.header("Route", route);
         }

@@ -168,7 +168,7 @@ impl Leg {
             // RFC 4488 section 4: said back, so that no NOTIFY is waited for.
             return self.respond(key, &request, source, 200, None, &[("Refer-Sub", "false")]);
         }
-        let contact = self.contact(source.transport);
+        let contact = self.contact(source);
         self.respond(key, &request, source, 202, None, &[("Contact", &contact)]);
         let first = self.referrals.accepted == 0;
         self.referrals.accepted = self.referrals.accepted.saturating_add(1);
@@ -240,7 +240,7 @@ impl Leg {
         }
         let given_up = request.expires() == Some(0);
         let expires = if given_up { "0".to_owned() } else { EXPIRES_SECS.to_string() };
-        let contact = self.contact(source.transport);
+        let contact = self.contact(source);
         self.respond(key, request, source, 200, None, &[("Expires", &expires), ("Contact", &contact)]);
         if given_up {
             self.send_notify(s, "terminated;reason=timeout");

@@ -50,7 +50,7 @@ impl Leg {
     ) -> Message {
         let mut response = Message::response(request, source.addr, status, reason).to_tag(&self.local_tag);
         response = response
-            .header("Contact", &self.contact(source.transport))
+            .header("Contact", &self.contact(source))
             .header("Allow", ALLOW)
             .header("Supported", supported(&self.env.extensions));
         for (name, value) in headers {
@@ -109,7 +109,7 @@ impl Leg {
         finish: impl FnOnce(Builder) -> Builder,
     ) -> RequestId {
         let request = dialog.request(method);
-        let message = finish(self.dress(request, hop.transport)).build();
+        let message = finish(self.dress(request, hop)).build();
         let id = self.next_request_id();
         self.proof.keep(id, &message);
         self.emit(LegEffect::Request { id, message, destination: hop });
@@ -117,17 +117,15 @@ impl Leg {
     }
 
     /// Via (with a fresh branch), Contact and the identification every request of ours carries.
-    pub(super) fn dress(&mut self, builder: Builder, transport: Transport) -> Builder {
-        let branch = hex_token(&mut *self.entropy, 8);
-        let via = format!("SIP/2.0/{transport} {};rport;branch=z9hG4bK{branch}", self.sent_by(transport));
-        builder
-            .header("Via", &via)
-            .header("Contact", &self.contact(transport))
-            .header("User-Agent", &self.env.user_agent)
+    pub(super) fn dress(&mut self, builder: Builder, hop: Endpoint) -> Builder {
+        let (branch, transport) = (hex_token(&mut *self.entropy, 8), hop.transport);
+        let via = format!("SIP/2.0/{transport} {};rport;branch=z9hG4bK{branch}", self.env.sent_by.towards(hop));
+        builder.header("Via", &via).header("Contact", &self.contact(hop)).header("User-Agent", &self.env.user_agent)
     }
 
-    pub(super) fn contact(&self, transport: Transport) -> String {
-        let (scheme, parameter) = match transport {
+    /// Where the peer at the other end of `flow` reaches this leg.
+    pub(super) fn contact(&self, flow: Endpoint) -> String {
+        let (scheme, parameter) = match flow.transport {
             Transport::Udp => ("sip", ""),
             Transport::Tcp => ("sip", ";transport=tcp"),
             Transport::Tls => ("sips", ""),
@@ -135,12 +133,7 @@ impl Leg {
         };
         // Of its full size at once: there is one in nearly every message.
         let mut contact = String::with_capacity(96);
-        let _ = write!(contact, "<{scheme}:{}@{}{parameter}>", self.id, self.sent_by(transport));
+        let _ = write!(contact, "<{scheme}:{}@{}{parameter}>", self.id, self.env.sent_by.towards(flow));
         contact
-    }
-
-    fn sent_by(&self, transport: Transport) -> &str {
-        let listed = self.env.sent_by.iter().find(|(t, _)| *t == transport).or(self.env.sent_by.first());
-        listed.map_or("invalid.invalid", |(_, host)| host)
     }
 }

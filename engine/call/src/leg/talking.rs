@@ -379,7 +379,7 @@ impl Leg {
         let Ok(mut dialog) = dialog else { return };
         let hop = super::hop::next_hop(dialog.next_hop(), source);
         let ack = dialog.ack_for(invite);
-        let ack = self.dress(ack, hop.transport).build();
+        let ack = self.dress(ack, hop).build();
         self.emit(LegEffect::SendAck { message: ack.clone(), destination: hop });
         self.send_request(&mut dialog, hop, Method::Bye, |bye| bye);
         if self.lost.len() < limits::FORKS_MAX {
@@ -392,7 +392,7 @@ impl Leg {
         let Some((_, invite)) = &s.invite else { return };
         let hop = s.hop();
         let ack = s.dialog.ack_for(invite);
-        let ack = self.dress(ack, hop.transport);
+        let ack = self.dress(ack, hop);
         let ack = match answer {
             Some(sdp) => ack.body("application/sdp", sdp),
             None => ack,

@@ -21,6 +21,7 @@ mod call_transfer;
 mod carriers;
 mod leg_challenge;
 mod leg_failover;
+mod leg_families;
 mod leg_forks;
 mod leg_hold;
 mod leg_incoming;

@@ -55,6 +55,7 @@ pub fn description(name: &str) -> Option<Bytes> {
         "sdp" => ("203.0.113.9", 4000, "0 8 101", "sendrecv"),
         "notones" => ("203.0.113.9", 4000, "0 8", "sendrecv"),
         "pcma" => ("203.0.113.9", 4000, "8", "sendrecv"),
+        "six" => ("2001:db8::9", 4000, "0 8 101", "sendrecv"),
         "fork" => ("203.0.113.77", 7000, "0", "sendrecv"),
         "hold" => ("203.0.113.9", 4000, "0 8 101", "sendonly"),
         "recvonly" => ("203.0.113.9", 4000, "0 8 101", "recvonly"),
@@ -75,8 +76,9 @@ pub fn description(name: &str) -> Option<Bytes> {
         "junk" => return Some(Bytes::from_static(b"this is no description")),
         _ => return None,
     };
+    let family = if host.contains(':') { "IP6" } else { "IP4" };
     let text = format!(
-        "v=0\r\no=- 7 7 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\nm=audio {port} RTP/AVP {formats}\r\n\
+        "v=0\r\no=- 7 7 IN {family} {host}\r\ns=-\r\nc=IN {family} {host}\r\nt=0 0\r\nm=audio {port} RTP/AVP {formats}\r\n\
          a=rtpmap:101 telephone-event/8000\r\na={direction}\r\n"
     );
     Some(text.into())

@@ -4,28 +4,47 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tandem_call::SentBy;
 use tandem_call::leg::{
     CodecUse, Credentials, Destination, Extensions, IncomingInvite, InviteSpec, Leg, LegEffect, LegEnv, MediaPolicy,
     Refused, SharedEnv,
 };
 use tandem_call::own::Own;
-use tandem_model::{LegId, SeedEntropy, Sid, Timestamp, Transport};
+use tandem_model::{Endpoint, HostAddress, LegId, SeedEntropy, Sid, Timestamp, Transport};
 
 use crate::peer::{self, Peer};
 
+/// It listens on one address, for UDP and TCP.
+fn sent_by() -> SentBy {
+    let listening = [Transport::Udp, Transport::Tcp].map(|t| Endpoint::new(t, ([198, 51, 100, 1], 5060).into()));
+    SentBy::new(listening.map(|l| (l, l.addr.to_string())))
+}
+
 /// This server, as its legs and calls know it.
 pub fn own() -> Arc<Own> {
-    Arc::new(Own::new(&[(Transport::Udp, "198.51.100.1:5060".into())], &[], &mut SeedEntropy::new(99)))
+    Arc::new(Own::new(&sent_by(), &[], &mut SeedEntropy::new(99)))
 }
 
 pub fn env() -> SharedEnv {
     env_with(Extensions::default())
 }
 
+/// A server of both families of addresses.
+pub fn env_of_both() -> SharedEnv {
+    let listening =
+        ["198.51.100.1:5060", "[2001:db8::1]:5060"].map(|l| Endpoint::new(Transport::Udp, l.parse().unwrap()));
+    let ipv6 = "2001:db8::1".parse().ok();
+    Arc::new(LegEnv {
+        sent_by: SentBy::new(listening.map(|l| (l, l.addr.to_string()))),
+        media_address: HostAddress::new(IpAddr::from([198, 51, 100, 1]), ipv6),
+        ..(*env()).clone()
+    })
+}
+
 pub fn env_with(extensions: Extensions) -> SharedEnv {
     Arc::new(LegEnv {
-        sent_by: vec![(Transport::Udp, "198.51.100.1:5060".into()), (Transport::Tcp, "198.51.100.1:5060".into())],
-        media_address: IpAddr::from([198, 51, 100, 1]),
+        sent_by: sent_by(),
+        media_address: IpAddr::from([198, 51, 100, 1]).into(),
         user_agent: "Tandem".into(),
         codecs: CodecUse::default(),
         extensions,
@@ -79,7 +98,7 @@ impl Rig {
         Rig::called_as(false, env_with(extensions), words, policy)
     }
 
-    fn called_as(unproved: bool, env: SharedEnv, words: &str, policy: MediaPolicy) -> Result<Rig, Refused> {
+    pub fn called_as(unproved: bool, env: SharedEnv, words: &str, policy: MediaPolicy) -> Result<Rig, Refused> {
         let mut peer = Peer::new(LegId(1));
         let message = peer::invite("sip:tandem@198.51.100.1", words);
         let now = Timestamp::from_secs(1);
@@ -102,8 +121,12 @@ impl Rig {
     }
 
     pub fn calling_in(extensions: Extensions, spec: InviteSpec) -> Rig {
+        Rig::calling_as(env_with(extensions), spec)
+    }
+
+    pub fn calling_as(env: SharedEnv, spec: InviteSpec) -> Rig {
         let (sid, entropy) = (Sid::from_bytes([1; 16]), Box::new(SeedEntropy::new(2)));
-        let leg = Leg::new_outgoing(LegId(1), sid, env_with(extensions), spec, entropy);
+        let leg = Leg::new_outgoing(LegId(1), sid, env, spec, entropy);
         Rig { leg, peer: Peer::new(LegId(1)), now: Timestamp::from_secs(1) }
     }
 

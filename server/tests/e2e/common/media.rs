@@ -52,8 +52,9 @@ impl Media {
     /// A description of this side: PCMU and telephone-event, with the direction attribute given.
     pub fn sdp(&self, direction: &str) -> String {
         let (ip, port) = (self.address.ip(), self.address.port());
+        let family = if ip.is_ipv4() { "IP4" } else { "IP6" };
         format!(
-            "v=0\r\no=- 3900000000 {version} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0 101\r\n\
+            "v=0\r\no=- 3900000000 {version} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0 101\r\n\
              a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\n\
              a={direction}\r\n",
             version = next_version(),

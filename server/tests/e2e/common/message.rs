@@ -67,7 +67,8 @@ impl Message {
     pub fn sdp_audio(&self) -> Option<(String, u16)> {
         let line = |prefix: &str| self.body.lines().find_map(|l| l.strip_prefix(prefix).map(str::trim));
         let port = line("m=audio ")?.split(' ').next()?.parse().ok()?;
-        Some((line("c=IN IP4 ")?.to_owned(), port))
+        let address = line("c=IN IP4 ").or(line("c=IN IP6 "))?;
+        Some((address.to_owned(), port))
     }
 }
 

@@ -23,6 +23,10 @@ pub const PASSWORD: &str = "open-sesame-42";
 pub struct Options {
     /// Listens here; an own loopback address when None.
     pub ip: Option<IpAddr>,
+    /// Listens for SIP at these addresses too.
+    pub also: Vec<SocketAddr>,
+    /// Of the RTP sockets; that of SIP when None.
+    pub media_address: Option<IpAddr>,
     /// Listens for SIP at this port; one that is free when None.
     pub port: Option<u16>,
     /// More lines of configuration, as whole sections.
@@ -73,11 +77,13 @@ impl Tandem {
         let project =
             format!("6bfbbe86-a901-4197-8759-{:012x}", u64::from(std::process::id()) * 1_000 + u64::from(number));
         // Outside of the system's range for outgoing ports, and on an address of its own: nobody is in the way.
+        let all: Vec<String> = [sip].iter().chain(&options.also).map(SocketAddr::to_string).collect();
+        let media = options.media_address.unwrap_or(ip);
         let config = format!(
             "[project]\nid = \"{project}\"\ntoken = \"{TOKEN}\"\nsigning_key = \"{SIGNING_KEY}\"\nspace = \"acme\"\n\
              [server]\ndomain = \"test.example\"\n\
-             [sip]\nudp = [\"{sip}\"]\ntcp = [\"{sip}\"]\n{}\
-             [media]\naddress = \"{ip}\"\nports = {:?}\n{}\
+             [sip]\nudp = {all:?}\ntcp = {all:?}\n{}\
+             [media]\naddress = \"{media}\"\nports = {:?}\n{}\
              [http]\nlisten = \"{http}\"\n\
              [store]\nurl = \"sqlite:{}\"\n\
              [webhook]\nallow = [\"{}\"]\n{}\n\

@@ -72,7 +72,7 @@ impl Registration {
         let (transport, naming) = (hop.transport, self.naming.clone());
         let uri = self.request_uri();
         let branch = hex_token(entropy, 8);
-        let via = format!("SIP/2.0/{transport} {};rport;branch=z9hG4bK{branch}", naming.sent_by(transport));
+        let via = format!("SIP/2.0/{transport} {};rport;branch=z9hG4bK{branch}", naming.sent_by.towards(hop));
         let mut request = Message::request("REGISTER", &uri)
             .header("Via", &via)
             .header("Max-Forwards", &limits::MAX_FORWARDS.to_string())
@@ -80,7 +80,7 @@ impl Registration {
             .name_addr("To", None, &self.spec.aor, "")
             .header("Call-ID", &self.call_id)
             .header("CSeq", &format!("{} REGISTER", self.cseq))
-            .header("Contact", &format!("{};expires={expires}", naming.contact(&self.spec.contact_user, transport)))
+            .header("Contact", &format!("{};expires={expires}", naming.contact(&self.spec.contact_user, hop)))
             .header("Expires", &expires.to_string())
             // RFC 3327 section 5.1: proxies on the way may put themselves into the path of calls to us.
             .header("Supported", "path")

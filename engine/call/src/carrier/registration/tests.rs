@@ -4,6 +4,7 @@ use tandem_model::{SeedEntropy, Sid, Transport};
 use tandem_sip::message::Method;
 
 use super::*;
+use crate::SentBy;
 use crate::carrier::Naming;
 use crate::directory::RegistrationPolicy;
 
@@ -34,9 +35,9 @@ impl Rig {
     }
 
     fn with(carrier: Carrier) -> Rig {
-        let host = "198.51.100.1:5060".to_owned();
+        let listening = [Transport::Udp, Transport::Tcp].map(|t| Endpoint::new(t, ([198, 51, 100, 1], 5060).into()));
         let naming = Arc::new(Naming {
-            sent_by: vec![(Transport::Udp, host.clone()), (Transport::Tcp, host)],
+            sent_by: SentBy::new(listening.map(|l| (l, l.addr.to_string()))),
             user_agent: "Tandem".into(),
         });
         let (now, mut entropy) = (Timestamp::from_secs(50), SeedEntropy::new(11));

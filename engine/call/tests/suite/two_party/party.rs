@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tandem_call::SentBy;
 use tandem_call::leg::{
     CodecUse, Extensions, Hold, IncomingInvite, InviteSpec, Leg, LegCommand, LegEffect, LegEnd, LegEnv, LegInput,
     LegReport, MediaPolicy, RequestFailure, RequestId,
@@ -78,8 +79,8 @@ impl Party {
 
     fn env(&self) -> Arc<LegEnv> {
         Arc::new(LegEnv {
-            sent_by: vec![(self.at.transport, self.at.addr.to_string())],
-            media_address: self.at.addr.ip(),
+            sent_by: SentBy::new([(self.at, self.at.addr.to_string())]),
+            media_address: self.at.addr.ip().into(),
             user_agent: "Tandem".into(),
             codecs: CodecUse::default(),
             extensions: self.extensions,

@@ -33,6 +33,8 @@ pub struct Agreement {
     /// What the peer's description says it does. It receives nothing while it has no address for us. In an answer it says
     /// no more than ours let it.
     pub peer: Direction,
+    /// The peer's own offer put the line away, with port 0: until a later description of its gives it a port again.
+    pub put_away: bool,
     /// None is plain RTP.
     pub srtp: Option<AgreedSrtp>,
     /// The audio line's place among the media lines.

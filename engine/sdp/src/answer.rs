@@ -47,6 +47,7 @@ pub fn answer(
         send: choice.transport.send,
         receive: choice.transport.receive,
         peer: choice.transport.peer,
+        put_away: false,
         srtp: srtp.as_ref().map(|(_, keys)| keys.clone()),
         media_index,
         layout: Layout { lines: remote.media.iter().map(shape).collect(), audio: media_index },
@@ -55,6 +56,36 @@ pub fn answer(
     // The offer's times hold (RFC 3264 section 6).
     let writer = Writer::new(local, remote.timing.unwrap_or_default());
     Ok((write(writer, capabilities, local.rtp_port, media, &agreement, tag), agreement))
+}
+
+/// The answer to an offer within a session that had agreed on `current`, where it puts our audio away: every audio line has
+/// port 0, and gets it back (RFC 3264 section 8.2). It stops media both ways, as `inactive` would, and no more; the next
+/// offer takes the line up again. None: the offer is one for [`answer`].
+pub fn answer_put_away(local: &LocalMedia, remote: &Description, current: &Agreement) -> Option<(Bytes, Agreement)> {
+    let audio = || remote.media.iter().enumerate().filter(|(_, media)| media.is_audio());
+    if audio().any(|(_, media)| media.port != 0) {
+        return None;
+    }
+    let (media_index, _) = audio().find(|(i, _)| *i == local.layout.audio).or_else(|| audio().next())?;
+    let layout = Layout { lines: remote.media.iter().map(shape).collect(), audio: media_index };
+    let mut writer = Writer::new(local, remote.timing.unwrap_or_default());
+    for line in &layout.lines {
+        writer.declined(line);
+    }
+    // Whoever is held may put its own line away: of what it does by itself, that says nothing.
+    let by_itself = local.direction.receives();
+    let agreement = Agreement {
+        remote_rtp: None,
+        remote_rtcp: None,
+        send: false,
+        receive: false,
+        peer: if by_itself { Direction::Inactive } else { current.peer },
+        put_away: by_itself || current.put_away,
+        media_index,
+        layout,
+        ..current.clone()
+    };
+    Some((writer.finish(), agreement))
 }
 
 /// What one audio line would come to.

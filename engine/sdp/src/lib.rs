@@ -15,7 +15,7 @@ mod transport;
 mod write;
 
 pub use agreement::{AgreedDtmf, AgreedFormat, AgreedNoise, AgreedSrtp, Agreement, Layout, LineShape, Refusal};
-pub use answer::answer;
+pub use answer::{answer, answer_put_away};
 pub use capabilities::{Capabilities, CodecOffer, ComfortNoise, Encryption, LocalMedia, Pin, Preference};
 pub use description::{
     Connection, Crypto, Description, Direction, Format, Media, Origin, Proto, Rtcp, RtcpXr, SdpError,

@@ -103,6 +103,7 @@ pub fn accept_answer(offer: &Offer, remote: &Description) -> Result<Agreement, R
         send: transport.send,
         receive: transport.receive,
         peer: transport.peer,
+        put_away: false,
         srtp,
         media_index,
         layout: offer.layout.clone(),
@@ -112,10 +113,11 @@ pub fn accept_answer(offer: &Offer, remote: &Description) -> Result<Agreement, R
 /// The answer to an offer within a session that had agreed on `current`: as [`accept_answer`], but a hold that is answered
 /// with port 0 stops media both ways, as `inactive` would, and no more. Some telephones put the stream of a call on hold
 /// away so; the next offer takes the line up again (RFC 3264 section 8.2). What the peer does by itself it does not say.
+/// A line that the peer's own offer has put away may stay so, whatever ours asks for.
 pub fn accept_next_answer(offer: &Offer, remote: &Description, current: &Agreement) -> Result<Agreement, Refusal> {
     let media_index = offer.layout.audio;
     let put_away = remote.media.get(media_index).is_some_and(|media| media.is_audio() && media.port == 0);
-    if !put_away || offer.direction.receives() {
+    if !put_away || offer.direction.receives() && !current.put_away {
         return accept_answer(offer, remote);
     }
     Ok(Agreement {

@@ -146,6 +146,44 @@ fn a_hold_answered_with_port_0_is_one_without_media() {
     }
 }
 
+/// RFC 3264 sections 6 and 8.2: each line has its own in the answer, and the audio may come back in any offer.
+#[test]
+fn audio_that_the_peer_puts_away_rests_until_an_offer_takes_it_up() {
+    let caps = capabilities(Encryption::Off);
+    let two = |port: u16| {
+        let text = format!("v=0\nc=IN IP4 198.51.100.1\nm=video {port} RTP/AVP 31\nm=audio {port} RTP/AVP 0\n");
+        parse(text.as_bytes()).expect("the test's own text")
+    };
+    let (_, current) = answered(&caps, &two(5000)).expect("plain PCMU");
+    let ours = local().next(&current);
+    assert!(answer_put_away(&ours, &two(5000), &current).is_none(), "it has a port");
+    let none = parse(b"v=0\nc=IN IP4 198.51.100.1\nm=video 5000 RTP/AVP 31\n").expect("the test's own text");
+    assert!(answer_put_away(&ours, &none, &current).is_none(), "no audio line");
+    let (text, away) = answer_put_away(&ours, &two(0), &current).expect("put away");
+    let text = String::from_utf8_lossy(&text).into_owned();
+    assert!(text.ends_with("t=0 0\r\nm=video 0 RTP/AVP 31\r\nm=audio 0 RTP/AVP 0\r\n"), "{text}");
+    assert_eq!((away.remote_rtp, away.remote_rtcp, away.send, away.receive), (None, None, false, false));
+    assert_eq!((&away.codec, away.peer, away.media_index), (&current.codec, Direction::Inactive, 1));
+    // Ours asks for audio and may be told that there is still none,
+    let again = offer(&caps, &ours.next(&away), &mut entropy());
+    assert!(
+        String::from_utf8_lossy(&again.text).contains("m=video 0 RTP/AVP 31\r\nm=audio 20000 RTP/AVP"),
+        "{again:?}"
+    );
+    let still = accept_next_answer(&again, &two(0), &away).expect("put away still");
+    assert_eq!((still.remote_rtp, still.put_away), (None, true));
+    let taken = accept_next_answer(&again, &two(5000), &still).expect("PCMU");
+    assert_eq!((taken.remote_rtp, taken.send, taken.put_away), (current.remote_rtp, true, false));
+    assert!(accept_next_answer(&again, &two(0), &taken).is_err(), "no hold");
+    // and so is a later offer of theirs answered.
+    let (_, taken) = answer(&caps, &ours.next(&away), &two(5000), Preference::Offered, &mut entropy()).expect("PCMU");
+    assert_eq!((taken.remote_rtp, taken.put_away), (current.remote_rtp, false));
+    // While we hold it, port 0 says nothing of what it does itself.
+    let holding = LocalMedia { direction: Direction::SendOnly, ..ours };
+    let (_, away) = answer_put_away(&holding, &two(0), &current).expect("put away");
+    assert_eq!((away.peer, away.put_away), (current.peer, false));
+}
+
 #[test]
 fn rtcp_goes_where_the_peer_says() {
     for (attributes, wanted) in [

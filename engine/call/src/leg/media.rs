@@ -7,7 +7,8 @@ use tandem_codecs::{CodecId, CodecSpec};
 use tandem_media::control::{Command, DtmfFormat, LegSpec, LegStats, PayloadTypes, SrtpPair};
 use tandem_model::{Entropy, Ptime, SrtpKey};
 use tandem_sdp::{
-    Agreement, Capabilities, CodecOffer, ComfortNoise, Description, Direction, LocalMedia, Offer, Preference, RtcpXr,
+    Agreement, Capabilities, CodecOffer, ComfortNoise, Description, Direction, LocalMedia, Offer, Preference, Refusal,
+    RtcpXr,
 };
 
 use super::contract::{CodecUse, ComfortNoiseUse, Hold, LegEffect, MediaPolicy};
@@ -307,16 +308,27 @@ impl Leg {
             self.face(peer);
         }
         let local = self.media.local(self.media_address);
-        let wanted = prefer.map(CodecSpec::by_id).map(|codec| [(codec.name, codec.clock_hz)]);
-        let preference = wanted.as_ref().map_or(Preference::Offered, |one| Preference::First(one));
-        let capabilities = self.media.capabilities(None, self.env.codecs);
-        let (text, agreement) = tandem_sdp::answer(&capabilities, &local, offer, preference, &mut *self.entropy)
-            .map_err(|r| Refused::new(r.status, r.why))?;
+        let current = self.media.session.agreement.as_ref();
+        let put_away = current.and_then(|current| tandem_sdp::answer_put_away(&local, offer, current));
+        let answer = put_away.map_or_else(|| self.answer_with_audio(&local, offer, prefer), Ok);
+        let (text, agreement) = answer.map_err(|r| Refused::new(r.status, r.why))?;
         let codec = self.configure(agreement)?;
         self.media.session.local = Some(local);
         self.media.session.described = None;
         self.media.session.answered = Some((text.clone(), codec));
         Ok((text, codec))
+    }
+
+    fn answer_with_audio(
+        &mut self,
+        local: &LocalMedia,
+        offer: &Description,
+        prefer: Option<CodecId>,
+    ) -> Result<(Bytes, Agreement), Refusal> {
+        let wanted = prefer.map(CodecSpec::by_id).map(|codec| [(codec.name, codec.clock_hz)]);
+        let preference = wanted.as_ref().map_or(Preference::Offered, |one| Preference::First(one));
+        let capabilities = self.media.capabilities(None, self.env.codecs);
+        tandem_sdp::answer(&capabilities, local, offer, preference, &mut *self.entropy)
     }
 
     /// The codec now agreed.

@@ -28,6 +28,8 @@ fn a_hold_is_offered_to_the_other_side_and_so_is_its_end() {
         ("INVITE inactive", SILENCE, "inactive", "inactive"),
         ("INVITE hold-2543", HOLD, "sendonly", "recvonly"),
         ("UPDATE hold", HOLD, "sendonly", "recvonly"),
+        ("INVITE declined", "L1 200 sdp", "inactive", "inactive"),
+        ("INVITE declined", "L1 200 sdp", "inactive", "declined"),
     ] {
         let mut w = talk();
         w.run(&[

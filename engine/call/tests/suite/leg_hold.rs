@@ -89,11 +89,31 @@ fn how_a_far_end_answers_our_hold_is_no_hold_of_its_own() {
 }
 
 #[test]
-fn port_0_says_nothing_of_a_hold() {
+fn port_0_says_nothing_of_a_hold_while_we_hold() {
     tells(&mut called(), &[("hold", &[]), ("200 declined", &[]), ("resume", &[]), ("200 sdp", &[])]);
     let mut both = called();
     tells(&mut both, &[("UPDATE hold", &[SendOnly]), ("hold", &[]), ("200 declined", &[]), ("resume", &[])]);
     tells(&mut both, &[("200 hold", &[]), ("UPDATE sdp", &[Off])]);
+    let mut offered = called();
+    tells(&mut offered, &[("hold", &[]), ("200 declined", &[]), ("UPDATE declined", &[]), ("resume", &[])]);
+    tells(&mut offered, &[("200 sdp", &[]), ("UPDATE declined", &[Inactive]), ("UPDATE sdp", &[Off])]);
+}
+
+/// RFC 3264 section 8.2: whoever puts its audio away by itself takes nothing and sends nothing.
+#[test]
+fn port_0_in_an_offer_is_a_hold_until_the_audio_is_back() {
+    tells(
+        &mut called(),
+        &[
+            ("INVITE declined", &[Inactive]),
+            ("ACK", &[]),
+            ("INVITE declined Supported:timer Session-Expires:1800", &[]),
+            ("ACK", &[]),
+            ("UPDATE hold", &[SendOnly]),
+            ("UPDATE declined", &[Inactive]),
+            ("UPDATE sdp", &[Off]),
+        ],
+    );
 }
 
 #[test]

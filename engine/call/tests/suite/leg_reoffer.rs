@@ -79,6 +79,54 @@ fn a_hold_answered_with_port_0_is_one_without_media_and_is_taken_back() {
     ]);
 }
 
+/// RFC 3264 sections 6 and 8.2: without media the dialog goes on, and an offer with a port is heard again.
+#[test]
+fn audio_that_the_far_end_puts_away_rests_until_either_takes_it_up() {
+    let away = "configure Pcmu nowhere --; 200 sdp; renegotiated Pcmu";
+    let media = |rig: &Rig| {
+        let answer = rig.peer.last_response.as_ref().expect("a response");
+        let text = String::from_utf8_lossy(answer.body()).into_owned();
+        text.lines().filter(|line| line.starts_with("m=")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    for rig in [called(), calling()] {
+        let rig = rig.run(&[
+            ("INVITE declined", away),
+            ("ACK", ""),
+            ("INVITE declined", away),
+            ("ACK", ""),
+            ("UPDATE declined", away),
+        ]);
+        assert_eq!(media(&rig), ["m=audio 0 RTP/AVP 0"]);
+        let rig = rig.run(&[("INVITE sdp", AGAIN), ("ACK", ""), ("BYE", "200; ended 200 remote; close")]);
+        drop(rig);
+    }
+    // It holds as before, by its own word or by ours.
+    called().run(&[
+        ("INVITE hold", "configure Pcmu 203.0.113.9:4000 -r; 200 recvonly; renegotiated Pcmu"),
+        ("ACK", ""),
+        ("INVITE declined", away),
+        ("ACK", ""),
+        ("INVITE hold", "configure Pcmu 203.0.113.9:4000 -r; 200 recvonly; renegotiated Pcmu"),
+    ]);
+    called().run(&[
+        ("hold", "INVITE 1 sendonly"),
+        ("200 declined", "ACK 1; configure Pcmu nowhere --; renegotiated Pcmu"),
+        ("INVITE declined", away),
+        ("ACK", ""),
+        ("resume", "INVITE 2 sendrecv"),
+        ("200 sdp", "ACK 2; configure Pcmu 203.0.113.9:4000 sr; renegotiated Pcmu"),
+    ]);
+    // What we offer meanwhile may find it away still; asked for an offer, we make one with a port.
+    called().run(&[
+        ("UPDATE declined", away),
+        ("to-pcma", "INVITE 1 sendrecv"),
+        ("200 declined", "ACK 1; configure Pcmu nowhere --; renegotiated Pcmu"),
+        ("INVITE", "200 sendrecv"),
+        ("ACK sdp", "configure Pcmu 203.0.113.9:4000 sr; renegotiated Pcmu"),
+    ]);
+    Rig::called("declined").run(&[("opened", ""), ("answer", "488; ended 488 failure; close")]);
+}
+
 #[test]
 fn a_re_invite_that_fails_leaves_the_session_as_it_was() {
     for refusal in ["488", "403", "415", "503"] {

@@ -121,6 +121,8 @@ const LEG_WORDS: &[&str] = &[
     "UPDATE Supported:timer Session-Expires:90;refresher=uas",
     "INVITE sdp Supported:timer Session-Expires:90;refresher=uac",
     "UPDATE hold",
+    "INVITE declined",
+    "UPDATE declined",
     "INVITE sdp source=198.51.100.66",
     "resolved 203.0.113.9 203.0.113.10 203.0.113.11",
 ];

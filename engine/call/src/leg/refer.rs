@@ -164,11 +164,13 @@ impl Leg {
         if status >= 300 {
             return self.respond(key, &request, source, status, None, &[]);
         }
+        // Each 2xx has it (RFC 3515 section 2.2).
+        let contact = self.contact(source);
         if wants_no_subscription(&request) {
             // RFC 4488 section 4: said back, so that no NOTIFY is waited for.
-            return self.respond(key, &request, source, 200, None, &[("Refer-Sub", "false")]);
+            let headers = [("Contact", contact.as_str()), ("Refer-Sub", "false")];
+            return self.respond(key, &request, source, 200, None, &headers);
         }
-        let contact = self.contact(source);
         self.respond(key, &request, source, 202, None, &[("Contact", &contact)]);
         let first = self.referrals.accepted == 0;
         self.referrals.accepted = self.referrals.accepted.saturating_add(1);

@@ -94,6 +94,8 @@ impl Leg {
             Method::Info => self.info(key, request, source),
             // Of a response that waits for none (RFC 3262 section 3), and of no subscription (RFC 6665 section 4.1.3).
             Method::Prack | Method::Notify => self.respond(key, request, source, 481, None, &[]),
+            // Nobody is transferred before there is a conversation.
+            Method::Refer => self.respond(key, request, source, 603, None, &[]),
             // RFC 3261 section 21.5.2.
             Method::Other => self.respond(key, request, source, 501, None, &[]),
             _ => self.respond(key, request, source, 405, None, &[]),

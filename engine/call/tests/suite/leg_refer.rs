@@ -1,15 +1,12 @@
 //! REFER and its subscription, on one leg (RFC 3515, RFC 4488, RFC 6665).
 
-use crate::rig::Rig;
+use crate::rig::{Rig, spec};
 
 const REFER: &str = "REFER Refer-To:<sip:bob@h>";
+const ANSWER: &str = "configure Pcmu 203.0.113.9:4000 sr; 200 sendrecv; answered Pcmu";
 
 fn talking() -> Rig {
-    Rig::called("sdp").run(&[
-        ("opened", ""),
-        ("answer", "configure Pcmu 203.0.113.9:4000 sr; 200 sendrecv; answered Pcmu"),
-        ("ACK", ""),
-    ])
+    Rig::called("sdp").run(&[("opened", ""), ("answer", ANSWER), ("ACK", "")])
 }
 
 #[test]
@@ -77,6 +74,29 @@ fn who_wants_no_subscription_gets_none() {
         ("outcome 200", ""),
     ]);
     assert_eq!(rig.peer.last_response.as_ref().and_then(|r| r.header("Refer-Sub")), Some("false"));
+}
+
+/// RFC 3515 section 2.2.
+#[test]
+fn whatever_accepts_a_refer_has_a_contact() {
+    for refer in [REFER.to_owned(), format!("{REFER} Refer-Sub:false")] {
+        let mut rig = talking();
+        rig.step(&refer);
+        rig.step("accept-refer");
+        let response = rig.peer.last_response.as_ref().expect("a 2xx");
+        assert_eq!(response.header("Contact"), Some("<sip:L1@198.51.100.1:5060>"), "{refer}");
+    }
+}
+
+#[test]
+fn nobody_is_transferred_before_the_call_is_answered() {
+    Rig::called("sdp").run(&[("opened", ""), ("ring", "180"), (REFER, "603"), ("answer", ANSWER)]);
+    Rig::calling(spec()).run(&[
+        ("opened", "INVITE 1 sendrecv"),
+        ("180", "progress 180"),
+        (REFER, "603"),
+        ("200 sdp", "ACK 1; configure Pcmu 203.0.113.9:4000 sr; answered Pcmu"),
+    ]);
 }
 
 #[test]

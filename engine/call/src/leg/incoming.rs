@@ -109,6 +109,11 @@ impl Incoming {
         super::hop::next_hop(self.dialog.next_hop(), self.source)
     }
 
+    /// The first reliable response makes the offer that the INVITE did not (RFC 3262 section 5).
+    fn offers_when_ringing(&self) -> bool {
+        self.offer.is_none() && self.told == Told::Nothing && self.reliable == Use::Always
+    }
+
     pub(super) fn call_id(&self) -> &str {
         self.invite.call_id()
     }
@@ -245,10 +250,12 @@ impl Leg {
         match command {
             LegCommand::Ring => {
                 if s.progress < 180 {
-                    if s.provisionals.is_waiting() {
+                    let offers = s.offers_when_ringing();
+                    if s.provisionals.is_waiting() || offers && self.media.is_opening() {
                         s.pending.get_or_insert(command);
                     } else {
-                        self.progress(now, &mut s, 180, None);
+                        let sdp = offers.then(|| self.early_offer(&mut s, None));
+                        self.progress(now, &mut s, 180, sdp);
                     }
                 }
             }
@@ -316,8 +323,19 @@ impl Leg {
         }
     }
 
+    /// Our offer in a reliable response.
+    fn early_offer(&mut self, s: &mut Incoming, prefer: Option<CodecId>) -> Bytes {
+        s.told = Told::Offer;
+        self.make_offer(prefer)
+    }
+
     fn early_media(&mut self, now: Timestamp, mut s: Box<Incoming>, prefer: Option<CodecId>) {
         match &s.offer {
+            // The response before it has said all there is to say of media.
+            None if s.told == Told::Agreed => {
+                self.progress(now, &mut s, 183, None);
+                self.report(LegReport::Progress { status: 183, early_media: self.current_codec() });
+            }
             Some(offer) => match self.negotiate_answer(offer, prefer) {
                 Ok((sdp, codec)) => {
                     s.told = if s.reliable == Use::Never { Told::Preview } else { Told::Agreed };
@@ -329,8 +347,7 @@ impl Leg {
             // Without an offer there is nothing to answer early: ring instead.
             None if s.reliable == Use::Never => return self.command_incoming(now, s, LegCommand::Ring),
             None => {
-                let sdp = self.make_offer(prefer);
-                s.told = Told::Offer;
+                let sdp = self.early_offer(&mut s, prefer);
                 self.progress(now, &mut s, 183, Some(sdp));
             }
         }

@@ -179,6 +179,62 @@ fn a_late_offer_goes_reliably_and_is_answered_by_the_prack() {
     }
 }
 
+/// RFC 3262 section 5: without an offer in the INVITE, the first reliable response makes it.
+#[test]
+fn a_reliable_180_makes_the_offer_that_the_invite_did_not() {
+    for (policy, words) in [(Reliable::Supported, "Require:100rel"), (Reliable::Required, "Supported:100rel")] {
+        let rig = called(policy, words).run(&[
+            // It waits for the port that it speaks of.
+            ("ring", ""),
+            ("opened", "180 reliable sendrecv"),
+            ("UPDATE sdp", "491"),
+            ("answer", ""),
+            ("PRACK pcma rack=last", "configure Pcma 203.0.113.9:4000 sr; 200; progress 180 Pcma; 200; answered Pcma"),
+            ("ACK", ""),
+            ("UPDATE hold", "configure Pcma 203.0.113.9:4000 -r; 200 recvonly; renegotiated Pcma"),
+        ]);
+        drop(rig);
+    }
+    let agreed = || {
+        called(Reliable::Supported, "Require:100rel Allow:UPDATE").run(&[
+            ("opened", ""),
+            ("ring", "180 reliable sendrecv"),
+            ("+500", "180 reliable sendrecv"),
+            ("PRACK sdp rack=last", "configure Pcmu 203.0.113.9:4000 sr; 200; progress 180 Pcmu"),
+        ])
+    };
+    // Later responses say nothing of media any more.
+    agreed().run(&[
+        ("early", "183 reliable; progress 183 Pcmu"),
+        ("PRACK rack=last", "200"),
+        ("hold", "UPDATE 1 sendonly"),
+        ("200 sdp update", "configure Pcmu 203.0.113.9:4000 s-; renegotiated Pcmu"),
+        ("answer", "200; answered Pcmu"),
+    ]);
+    agreed().run(&[("UPDATE pcma", "configure Pcma 203.0.113.9:4000 sr; 200 sendrecv; renegotiated Pcma")]);
+    // Early media that is asked for meanwhile needs its PRACK first.
+    called(Reliable::Supported, "Require:100rel").run(&[
+        ("opened", ""),
+        ("ring", "180 reliable sendrecv"),
+        ("early", ""),
+        (
+            "PRACK sdp rack=last",
+            "configure Pcmu 203.0.113.9:4000 sr; 200; progress 180 Pcmu; 183 reliable; progress 183 Pcmu",
+        ),
+        ("cancelled", "487; ended 487 remote; close"),
+    ]);
+    for (prack, status) in [("PRACK rack=last", "200; 488; ended 488"), ("PRACK g729 rack=last", "488; 488; ended 488")]
+    {
+        called(Reliable::Supported, "Require:100rel").run(&[
+            ("opened", ""),
+            ("ring", "180 reliable sendrecv"),
+            (prack, &format!("{status} failure; close")),
+        ]);
+    }
+    called(Reliable::Supported, "Require:100rel")
+        .run(&[("ring", ""), ("open-failed", "503; ended 503 failure; closed; stop")]);
+}
+
 #[test]
 fn a_prack_may_make_a_further_offer_once_the_first_is_answered() {
     supported().run(&[

@@ -4,6 +4,7 @@ use tandem_model::{Endpoint, Timestamp};
 use tandem_sip::dialog::{Dialog, RAck, reliable_rseq};
 use tandem_sip::message::{Message, Method, reason_phrase};
 
+use super::body::described;
 use super::contract::{Answer, EndedBy, KEPT_BACK, LegReport, RequestFailure, RequestId};
 use super::forks::Forks;
 use super::media::parse;
@@ -93,19 +94,20 @@ impl Leg {
         }
         let settled = fork.is_some_and(|f| f.settled);
         let (mut early_media, mut answer, mut settles) = (None, None, false);
-        if !response.body().is_empty() && !settled {
+        let body = described(response);
+        if !body.is_empty() && !settled {
             if let Some(at) = at {
                 self.follow_fork(&mut s.forks, at);
             }
             if s.spec.late_offer {
                 // Their offer counts only where our answer can follow (RFC 3262 section 5).
-                let offer = rseq.and_then(|_| parse(response.body()).ok());
+                let offer = rseq.and_then(|_| parse(body).ok());
                 let agreed = offer.and_then(|offer| self.negotiate_answer(&offer, None).ok());
                 settles = agreed.is_some();
                 (answer, early_media) = agreed.map_or((None, None), |(sdp, codec)| (Some(sdp), Some(codec)));
             } else {
                 // An early answer that does not suit is no reason to give up: the 2xx has the final say.
-                early_media = match self.preview_answer(response.body()) {
+                early_media = match self.preview_answer(body) {
                     Ok(codec) => {
                         settles = rseq.is_some();
                         codec
@@ -164,12 +166,12 @@ impl Leg {
         }
         let agreed = if s.spec.late_offer && !settled {
             // Their offer, answered by our ACK (RFC 3261 section 13.2.2.4).
-            let agreed = parse(response.body()).and_then(|offer| self.negotiate_answer(&offer, None));
+            let agreed = parse(described(&response)).and_then(|offer| self.negotiate_answer(&offer, None));
             self.acknowledge(&mut talking, agreed.as_ref().ok().map(|(sdp, _)| sdp.clone()));
             agreed.map(|_| ())
         } else {
             self.acknowledge(&mut talking, None);
-            match response.body() {
+            match described(&response) {
                 _ if settled => Ok(()),
                 // What was agreed early stands.
                 [] => {

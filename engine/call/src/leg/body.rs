@@ -45,6 +45,12 @@ pub(super) fn description_or_refusal(request: &Message) -> Result<&[u8], Refused
     })
 }
 
+/// [`description`] of a message that nothing can refuse: a response, an ACK, a PRACK. What should be understood and is
+/// called something else is read for what it may be.
+pub(super) fn described(message: &Message) -> &[u8] {
+    description(message).unwrap_or(message.body())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

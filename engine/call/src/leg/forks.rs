@@ -5,6 +5,7 @@ use tandem_model::{Endpoint, limits};
 use tandem_sip::dialog::Dialog;
 use tandem_sip::message::Message;
 
+use super::body::described;
 use super::contract::RequestId;
 use super::media::Session;
 use super::{Leg, hop};
@@ -135,7 +136,7 @@ impl Leg {
             return None;
         };
         // What the fork agreed on early is media's again, unless the answer says otherwise.
-        if self.follow_fork(forks, at) && (response.body().is_empty() || forks.list[at].settled) {
+        if self.follow_fork(forks, at) && (described(response).is_empty() || forks.list[at].settled) {
             self.configure_again();
         }
         forks.remove(at).map(|(fork, _)| fork)

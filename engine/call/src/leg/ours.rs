@@ -11,6 +11,7 @@ use tandem_model::{Endpoint, Timestamp};
 use tandem_sip::dialog::Dialog;
 use tandem_sip::message::{Message, Method};
 
+use super::body::described;
 use super::contract::{EndedBy, Hold, LegEffect, RequestFailure, RequestId};
 use super::media::Reshape;
 use super::session_timer::TOO_SMALL_MAX;
@@ -282,7 +283,7 @@ impl Leg {
         self.timer.granted(now, response);
         self.note_allow(response);
         if offered {
-            let answer = match response.body() {
+            let answer = match described(response) {
                 // No answer to speak of: some phones answer a mere refresh so.
                 [] => {
                     self.media.forget_offer();
@@ -348,7 +349,7 @@ impl Leg {
             200..=299 => {
                 self.ours.sent = None;
                 let _ = dialog.handle_response(response);
-                match self.take_answer(response.body()) {
+                match self.take_answer(described(response)) {
                     Ok(Some(codec)) => self.report_session(codec),
                     // What it said is not to be had; the session as it was may do, and the answer will show.
                     Ok(None) | Err(_) => self.media.forget_offer(),

@@ -7,6 +7,7 @@ use tandem_sip::dialog::route_to;
 use tandem_sip::message::{Message, Method, NameAddr, Uri};
 use tandem_sip::transaction::ServerKey;
 
+use super::body::description;
 use super::contract::{
     Destination, EndedBy, InviteSpec, LegCommand, LegEffect, LegInput, LegReport, NO_MEDIA_PORT, RecordStage,
     ReferReport, RequestId,
@@ -160,7 +161,7 @@ impl Leg {
         };
         let follows = request.from_tag().is_some_and(|tag| s.forks.settled().is_some_and(|f| f.tag() == tag));
         match request.method() {
-            Method::Update if request.body().is_empty() => {
+            Method::Update if description(request).is_ok_and(<[u8]>::is_empty) => {
                 self.respond_in_dialog(key, request, source, 200, None, &[], None);
             }
             Method::Update if settled && follows => self.answer_early_offer(key, request, source),

@@ -9,7 +9,7 @@ use tandem_sip::message::{Message, Method};
 use tandem_sip::transaction::ServerKey;
 
 use super::abilities::has;
-use super::body::{description, description_or_refusal};
+use super::body::{described, description_or_refusal};
 use super::contract::{EndedBy, LegEffect, LegReport, Reliable};
 use super::forks::Fork;
 use super::incoming::{Incoming, Told};
@@ -148,7 +148,7 @@ impl Leg {
             return;
         }
         self.peer_is_there(now);
-        match (s.told, description(prack).unwrap_or(prack.body())) {
+        match (s.told, described(prack)) {
             (Told::Offer, []) => {
                 self.respond(key, prack, source, 200, None, &[]);
                 return self.not_acceptable(now, s, Refused::new(488, "PRACK without the answer to our offer"));

@@ -6,6 +6,7 @@ use tandem_sip::dialog::{Dialog, RAck, Retransmit, Retransmit2xx};
 use tandem_sip::message::{Builder, Message, Method};
 use tandem_sip::transaction::ServerKey;
 
+use super::body::described;
 use super::contract::{EndedBy, LegCommand, LegEffect, LegInput, LegReport, RecordStage, RequestId};
 use super::forks::{Fork, Forks};
 use super::session_timer::Due;
@@ -321,7 +322,7 @@ impl Leg {
         self.unproved = false;
         let first = !self.media.is_agreed();
         // The answer to an offer we made in the 2xx comes with the ACK.
-        match self.take_answer(ack.body()) {
+        match self.take_answer(described(&ack)) {
             Ok(Some(codec)) if first => {
                 self.state = State::Talking(s);
                 self.now_talking(now, codec);

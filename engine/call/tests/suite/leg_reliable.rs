@@ -236,6 +236,61 @@ fn a_reliable_180_makes_the_offer_that_the_invite_did_not() {
 }
 
 #[test]
+fn the_far_ends_direction_holds_wherever_its_answer_comes() {
+    for (answer, way) in [("sdp", "sr"), ("hold", "-r"), ("recvonly", "s-")] {
+        let configured = format!("configure Pcmu 203.0.113.9:4000 {way}");
+        called(Reliable::Supported, "Supported:100rel").run(&[
+            ("opened", ""),
+            ("early", "183 reliable sendrecv"),
+            (&format!("PRACK {answer} rack=last"), &format!("{configured}; 200; progress 183 Pcmu")),
+            ("answer", "200; answered Pcmu"),
+            // The offer has its answer: what the ACK says of media says nothing.
+            ("ACK pcma", ""),
+            ("INVITE", "200 sendrecv"),
+            (&format!("ACK {answer}"), &format!("{configured}; renegotiated Pcmu")),
+        ]);
+        Rig::called_unproved("Supported:100rel").run(&[
+            ("opened", ""),
+            ("early", "183 reliable sendrecv"),
+            (&format!("PRACK {answer} rack=last"), &format!("{configured}; 200; progress 183 Pcmu")),
+            ("answer", "200; answered Pcmu"),
+            ("ACK", ""),
+        ]);
+        for rig in [called(Reliable::Off, ""), Rig::called_unproved("")] {
+            rig.run(&[
+                ("opened", ""),
+                ("answer", "200 sendrecv"),
+                (&format!("ACK {answer}"), &format!("{configured}; answered Pcmu")),
+            ]);
+        }
+    }
+}
+
+/// RFC 3261 section 20.11: what its sender says may be passed over is, in whatever message it stands.
+#[test]
+fn an_optional_body_of_another_kind_says_nothing_of_media() {
+    const ISUP: &str = "isup Content-Disposition:signal;handling=optional";
+    Rig::calling(spec()).run(&[
+        ("opened", "INVITE 1 sendrecv"),
+        (&format!("183 sdp {ISUP}"), "progress 183"),
+        (&format!("UPDATE sdp {ISUP}"), "200"),
+        ("200 sdp", &format!("ACK 1; {CONFIGURED}; answered Pcmu")),
+        ("hold", "INVITE 2 sendonly"),
+        // As one that has no answer.
+        (&format!("200 sdp {ISUP}"), "ACK 2"),
+        ("UPDATE sdp", &format!("{CONFIGURED}; 200 sendrecv; renegotiated Pcmu")),
+    ]);
+    called(Reliable::Off, "").run(&[
+        ("opened", ""),
+        ("answer", "200 sendrecv"),
+        (&format!("ACK sdp {ISUP}"), "ended 488 failure; BYE 1 [SIP;cause=488]; close"),
+    ]);
+    // One that must be understood is read for what it may be: nothing can refuse it.
+    Rig::calling(spec())
+        .run(&[("opened", "INVITE 1 sendrecv"), ("183 sdp isup", &format!("{CONFIGURED}; progress 183 Pcmu"))]);
+}
+
+#[test]
 fn a_prack_may_make_a_further_offer_once_the_first_is_answered() {
     supported().run(&[
         ("opened", ""),

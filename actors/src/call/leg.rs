@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix::prelude::*;
-use tandem_call::leg::{EndedBy, Leg, LegEffect, LegInput, LegRecord, LegReport, RecordStage};
+use tandem_call::leg::{EndedBy, Leg, LegEffect, LegInput, LegRecord, LegReport, RecordStage, RequestId};
 use tandem_model::{LegId, limits};
 use tandem_sip::transaction::ServerKey;
 
@@ -109,18 +109,8 @@ impl LegActor {
                 let owner = self.own.clone();
                 FromLeg::Bind { leg: self.id, local_tag, invite: self.invite, owner }
             }
-            LegEffect::Resolve { id, uri } => {
-                let resolver = self.services.resolver.clone();
-                let verify = self.channel.as_ref().map_or(Verify::Yes, Channel::verify);
-                let look_up = async move { resolver.resolve(&uri, verify).await }.into_actor(self);
-                ctx.spawn(look_up.map(move |hops, actor, ctx| {
-                    if let (Some(channel), Ok(hops)) = (&actor.channel, &hops) {
-                        channel.leads_to(hops);
-                    }
-                    actor.step(LegInput::Resolved { id, hops }, ctx);
-                }));
-                return;
-            }
+            LegEffect::Resolve { id, uri } => return self.look_up(id, uri, true, ctx),
+            LegEffect::LookUp { id, uri } => return self.look_up(id, uri, false, ctx),
             LegEffect::Media(command) => {
                 // Downward: a full queue means a media thread that does not keep up, which ends the leg, not the thread.
                 if self.media.send(command).is_err() {
@@ -154,6 +144,19 @@ impl LegActor {
             }
         };
         self.shard.offer(to_shard, Overflow::Warn);
+    }
+
+    /// Where a URI leads; `calls` when a carrier's call goes there, which makes its addresses the carrier's.
+    fn look_up(&mut self, id: RequestId, uri: String, calls: bool, ctx: &mut Context<Self>) {
+        let resolver = self.services.resolver.clone();
+        let verify = self.channel.as_ref().map_or(Verify::Yes, Channel::verify);
+        let look_up = async move { resolver.resolve(&uri, verify).await }.into_actor(self);
+        ctx.spawn(look_up.map(move |hops, actor, ctx| {
+            if let (true, Some(channel), Ok(hops)) = (calls, &actor.channel, &hops) {
+                channel.leads_to(hops);
+            }
+            actor.step(LegInput::Resolved { id, hops }, ctx);
+        }));
     }
 
     fn arm(&mut self, ctx: &mut Context<Self>) {

@@ -36,6 +36,7 @@ impl Leg {
     /// Ends once the BYE is answered, or given up, and the port is back.
     pub(super) fn close_after(&mut self, now: Timestamp, bye: Option<RequestId>, talk: Option<Box<Talking>>) {
         self.end_referrals();
+        self.end_strangers();
         self.refer_over();
         let media_closed = self.media.begin_close();
         if !media_closed {

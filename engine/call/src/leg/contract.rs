@@ -221,7 +221,7 @@ pub enum LegInput {
         id: RequestId,
         failure: RequestFailure,
     },
-    /// Answers [`LegEffect::Resolve`]: where to try, in order (RFC 3263 section 4.3); never an empty list.
+    /// Answers [`LegEffect::Resolve`] and [`LegEffect::LookUp`]: where to try, in order (RFC 3263 section 4.3); never an empty list.
     Resolved {
         id: RequestId,
         hops: Result<Vec<Endpoint>, String>,
@@ -327,8 +327,13 @@ pub enum LegEffect {
         key: ServerKey,
         message: Message,
     },
-    /// Find where a URI leads.
+    /// Find where a URI leads, to call there.
     Resolve {
+        id: RequestId,
+        uri: String,
+    },
+    /// Find where a URI of the far end's leads, to know it by its address.
+    LookUp {
         id: RequestId,
         uri: String,
     },

@@ -66,7 +66,7 @@ use outgoing::Outgoing;
 use refer::Referrals;
 use referring::Referring;
 use session_timer::SessionTimer;
-use source::KnownSources;
+use source::{KnownSources, Strangers};
 use talking::{Lost, Talking};
 
 /// Poll [`Leg::poll`] until None after every [`Leg::handle`] and [`Leg::expire`]; then wait for [`Leg::deadline`].
@@ -80,6 +80,7 @@ pub struct Leg {
     local_tag: String,
     proof: Proof,
     known: KnownSources,
+    strangers: Option<Box<Strangers>>,
     media: LegMedia,
     facts: LegFacts,
     /// `X-` header fields of the response that answered us.
@@ -207,6 +208,7 @@ impl Leg {
             local_tag,
             proof,
             known: KnownSources::default(),
+            strangers: None,
             media,
             facts: LegFacts::new(call_id),
             final_headers: Vec::new(),
@@ -257,6 +259,11 @@ impl Leg {
         }
         if let LegInput::Media(event) = &input
             && self.common_media_event(now, event)
+        {
+            return;
+        }
+        if let LegInput::Resolved { id, hops } = &input
+            && self.looked_up(now, *id, hops)
         {
             return;
         }

@@ -74,10 +74,12 @@ impl Leg {
     }
 
     /// Takes a request of a dialog for what it is: from where the dialog knows, with its tags and a higher CSeq
-    /// (RFC 3261 section 12.2.2), and requiring nothing we have not. Else it has its refusal already.
+    /// (RFC 3261 section 12.2.2), and requiring nothing we have not. Else it has its refusal already, or waits (`source.rs`).
     pub(super) fn accepts(&mut self, dialog: &mut Dialog, key: ServerKey, request: &Message, source: Endpoint) -> bool {
         if !self.is_known(dialog, source) {
-            self.respond(key, request, source, 481, None, &[]);
+            if !self.waits_for_names(dialog, key, request, source) {
+                self.respond(key, request, source, 481, None, &[]);
+            }
             return false;
         }
         if let Err(reject) = dialog.accept(request) {

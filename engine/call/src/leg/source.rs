@@ -2,17 +2,26 @@
 //!
 //! The tags are what proves that a request is of a dialog (RFC 3261 section 12.2.2). Whoever overheard them could end or
 //! divert a call from anywhere, so its address must be one that the dialog knows too: of the INVITE, of the response
-//! that answered, of the hops our INVITE was tried at, or a literal one in the peer's Contact or Record-Route. Ports are
-//! not looked at: NATs and proxies change them. A peer that is named by host cannot be told from others by address and
-//! is believed, except under `.invalid`, which names nothing (RFC 7118 section 5.2). `known_sources_only` turns it off.
+//! that answered, of the hops our INVITE was tried at, a literal one in the peer's Contact or Record-Route, or one that a
+//! host name there leads to. Ports are not looked at: NATs and proxies change them. `known_sources_only` turns it off.
+//!
+//! Names are looked up for the first request that comes from elsewhere with the right tags, once each; it has its answer
+//! when they are known.
 
 use std::net::IpAddr;
 
-use tandem_model::{Endpoint, limits};
+use tandem_model::{Endpoint, Timestamp, limits};
 use tandem_sip::dialog::Dialog;
-use tandem_sip::message::Uri;
+use tandem_sip::message::{Message, Method, Uri};
+use tandem_sip::transaction::ServerKey;
 
 use super::Leg;
+use super::contract::{LegEffect, LegInput, RequestId};
+
+/// Names looked up for one leg: Contact, and a route or two.
+const NAMES_MAX: usize = 4;
+/// Requests that wait for it; what comes beyond is refused.
+const WAITING_MAX: usize = 4;
 
 /// Addresses that messages of this leg came from or went to.
 #[derive(Default)]
@@ -21,7 +30,7 @@ pub(super) struct KnownSources(Vec<IpAddr>);
 impl KnownSources {
     pub(super) fn add(&mut self, endpoint: Endpoint) {
         let ip = endpoint.addr.ip().to_canonical();
-        if self.0.len() < limits::HOPS_MAX * 2 && !self.0.contains(&ip) {
+        if self.0.len() < limits::HOPS_MAX * (NAMES_MAX + 2) && !self.0.contains(&ip) {
             self.0.push(ip);
         }
     }
@@ -29,6 +38,24 @@ impl KnownSources {
     fn has(&self, ip: IpAddr) -> bool {
         self.0.contains(&ip)
     }
+}
+
+/// Requests from addresses that only a name of the peer's may lead to.
+#[derive(Default)]
+pub(super) struct Strangers {
+    /// Hosts that were looked up, or are being.
+    hosts: Vec<String>,
+    asked: Vec<RequestId>,
+    waiting: Vec<(ServerKey, Message, Endpoint)>,
+}
+
+/// The URIs by which a peer is named and not addressed. What is under `.invalid` names nothing (RFC 7118 section 5.2).
+fn names(dialog: &Dialog) -> impl Iterator<Item = (String, &str)> {
+    dialog.peer_uris().filter_map(|text| {
+        let uri = Uri::parse(text).ok().filter(|uri| uri.host_ip().is_none())?;
+        let host = uri.host().to_ascii_lowercase();
+        (!host.ends_with(".invalid")).then_some((host, text))
+    })
 }
 
 impl Leg {
@@ -43,9 +70,60 @@ impl Leg {
             return true;
         }
         let ip = source.addr.ip().to_canonical();
-        dialog.peer_uris().filter_map(|uri| Uri::parse(uri).ok()).any(|uri| match uri.host_ip() {
-            Some(named) => named.to_canonical() == ip,
-            None => !uri.host().to_ascii_lowercase().ends_with(".invalid"),
-        })
+        let named = dialog.peer_uris().filter_map(|uri| Uri::parse(uri).ok()).filter_map(|uri| uri.host_ip());
+        named.into_iter().any(|named| named.to_canonical() == ip)
+    }
+
+    /// Keeps a request until the names of the peer have been looked up. False: none may lead to where it came from.
+    pub(super) fn waits_for_names(
+        &mut self,
+        dialog: &Dialog,
+        key: ServerKey,
+        request: &Message,
+        source: Endpoint,
+    ) -> bool {
+        // Only who knows the tags has anything looked up.
+        if !dialog.matches(request) || names(dialog).next().is_none() {
+            return false;
+        }
+        let mut strangers = self.strangers.take().unwrap_or_default();
+        for (host, uri) in names(dialog) {
+            if strangers.hosts.len() < NAMES_MAX && !strangers.hosts.contains(&host) {
+                let id = self.next_request_id();
+                self.emit(LegEffect::LookUp { id, uri: uri.to_owned() });
+                strangers.hosts.push(host);
+                strangers.asked.push(id);
+            }
+        }
+        let waits = !strangers.asked.is_empty() && strangers.waiting.len() < WAITING_MAX;
+        if waits {
+            strangers.waiting.push((key, request.clone(), source));
+        }
+        self.strangers = Some(strangers);
+        waits
+    }
+
+    /// Where a name leads, if it was asked for here: what waited for the last of them has its answer now.
+    pub(super) fn looked_up(&mut self, now: Timestamp, id: RequestId, hops: &Result<Vec<Endpoint>, String>) -> bool {
+        let Some(strangers) = &mut self.strangers else { return false };
+        let Some(at) = strangers.asked.iter().position(|asked| *asked == id) else { return false };
+        strangers.asked.swap_remove(at);
+        let is_last = strangers.asked.is_empty();
+        let waiting = if is_last { std::mem::take(&mut strangers.waiting) } else { Vec::new() };
+        for hop in hops.iter().flatten() {
+            self.known.add(*hop);
+        }
+        for (key, message, source) in waiting {
+            self.handle(now, LegInput::Request { key, message, source });
+        }
+        true
+    }
+
+    /// The dialog is over: what still waits is answered as what comes later is.
+    pub(super) fn end_strangers(&mut self) {
+        for (key, message, source) in self.strangers.take().map(|s| s.waiting).unwrap_or_default() {
+            let status = if message.method() == Method::Bye { 200 } else { 481 };
+            self.respond(key, &message, source, status, None, &[]);
+        }
     }
 }

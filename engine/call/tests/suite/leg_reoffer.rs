@@ -262,6 +262,55 @@ fn forged_requests_get_481_and_the_call_goes_on() {
     roams.run(&[("opened", ""), ("answer", ANSWER), ("ACK", ""), ("INVITE sdp source=198.51.100.66", AGAIN)]);
 }
 
+/// RFC 3261 section 12.2.2 proves by tags alone; a name in Contact leads to addresses that may use them.
+#[test]
+fn a_far_end_that_is_named_by_host_is_known_by_where_the_name_leads() {
+    let talking = |name: &str| {
+        let words = format!("sdp nocontact Contact:<sip:alice@{name}>");
+        Rig::called(&words).run(&[("opened", ""), ("answer", ANSWER), ("ACK", "")])
+    };
+    const ELSEWHERE: &str = "OPTIONS source=198.51.100.7";
+    const LOOKS: &str = "look-up sip:alice@phones.test";
+    talking("phones.test").run(&[
+        ("OPTIONS", "200"),
+        ("BYE tag=forged source=198.51.100.7", "481"),
+        (ELSEWHERE, LOOKS),
+        (ELSEWHERE, ""),
+        ("OPTIONS source=198.51.100.66", ""),
+        ("resolved 198.51.100.8 198.51.100.7", "200; 200; 481"),
+        ("BYE source=198.51.100.66", "481"),
+        ("INFO source=198.51.100.8", "200"),
+        ("BYE source=198.51.100.7", "200; ended 200 remote; close"),
+    ]);
+    // A name that leads nowhere makes nobody known, and is asked for once.
+    talking("phones.test").run(&[
+        (ELSEWHERE, LOOKS),
+        ("unresolved", "481"),
+        (ELSEWHERE, "481"),
+        ("BYE", "200; ended 200 remote; close"),
+    ]);
+    talking("phones.invalid").run(&[(ELSEWHERE, "481")]);
+    // No more wait than there is room for, and none longer than the call.
+    talking("phones.test").run(&[
+        (ELSEWHERE, LOOKS),
+        ("BYE source=198.51.100.7", ""),
+        (ELSEWHERE, ""),
+        (ELSEWHERE, ""),
+        (ELSEWHERE, "481"),
+        ("hangup", "ended 200 local; BYE 1; 481; 200; 481; 481; close"),
+        ("resolved 198.51.100.7", ""),
+        ("200 bye", ""),
+        ("closed", "closed; stop"),
+    ]);
+    // Before the answer too, and the first that ends the call leaves the rest to be told so.
+    let rig = Rig::called("sdp nocontact Contact:<sip:alice@phones.test>").run(&[("opened", ""), ("ring", "180")]);
+    rig.run(&[
+        ("BYE source=198.51.100.7", LOOKS),
+        (ELSEWHERE, ""),
+        ("resolved 198.51.100.7", "200; 487; ended 487 remote; close; 481"),
+    ]);
+}
+
 #[test]
 fn a_reason_reaches_the_end_of_the_leg_and_ours_the_far_end() {
     called().run(&[("BYE Reason:Q.850;cause=16", "200; ended 200 remote [Q.850;cause=16]; close")]);

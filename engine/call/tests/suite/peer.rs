@@ -393,6 +393,10 @@ impl Peer {
                 self.resolving = Some(*id);
                 format!("resolve {uri}")
             }
+            LegEffect::LookUp { id, uri } => {
+                self.resolving = Some(*id);
+                format!("look-up {uri}")
+            }
             LegEffect::Media(command) => {
                 if let Command::Configure { spec, .. } = command {
                     self.last_spec = Some((**spec).clone());

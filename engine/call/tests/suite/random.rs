@@ -124,6 +124,8 @@ const LEG_WORDS: &[&str] = &[
     "INVITE declined",
     "UPDATE declined",
     "INVITE sdp source=198.51.100.66",
+    "OPTIONS source=198.51.100.66",
+    "BYE source=203.0.113.10",
     "resolved 203.0.113.9 203.0.113.10 203.0.113.11",
 ];
 
@@ -143,6 +145,7 @@ fn leg_of(kind: u8) -> Rig {
             spec.late_offer = true;
             Rig::calling(spec)
         }
+        6 => Rig::called("sdp nocontact Contact:<sip:alice@phones.test>"),
         _ => {
             let mut spec = spec();
             spec.destination = Destination::Uri("sip:there.example".into());
@@ -185,6 +188,7 @@ impl Seen {
                 | LegEffect::SendAck { .. }
                 | LegEffect::Respond { .. }
                 | LegEffect::Resolve { .. }
+                | LegEffect::LookUp { .. }
                 | LegEffect::Media(_)
                 | LegEffect::Bind { .. }
                 | LegEffect::Record(_) => {}
@@ -214,7 +218,7 @@ proptest! {
 
     #[test]
     fn a_leg_survives_anything_and_ends(
-        kind in 0u8..7,
+        kind in 0u8..8,
         steps in prop::collection::vec((0..LEG_WORDS.len(), 0u64..4_000), 0..60),
     ) {
         let mut rig = leg_of(kind);

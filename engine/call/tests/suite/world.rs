@@ -619,7 +619,7 @@ impl World {
                 let answer = party.peer.says("200 notify");
                 party.leg.handle(now, answer);
             }
-            LegEffect::Resolve { .. } => {
+            LegEffect::Resolve { .. } | LegEffect::LookUp { .. } => {
                 let found = party.peer.says("resolved");
                 party.leg.handle(now, found);
             }

@@ -236,7 +236,7 @@ impl Party {
                 self.seen.count(format!("{status}{reliable} {}", message.method_str()));
                 self.layer.respond(now, key, &message);
             }
-            LegEffect::Resolve { id, .. } => {
+            LegEffect::Resolve { id, .. } | LegEffect::LookUp { id, .. } => {
                 self.pending.push_back((now, LegInput::Resolved { id, hops: Ok(self.hops.clone()) }));
             }
             LegEffect::Media(command) => self.media(now, command),

@@ -65,8 +65,7 @@ pub(super) fn classify(
         return Ok(sender);
     }
     let uri = invite.request_uri().ok_or(Refusal { status: 400, why: "malformed Request-URI" })?;
-    let user = uri.user_decoded().unwrap_or_default();
-    if let Some(app) = directory.domain_app(&user, uri.host()) {
+    if let Some(app) = routing::app(directory, &uri) {
         if app.ip_auth_enabled && !app.ip_auth.iter().any(|range| range.contains(source.ip())) {
             return Err(Refusal { status: 403, why: "source is not on the application's allow-list" });
         }
@@ -79,6 +78,7 @@ pub(super) fn classify(
     }
     let by_address = carrier_at(directory, source);
     // Calls to the Contact that we registered with a carrier come from wherever it likes: who knows it was told by us.
+    let user = uri.user_decoded().unwrap_or_default();
     let by_contact = directory.carriers.iter().find(|c| c.registration.is_some() && c.is_contact_user(&user));
     let carrier = by_contact.or(by_address);
     Ok(carrier.map_or(Sender::Unknown, |c| Sender::Carrier(c.clone())))

@@ -5,6 +5,7 @@ use tandem_call::call::Hops;
 use tandem_call::directory::Directory;
 use tandem_call::leg;
 use tandem_call::own::Own;
+use tandem_call::routing;
 use tandem_model::limits;
 use tandem_sip::message::{Message, Uri};
 
@@ -31,9 +32,8 @@ pub(super) fn asks_for_much(own: &Own, directory: &Directory, invite: &Message) 
         return Some("Replaces without credentials");
     }
     let uri = invite.request_uri()?;
-    let user = uri.user_decoded().unwrap_or_default();
     let at_home = own.is_here(uri.host(), uri.port()) || directory.is_home(uri.host());
-    if at_home && directory.endpoint(&user).is_some() {
+    if at_home && routing::endpoint(directory, &uri).is_some() {
         return None;
     }
     Some("a call that leaves the server, without credentials")

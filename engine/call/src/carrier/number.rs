@@ -1,7 +1,7 @@
-use tandem_sip::message::{Scheme, Uri};
+use tandem_sip::message::Uri;
 
 use super::DialPlan;
-use crate::routing::is_number;
+use crate::routing::{is_number, named};
 
 /// How a carrier writes numbers, both ways.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -63,28 +63,9 @@ impl NumberPlan {
         if is_number(&e164) { e164 } else { number }
     }
 
-    /// The number that a URI of the carrier names: its user part, or that of a `tel` URI with its context
-    /// (RFC 3966 section 5.1.5).
+    /// The number that a URI of the carrier names.
     pub fn of_uri(&self, uri: &Uri<'_>) -> String {
-        let user = uri.user_decoded().unwrap_or_default();
-        // `;phone-context` is a parameter of a tel URI, and of the user part of the sip URI made from one
-        // (RFC 3261 section 19.1.6).
-        let (number, params) = user.split_once(';').unwrap_or((&user, ""));
-        let context = match uri.scheme() {
-            Scheme::Tel => uri.param("phone-context"),
-            Scheme::Sip | Scheme::Sips | Scheme::Other => params
-                .split(';')
-                .filter_map(|p| p.split_once('='))
-                .find(|(name, _)| name.eq_ignore_ascii_case("phone-context"))
-                .map(|(_, value)| value),
-        };
-        match context {
-            // The prefix makes a local number a global one; a domain as context does not.
-            Some(prefix) if prefix.starts_with('+') && !number.starts_with('+') => {
-                self.from_carrier(&format!("{prefix}{number}"))
-            }
-            _ => self.from_carrier(number),
-        }
+        self.from_carrier(&named(uri))
     }
 
     fn e164(&self, number: &str) -> String {

@@ -3,7 +3,7 @@
 
 mod number;
 
-pub use number::{is_number, normalise};
+pub use number::{is_number, named, normalise};
 
 use std::sync::Arc;
 
@@ -52,30 +52,43 @@ pub fn route(
     target: &Uri<'_>,
     ours: impl Fn(&str, Option<u16>) -> bool,
 ) -> Result<Route, NoRoute> {
-    let user = target.user_decoded().unwrap_or_default();
     let tel = target.scheme() == Scheme::Tel;
     let host = target.host();
     if target.scheme() == Scheme::Other {
         return Err(NoRoute { status: 416, why: "URI scheme is not sip, sips or tel" });
     }
-    if !tel && let Some(app) = directory.domain_app(&user, host) {
+    if let Some(app) = app(directory, target) {
         return Ok(Route::App(app.clone()));
     }
     let at_home = tel || host.eq_ignore_ascii_case(directory.profile_domain()) || ours(host, target.port());
     if at_home {
-        if let Some(endpoint) = directory.endpoint(&user) {
+        if let Some(endpoint) = endpoint(directory, target) {
             return match caller {
                 Caller::Stranger => Err(NoRoute { status: 403, why: "a stranger may not call endpoints" }),
                 _ => Ok(Route::Endpoint(endpoint.clone())),
             };
         }
-        return to_number(directory, caller, &user);
+        return to_number(directory, caller, &named(target));
     }
     if is_under(host, &directory.project.domain) {
         return Err(NoRoute { status: 404, why: "unknown domain of this server" });
     }
     may_leave(directory, caller)?;
     Ok(Route::Foreign { uri: target.as_str().to_owned() })
+}
+
+/// The application that takes calls to this address. What follows a `;` may be of the user's name, or be what a telephone number
+/// has beside (RFC 3261 section 19.1.1): whoever is called as the whole is meant first.
+pub fn app<'d>(directory: &'d Directory, target: &Uri<'_>) -> Option<&'d Arc<DomainApp>> {
+    let whole = target.user_decoded().unwrap_or_default();
+    let called = directory.domain_app(&whole, target.host()).filter(|app| app.user == whole);
+    called.or_else(|| directory.domain_app(&named(target), target.host()))
+}
+
+/// The endpoint whose user part this address has, at whatever host, as [`app`] reads it.
+pub fn endpoint<'d>(directory: &'d Directory, target: &Uri<'_>) -> Option<&'d Arc<SipEndpoint>> {
+    let called = directory.endpoint(&target.user_decoded().unwrap_or_default());
+    called.or_else(|| directory.endpoint(&named(target)))
 }
 
 /// A number dialled by itself, as `<Number>` and REST name it.

@@ -279,7 +279,8 @@ fn who_may_not_dial_out_may_not_transfer_out() {
         (to("+15551234567"), 403),
         ("tel:+15551234567".to_owned(), 403),
         (format!("sip:+19005551234@{DOMAIN};user=phone"), 403),
-        ("tel:9005551234;phone-context=+1".to_owned(), 404),
+        ("tel:9005551234;phone-context=+1".to_owned(), 403),
+        (format!("sip:9005551234;phone-context=+1@{DOMAIN};user=phone"), 403),
         (to("01115551234567"), 404),
         (to("0015551234567"), 404),
         (to("nobody"), 404),
@@ -335,6 +336,17 @@ fn a_number_is_called_with_the_transferors_number_and_says_who_sent_the_call_on(
     let said = w.step("3 503");
     assert!(said.contains("two.carrier.test"), "the next carrier is tried: {said}");
     w.run(&[("4 200 sdp", "L4 ACK 1; bridge L1 L4; L2 NOTIFY terminated 200; L2 BYE")]);
+}
+
+/// RFC 3261 section 19.1.6.
+#[test]
+fn the_parameters_of_a_number_do_not_hide_whom_a_transfer_is_to() {
+    let mut w = talk(OutboundPolicy::Passthrough);
+    let said = w.step(&refer(2, &to("5551234567;phone-context=+1")));
+    assert!(said.contains("call L3 sip:+15551234567@one.carrier.test"), "{said}");
+    let mut w = talk(OutboundPolicy::Passthrough);
+    w.hold_lookups = true;
+    assert!(w.step(&refer(1, &to("carol;isub=1"))).contains("lookup carol"));
 }
 
 #[test]

@@ -18,6 +18,9 @@ fn with_app() -> Directory {
     let mut blocked = (*directory.endpoints["carol"]).clone();
     blocked.outbound_policy = Some(OutboundPolicy::Block);
     directory.endpoints.insert("carol".into(), Arc::new(blocked));
+    let mut desk = (*directory.endpoints["bob"]).clone();
+    desk.username = "de;sk".into();
+    directory.endpoints.insert("de;sk".into(), Arc::new(desk));
     directory
 }
 
@@ -51,6 +54,18 @@ fn addresses_lead_where_the_configuration_says() {
         (format!("sip:5551234567@{DOMAIN}"), "404"),
         (format!("sip:nobody@{DOMAIN}"), "404"),
         ("sip:bob@other.example.test".into(), "404"),
+        // RFC 3261 section 19.1.6: what a telephone number has beside names nobody else.
+        (format!("sip:bob;isub=1@{DOMAIN}"), "endpoint bob"),
+        (format!("sip:bob%3Bisub=1@{DOMAIN}"), "404"),
+        (format!("sip:de;sk@{DOMAIN}"), "endpoint de;sk"),
+        (format!("sip:de%3Bsk@{DOMAIN}"), "endpoint de;sk"),
+        (format!("sip:+15550100;phone-context=example.com@{DOMAIN};user=phone"), "+15550100 by one two"),
+        (format!("sip:555-0100;phone-context=+1@{DOMAIN};user=phone"), "+15550100 by one two"),
+        ("tel:5550100;phone-context=+1".into(), "+15550100 by one two"),
+        (format!("sip:5550100;phone-context=example.com@{DOMAIN}"), "404"),
+        ("sip:sales;isub=1@acme-app.dapp.example.test".into(), "app sales"),
+        ("sip:sales%3Bisub=1@acme-app.dapp.example.test".into(), "app app"),
+        ("sip:*;isub=1@acme-app.dapp.example.test".into(), "app app"),
         ("sip:x@elsewhere.test".into(), "sip:x@elsewhere.test"),
         ("sip:x@notexample.test".into(), "sip:x@notexample.test"),
         ("mailto:x@elsewhere.test".into(), "416"),
@@ -71,7 +86,13 @@ fn nobody_leaves_the_server_who_may_not() {
         [("carol", &carol, "endpoint bob"), ("carrier", &carrier, "endpoint bob"), ("stranger", &stranger, "403")]
     {
         assert_eq!(outcome(&directory, caller, &bob), to_bob, "{who}");
-        for to in [number.as_str(), "tel:+15551234567", "sip:x@elsewhere.test", "sip:+15551234567@198.51.100.1"] {
+        for to in [
+            number.as_str(),
+            "tel:+15551234567",
+            "tel:5551234567;phone-context=+1",
+            "sip:x@elsewhere.test",
+            "sip:+15551234567@198.51.100.1",
+        ] {
             assert_eq!(outcome(&directory, caller, to), "403", "{who} to {to}");
         }
         assert_eq!(outcome(&directory, caller, "sip:any@acme-app.dapp.example.test"), "app app", "{who}");

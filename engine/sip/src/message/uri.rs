@@ -134,6 +134,22 @@ impl<'a> Uri<'a> {
         self.user.map(percent_decoded)
     }
 
+    /// The user part without the parameters that a telephone number has there (RFC 3261 section 19.1.6), its escapes resolved:
+    /// an escaped `;` is one of the name. Of a `tel` URI the number.
+    pub fn subscriber(&self) -> Option<Cow<'a, str>> {
+        self.user.map(|user| percent_decoded(cut(user, find(user, b';')).0))
+    }
+
+    /// In which context that number means something: the beginning of a global one, or a domain (RFC 3966 section 5.1.5).
+    pub fn phone_context(&self) -> Option<Cow<'a, str>> {
+        let of_user = |user| Params::new(cut(user, find(user, b';')).1);
+        let params = match self.scheme {
+            Scheme::Sip | Scheme::Sips => of_user(self.user?),
+            Scheme::Tel | Scheme::Other => self.params(),
+        };
+        params.get("phone-context").map(percent_decoded)
+    }
+
     pub fn password(&self) -> Option<&'a str> {
         self.password
     }

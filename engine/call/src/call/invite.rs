@@ -9,7 +9,7 @@ use tandem_sip::message::{Scheme, Uri};
 
 use super::contract::{RegisteredContact, carrier_media, policy_of};
 use super::hops::HOPS;
-use super::identity::{Asserted, Identity, Towards, escape_user, present, user_of};
+use super::identity::{Identity, Towards, escape_user, present, user_of};
 use super::{Call, Driver};
 use crate::directory::{Carrier, DomainApp, Encryption, SipEndpoint};
 use crate::leg::{Credentials, Destination, Flow, InviteSpec, MediaPolicy};
@@ -129,12 +129,13 @@ impl Call {
     }
 
     fn present_at(&self, spec: &mut InviteSpec, caller: &Identity, towards: Towards, domain: &str) {
-        let none = Asserted::default();
         // A caller whom the document names is the document's to show.
         let named = self.dial.as_ref().is_some_and(|d| d.dial.caller_id.is_some());
-        let asserted = self.inbound.as_ref().filter(|_| !named).map_or(&none, |i| &i.asserted);
+        let of_caller = || self.inbound.as_ref().filter(|_| !named).map(|i| i.asserted.clone());
+        let to_number = matches!(towards, Towards::Carrier { .. });
+        let asserted = self.transfer_asserted(to_number).or_else(of_caller).unwrap_or_default();
         let diverted = self.dial.as_ref().map_or(&[][..], |d| &d.diverted);
-        present(spec, caller, asserted, diverted, domain, towards);
+        present(spec, caller, &asserted, diverted, domain, towards);
     }
 
     /// An INVITE without its caller.

@@ -41,6 +41,8 @@ pub(super) struct CallLeg {
     pub callback: Option<StatusTarget>,
     /// Whose rules hold for what this leg asks for.
     pub who: Caller,
+    /// It asked to stay unknown to the others (RFC 3323).
+    pub withheld: bool,
     /// As far as it is known.
     pub dialog: Option<Box<DialogId>>,
     /// How it holds us.

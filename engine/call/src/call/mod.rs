@@ -329,6 +329,7 @@ impl Call {
         let leg = self.new_leg(inbound.sid, Direction::Inbound, &inbound.from_uri, &inbound.to_uri, LegStatus::Ringing);
         leg.caller_name = inbound.from_display.clone();
         leg.forwarded_from = inbound.asserted.forwarded_from.clone();
+        leg.withheld = inbound.asserted.withheld;
         leg.callback = callback;
         let id = leg.id;
         self.primary = id;
@@ -382,6 +383,7 @@ impl Call {
             spawned: direction != Direction::OutboundApi,
             callback: None,
             who: Caller::Stranger,
+            withheld: false,
             dialog: None,
             held: Hold::Off,
             told: Told::NOT_HELD,

@@ -58,6 +58,7 @@ impl Call {
         let (from, to) = (inbound.from_uri.clone(), inbound.to_uri.clone());
         let leg = self.new_leg(sid, Direction::Inbound, &from, &to, LegStatus::Ringing);
         leg.caller_name = inbound.from_display.clone();
+        leg.withheld = inbound.asserted.withheld;
         leg.who = by;
         let new = leg.id;
         self.record(new);

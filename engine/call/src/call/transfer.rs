@@ -18,7 +18,7 @@ use tandem_sip::message::{Uri, reason_phrase};
 use super::carriers::{CarriersBusy, Fallback, SeizedCarrier, ToNumber};
 use super::contract::{CallEffect, RegisteredContact};
 use super::dial::towards_caller;
-use super::identity::{Identity, Towards, diversion, user_of};
+use super::identity::{Asserted, Identity, Towards, diversion, user_of};
 use super::invite::address_of;
 use super::{Call, Driver};
 use crate::directory::{Carrier, Handler, SipEndpoint};
@@ -229,12 +229,26 @@ impl Call {
         if to_number && let Caller::Endpoint(e) = &t.caller {
             return self.number_of(e);
         }
-        if t.transferee == self.primary && self.inbound.is_some() {
+        if self.is_inbound(t.transferee) {
             return self.caller_as_is();
         }
         let leg = &self.legs[&t.transferee];
         let address = if leg.direction == super::Direction::Inbound { &leg.from } else { &leg.to };
         Identity { user: user_of(address), display: None }
+    }
+
+    /// What goes with that: the privacy that who is shown has asked for, and the way of who is transferred. None without a transfer.
+    pub(super) fn transfer_asserted(&self, to_number: bool) -> Option<Asserted> {
+        let t = self.transfer.as_ref()?;
+        let shown = if to_number && matches!(t.caller, Caller::Endpoint(_)) { t.transferor } else { t.transferee };
+        let inbound = self.inbound.as_ref().filter(|_| self.is_inbound(t.transferee));
+        let asserted = inbound.map(|i| i.asserted.clone()).unwrap_or_default();
+        Some(Asserted { withheld: self.legs[&shown].withheld, ..asserted })
+    }
+
+    /// Whether the call began with that leg's INVITE, whoever it belongs to by now.
+    fn is_inbound(&self, leg: LegId) -> bool {
+        self.inbound.as_ref().is_some_and(|inbound| inbound.sid == self.legs[&leg].sid)
     }
 
     /// An INVITE to this server itself: the call that the dialog belongs to finds it there (see `Own::voucher`).
@@ -287,8 +301,8 @@ impl Call {
         let codec = self.legs.get(&t.transferee).and_then(|l| l.codec);
         // What the transferred party speaks goes first: it is passed through then.
         spec.media.codecs.sort_by_key(|c| Some(*c) != codec);
-        // A caller who wanted to stay unknown is not named for having transferred the call (RFC 3323).
-        let unnamed = t.transferor == self.primary && self.inbound.as_ref().is_some_and(|i| i.asserted.withheld);
+        // Who wanted to stay unknown is not named for having transferred the call (RFC 3323).
+        let unnamed = self.legs[&t.transferor].withheld;
         if !unnamed {
             spec.headers.push(("Referred-By".into(), format!("<{}>", t.referred_by)));
         }

@@ -8,7 +8,7 @@ use tandem_call::routing::{self, Caller};
 use tandem_model::LegId;
 use tandem_sip::message::Uri;
 
-use crate::world::{DOMAIN, World, directory};
+use crate::world::{DOMAIN, World, app, directory};
 
 fn to(user: &str) -> String {
     format!("sip:{user}@{DOMAIN}")
@@ -403,16 +403,85 @@ fn a_dialog_elsewhere_is_replaced_there() {
     assert!(said.ends_with("L1 403"), "{said}");
 }
 
+/// Alice and Bob talk, and Alice has asked to stay unknown to others, or not.
+fn talk_unknown(withheld: bool) -> World {
+    let mut directory = directory();
+    for name in ["alice", "bob", "carol"] {
+        let mut endpoint = (*directory.endpoints[name]).clone();
+        endpoint.outbound_policy = Some(OutboundPolicy::Passthrough);
+        directory.endpoints.insert(name.into(), Arc::new(endpoint));
+    }
+    talk_as(directory, |inbound| inbound.asserted.withheld = withheld)
+}
+
 /// RFC 3323: who asked to stay unknown does not become known by transferring the call.
 #[test]
 fn a_caller_who_withholds_its_name_is_not_named_for_its_transfer() {
     for (withheld, named) in [(false, 1), (true, 0)] {
-        let mut directory = directory();
-        let mut alice = (*directory.endpoints["alice"]).clone();
-        alice.outbound_policy = Some(OutboundPolicy::Passthrough);
-        directory.endpoints.insert("alice".into(), Arc::new(alice));
-        let mut w = talk_as(directory, |inbound| inbound.asserted.withheld = withheld);
+        let mut w = talk_unknown(withheld);
         w.step(&refer(1, "sip:carol@far.test"));
         assert_eq!(headers(&w, 3, "Referred-By").len(), named);
+        // Nor where it has hung up already, and the next carrier is tried.
+        let mut w = talk_unknown(withheld);
+        w.step(&refer(1, "tel:+15551234567"));
+        w.step("1 BYE");
+        assert!(w.step("3 503").contains("two.carrier.test"));
+        assert_eq!(headers(&w, 4, "Referred-By").len(), named);
+        assert_eq!(headers(&w, 4, "Diversion").len(), named);
     }
+}
+
+/// RFC 3323: who is transferred by a caller who stays unknown has asked for nothing itself.
+#[test]
+fn who_is_shown_to_the_target_is_unknown_if_it_asked_for_that_itself() {
+    let anonymous = "sip:anonymous@anonymous.invalid".to_owned();
+    let bob = format!("sip:bob@{DOMAIN}");
+    for (transferor, target, want) in [
+        (1, "sip:carol@far.test", &bob),
+        (2, "sip:carol@far.test", &anonymous),
+        // A number is called in the transferor's name.
+        (1, "tel:+15551234567", &anonymous),
+        (2, "tel:+15551234567", &format!("sip:+15550001111@{DOMAIN}")),
+    ] {
+        let mut w = talk_unknown(true);
+        w.step(&refer(transferor, target));
+        let spec = &w.specs[&LegId(3)];
+        assert_eq!(&spec.from_uri, want, "{transferor} to {target}");
+        let told = spec.headers.iter().any(|(name, value)| name == "Privacy" && value == "id");
+        assert_eq!(told, want == &anonymous && target.starts_with("tel:"), "{transferor} to {target}");
+    }
+}
+
+#[test]
+fn who_has_taken_the_callers_place_is_not_shown_as_the_caller() {
+    let mut w = talk_unknown(true);
+    w.hold_lookups = true;
+    w.step(&refer(1, &to("carol")));
+    w.contacts(&["desk"]);
+    w.step("3 200 sdp");
+    let said = w.step(&refer(3, "sip:dave@far.test"));
+    assert!(said.contains(&format!("call L4 sip:dave@far.test from sip:bob@{DOMAIN}")), "{said}");
+    assert_eq!(headers(&w, 4, "Referred-By").len(), 1);
+    // The telephones of the target are found when the transferor has left.
+    let mut w = talk_unknown(true);
+    w.hold_lookups = true;
+    w.step(&refer(1, &to("carol")));
+    w.step("1 BYE");
+    let said = w.contacts(&["desk"]);
+    assert!(said.contains(&format!("from sip:bob@{DOMAIN}")), "{said}");
+    assert!(headers(&w, 3, "Referred-By").is_empty());
+}
+
+/// The document names who calls; who is transferred is not that.
+#[test]
+fn a_caller_who_stays_unknown_does_so_for_whoever_the_document_named() {
+    let plan = Plan::App { app: app() };
+    let mut w = World::inbound_altered(directory(), plan, "sdp", false, 0, |i| i.asserted.withheld = true);
+    w.document(
+        "<Dial callerId=\"+15550001111\" answerOnBridge=\"true\"><Sip>sip:bob@acme-main.sip.example.test</Sip></Dial>",
+    );
+    w.take();
+    w.run(&[("2 200 sdp", "L2 ACK 1; L1 200 sendrecv; bridge L1 L2"), ("1 ACK", "")]);
+    w.step(&refer(2, "sip:carol@far.test"));
+    assert_eq!(w.specs[&LegId(3)].from_uri, "sip:anonymous@anonymous.invalid");
 }

@@ -51,6 +51,10 @@ pub const KEEPALIVE_MISSES_MAX: u8 = 3;
 pub const REGISTER_EXPIRES_SECS_MIN: u32 = 60;
 pub const REGISTER_EXPIRES_SECS_MAX: u32 = 3_600;
 pub const REGISTER_EXPIRES_SECS_DEFAULT: u32 = 600;
+/// The longest lifetime that a carrier's registrar may talk us into.
+pub const CARRIER_EXPIRES_SECS_MAX: u32 = 86_400;
+/// A caller that gives its call longer than this to be answered gives it for ever.
+pub const INVITE_EXPIRES_SECS_MAX: u32 = 86_400;
 /// How long a digest nonce is good.
 pub const NONCE_LIFETIME: Duration = Duration::from_secs(300);
 /// Wrong passwords one user's name takes from one source before it is refused there, and how long one is held against it:

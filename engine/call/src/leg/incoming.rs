@@ -3,7 +3,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tandem_codecs::{CodecId, CodecSpec};
 use tandem_media::control::Event;
-use tandem_model::{Endpoint, Entropy, Timestamp};
+use tandem_model::{Endpoint, Entropy, Timestamp, limits};
 use tandem_sdp::Description;
 use tandem_sip::dialog::Dialog;
 use tandem_sip::message::{Message, Method};
@@ -22,9 +22,6 @@ use super::{IncomingInvite, Leg, Refused, State};
 /// A provisional response is repeated this often, so that no proxy gives the INVITE up (RFC 3261 section 13.3.1.1). A
 /// minute, and a second, so that a call given up at the full minute says no more.
 const PROGRESS_EVERY: Duration = Duration::from_secs(61);
-
-/// A caller that gives its call longer than this to be answered gives it for ever.
-const EXPIRES_SECS_MAX: u32 = 86_400;
 
 /// An INVITE without a final response from us.
 pub(super) struct Incoming {
@@ -144,7 +141,7 @@ impl Incoming {
 /// When an invitation expires (RFC 3261 section 20.19). Nothing can be answered within no time at all, so that 0 says no
 /// more than no number does.
 fn expiry(invite: &Message, received: Timestamp) -> Option<Timestamp> {
-    let secs = invite.expires().filter(|secs| (1..=EXPIRES_SECS_MAX).contains(secs))?;
+    let secs = invite.expires().filter(|secs| (1..=limits::INVITE_EXPIRES_SECS_MAX).contains(secs))?;
     Some(received + Duration::from_secs(secs.into()))
 }
 

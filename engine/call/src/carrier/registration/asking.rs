@@ -14,8 +14,6 @@ use crate::carrier::naming::host_port;
 /// Requests of one exchange with one server: the first, two challenges of a proxy and a registrar, one stale nonce, one 423,
 /// and one more.
 const REQUESTS_MAX: u8 = 6;
-/// Longest lifetime that a 423 may talk us into.
-const EXPIRES_SECS_MAX: u32 = 86_400;
 /// Elements of a Service-Route kept.
 const SERVICE_ROUTE_MAX: usize = 8;
 
@@ -168,7 +166,7 @@ impl Registration {
             Contact::Any => None,
         });
         let said = ours.flatten().and_then(|secs| secs.parse().ok()).or(response.expires());
-        said.unwrap_or(self.expires_secs).min(EXPIRES_SECS_MAX)
+        said.unwrap_or(self.expires_secs).min(limits::CARRIER_EXPIRES_SECS_MAX)
     }
 
     fn challenged(
@@ -205,7 +203,7 @@ impl Registration {
 
     fn too_brief(&mut self, now: Timestamp, mut asking: Asking, response: &Message, entropy: &mut dyn Entropy) {
         let least = response.header("Min-Expires").and_then(|v| v.trim().parse::<u32>().ok());
-        match least.filter(|secs| *secs > self.expires_secs && *secs <= EXPIRES_SECS_MAX) {
+        match least.filter(|secs| *secs > self.expires_secs && *secs <= limits::CARRIER_EXPIRES_SECS_MAX) {
             // RFC 3261 section 10.2.8.
             Some(secs) if !self.leaving && !asking.lengthened => {
                 self.expires_secs = secs;

@@ -146,6 +146,9 @@ fn leg_of(kind: u8) -> Rig {
             Rig::calling(spec)
         }
         6 => Rig::called("sdp nocontact Contact:<sip:alice@phones.test>"),
+        7 => Rig::called_unproved("sdp"),
+        8 => Rig::called_unproved("sdp Supported:100rel,timer Allow:UPDATE"),
+        9 => Rig::called_unproved(""),
         _ => {
             let mut spec = spec();
             spec.destination = Destination::Uri("sip:there.example".into());
@@ -218,7 +221,7 @@ proptest! {
 
     #[test]
     fn a_leg_survives_anything_and_ends(
-        kind in 0u8..8,
+        kind in 0u8..11,
         steps in prop::collection::vec((0..LEG_WORDS.len(), 0u64..4_000), 0..60),
     ) {
         let mut rig = leg_of(kind);

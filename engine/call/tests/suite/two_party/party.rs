@@ -22,6 +22,8 @@ pub struct Party {
     pub leg: Option<Leg>,
     pub layer: TransactionLayer,
     extensions: Extensions,
+    /// Who calls here may be anybody, who has not shown yet to be where it says.
+    pub unproved: bool,
     /// Where a name leads, for whoever calls.
     hops: Vec<Endpoint>,
     entropy: SeedEntropy,
@@ -66,6 +68,7 @@ impl Party {
             leg: None,
             layer: TransactionLayer::new(Config::new([host; 16])),
             extensions,
+            unproved: false,
             hops: vec![],
             entropy: SeedEntropy::new(seed),
             tag: None,
@@ -157,6 +160,7 @@ impl Party {
             SipEvent::Request { key, message, source, .. } => self.request(now, key, message, source),
             SipEvent::Ack { message, .. } => {
                 if message.to_tag().is_some() && message.to_tag() == self.tag.as_deref() {
+                    self.unproved = false;
                     self.tell(now, LegInput::Ack(message));
                 }
             }
@@ -191,6 +195,7 @@ impl Party {
     fn request(&mut self, now: Timestamp, key: ServerKey, message: Message, source: Endpoint) {
         if message.to_tag().is_some() {
             if message.to_tag() == self.tag.as_deref() && !self.seen.stopped {
+                self.unproved &= message.method() != Method::Prack;
                 return self.tell(now, LegInput::Request { key, message, source });
             }
             return self.answer(now, key, &message, source, 481);
@@ -199,7 +204,8 @@ impl Party {
             return self.answer(now, key, &message, source, 482);
         }
         let (sid, seed) = (Sid::from_bytes([2; 16]), self.entropy.next_u64());
-        let invite = IncomingInvite { key, message: message.clone(), source, received: now, unproved: false };
+        let unproved = self.unproved;
+        let invite = IncomingInvite { key, message: message.clone(), source, received: now, unproved };
         let entropy = Box::new(SeedEntropy::new(seed));
         match Leg::new_incoming(LegId(2), sid, self.env(), MediaPolicy::default(), invite, entropy) {
             Ok(leg) => (self.leg, self.invite) = (Some(leg), Some(key)),
@@ -258,7 +264,10 @@ impl Party {
                 let event = Event::Closed { leg, stats: Box::new(LegStats::default()) };
                 self.pending.push_back((soon, LegInput::Media(event)));
             }
-            Command::Configure { spec, .. } => self.seen.spec = Some(*spec),
+            Command::Configure { spec, .. } => {
+                assert!(!(spec.send && self.unproved), "sound for who has not shown to be there");
+                self.seen.spec = Some(*spec);
+            }
             other => panic!("nobody asked for {other:?}"),
         }
     }
@@ -266,7 +275,10 @@ impl Party {
     fn report(&mut self, report: LegReport) {
         assert_eq!(self.seen.closed, 0, "{report:?} after Closed");
         match report {
-            LegReport::Answered { .. } => self.seen.answered += 1,
+            LegReport::Answered { .. } => {
+                assert!(!self.unproved, "a call of who has not shown to be there");
+                self.seen.answered += 1;
+            }
             LegReport::Renegotiated { .. } => self.seen.renegotiated += 1,
             LegReport::Ended(end) => self.seen.ended.push(end),
             LegReport::Closed(_) => self.seen.closed += 1,

@@ -8,6 +8,8 @@ pub struct Tally {
     pub calls: u64,
     talked: u64,
     streams: u64,
+    /// Talked after who called had to show that it is there.
+    unproved: u64,
     renegotiated: u64,
     ends: BTreeMap<String, u64>,
     said: BTreeMap<String, u64>,
@@ -18,6 +20,7 @@ impl Tally {
         self.calls += 1;
         self.talked += u64::from(outcome.talked);
         self.streams += u64::from(outcome.stream);
+        self.unproved += u64::from(outcome.unproved && outcome.talked);
         for seen in [&outcome.caller, &outcome.callee] {
             self.renegotiated += u64::from(seen.renegotiated);
             for end in &seen.ended {
@@ -33,7 +36,10 @@ impl Tally {
     pub fn has_seen_everything(&self) {
         let told = format!("{self:#?}");
         assert!(
-            self.talked > self.calls / 4 && self.streams > self.calls / 10 && self.renegotiated > self.calls,
+            self.talked > self.calls / 4
+                && self.streams > self.calls / 10
+                && self.unproved > self.calls / 20
+                && self.renegotiated > self.calls,
             "{told}"
         );
         for what in [

@@ -24,6 +24,8 @@ pub struct Outcome {
     /// Both were talking when the users fell silent.
     pub talked: bool,
     pub stream: bool,
+    /// Who called had to show that it is there.
+    pub unproved: bool,
 }
 
 /// A user's deed.
@@ -55,6 +57,8 @@ struct Trial {
     now: Timestamp,
     deeds: Vec<Deed>,
     late_offer: bool,
+    /// The callee knows nothing of who calls. Drawn for datagrams alone: a connection is a proof.
+    unproved: bool,
     /// Some time each puts the other on hold.
     caller_holds: bool,
     callee_holds: bool,
@@ -79,7 +83,8 @@ pub fn run(seed: u64) -> Result<Outcome, String> {
     trial.deeds.extend(both);
     trial.run_until(None)?;
     trial.is_over()?;
-    Ok(Outcome { caller: trial.caller.seen, callee: trial.callee.seen, talked, stream })
+    let unproved = trial.unproved;
+    Ok(Outcome { caller: trial.caller.seen, callee: trial.callee.seen, talked, stream, unproved })
 }
 
 fn pick<T: Copy>(entropy: &mut SeedEntropy, of: &[T]) -> T {
@@ -115,13 +120,17 @@ impl Trial {
         let holds =
             |by_caller| deeds.iter().any(|d| d.by_caller == by_caller && matches!(d.what, What::Hold | What::Silence));
         let (caller_holds, callee_holds) = (holds(true), holds(false));
-        let mut trial = Trial { caller, callee, link, now, deeds, late_offer, caller_holds, callee_holds, fair };
+        let unproved = false;
+        let mut trial =
+            Trial { caller, callee, link, now, deeds, late_offer, unproved, caller_holds, callee_holds, fair };
         // Nobody is at the first address, sometimes.
         let nowhere = Endpoint::new(transport, ([192, 0, 2, 99], 5060).into());
         let hops = match entropy.next_u64() % 8 {
             0 => vec![nowhere, trial.callee.at],
             _ => vec![trial.callee.at],
         };
+        trial.unproved = !transport.is_reliable() && entropy.next_u64().is_multiple_of(3);
+        trial.callee.unproved = trial.unproved;
         trial.caller.call(invite(late_offer), hops);
         trial
     }
@@ -225,16 +234,15 @@ impl Trial {
     fn sides_agree(&self) -> Result<(), String> {
         let (caller, callee) = (&self.caller.seen, &self.callee.seen);
         let end = |seen: &Seen| seen.ended.first().cloned();
+        // Such a call begins with the ACK, or the PRACK, which may never come.
+        let late = self.late_offer || self.unproved;
         let (Some(a), b) = (end(caller), end(callee)) else { return Err("the caller's leg has no end".into()) };
         let fine = match (caller.answered > 0, callee.answered > 0) {
             (true, true) => talked(&a) && b.as_ref().is_some_and(talked),
-            (false, false) => {
-                a.status >= 300 && b.is_none_or(|b| b.status >= 300 || self.late_offer && b.status == 200)
-            }
+            (false, false) => a.status >= 300 && b.is_none_or(|b| b.status >= 300 || late && b.status == 200),
             // The 2xx came too late, or never.
             (false, true) => gave_up(&a),
-            // The callee counts from the ACK that brings its answer, which may never come.
-            (true, false) => self.late_offer && b.is_some_and(|b| b.status == 200 || b.status == 488),
+            (true, false) => late && b.is_some_and(|b| b.status == 200 || b.status == 488),
         };
         if fine {
             Ok(())

@@ -25,6 +25,9 @@ async fn fetch(state: web::Data<ApiState>) -> HttpResponse {
 
 async fn update(state: web::Data<ApiState>, body: Result<web::Bytes, Error>) -> Result<HttpResponse, RelayError> {
     let mut fields = Fields::new(json_object(body)?);
+    // What a GET gave may come back whole; what is read only in it is left alone.
+    let shown = show(&state);
+    fields.no_others(|name| shown.get(name).is_some());
     let ProjectChoices { dialect, mut media_protected } = choices(&state.store.catalog());
     let mut name = dialect.as_str().to_owned();
     fields.choice("dialect", &mut name, &Dialect::ALL.map(Dialect::as_str));

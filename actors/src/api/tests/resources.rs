@@ -335,6 +335,10 @@ async fn the_dialect_changes_how_things_are_written() {
         assert_eq!(api.json(Method::PUT, "/api/tandem/project", wrong.clone()).await.status, 422, "{wrong}");
     }
     assert_eq!(api.get("/api/tandem/project").await.json(), project.json());
+    // Misspelt or made up, a field is refused; what was read may be sent back.
+    let unknown = api.json(Method::PATCH, "/api/tandem/project", json!({"dialekt": "signalwire"})).await;
+    assert_eq!(unknown.status, 422, "{}", unknown.text);
+    assert_eq!(api.json(Method::PUT, "/api/tandem/project", project.json()).await.json(), project.json());
 }
 
 #[actix_web::test]

@@ -21,10 +21,15 @@ pub const ANSWER_PERCENT: u64 = 150;
 /// Credit one source may save up: a few INVITEs' worth, so that no quiet start pays for a later burst.
 const CREDIT_BYTES_MAX: u64 = 32 * 1024;
 /// The 2xx to an INVITE is the word of somebody who let the call in, and is repeated until it is acknowledged (RFC 3261
-/// section 13.3.1.4), so it has a credit of its own: eight repetitions of a large one, then one every few seconds. A reliable
-/// provisional response is repeated in the same way (RFC 3262 section 3), and the 2xx waits for it: it may take half of that.
+/// section 13.3.1.4), so it has a credit of its own for each hundred bytes of such an INVITE. Telephones write longer INVITEs than
+/// what answers them, so that theirs goes out three times and two of three may be lost; whoever writes in another's name gets five
+/// bytes there for each of its own, all in all.
+pub const ACCEPTANCE_PERCENT: u64 = 350;
+/// That credit at one address, however many INVITEs are let in there.
 const ACCEPTANCE_BYTES_MAX: u64 = 12 * 1024;
 const ACCEPTANCE_BYTES_PER_SEC: u64 = 512;
+/// A reliable provisional response is repeated in the same way (RFC 3262 section 3), and leaves this of it for the 2xx.
+const ACCEPTED_BYTES: u64 = 1_000;
 /// Kept of a caller's credit, when it is told that it rings, for the answer that ends it.
 const FINAL_ANSWER_BYTES: u64 = 500;
 /// A source may save this many seconds' worth of messages: phones behind one address that all wake up at once.
@@ -58,6 +63,9 @@ struct Account {
     /// Thousandths of a message.
     messages: u64,
     bytes: u64,
+    /// Left of what the INVITEs that were let in have brought.
+    accepted_bytes: u64,
+    /// Left of what the address may have in all.
     acceptance_bytes: u64,
     since: Timestamp,
 }
@@ -92,6 +100,20 @@ impl SourceBudget {
         true
     }
 
+    /// An INVITE from there was let in. `bytes`: its size, where anybody may have sent it in the name of its source; None where
+    /// the operator wrote that address down, which is answered as far as any may be.
+    pub fn lets_in(&mut self, now: Timestamp, source: Endpoint, bytes: Option<usize>) {
+        if !self.is_stranger(now, source) {
+            return;
+        }
+        let account = self.account(now, source.addr.ip());
+        let more = bytes.map_or(ACCEPTANCE_BYTES_MAX, |bytes| bytes as u64 * ACCEPTANCE_PERCENT / 100);
+        account.accepted_bytes = (account.accepted_bytes + more).min(ACCEPTANCE_BYTES_MAX);
+        if bytes.is_none() {
+            account.bytes = CREDIT_BYTES_MAX;
+        }
+    }
+
     /// Whether this response may go out; its bytes are taken off the credit of `to`.
     pub fn may_answer(&mut self, now: Timestamp, to: Endpoint, response: &[u8]) -> bool {
         if to.transport != Transport::Udp || self.is_known(now, to) {
@@ -101,17 +123,17 @@ impl SourceBudget {
         // Better no ringing than no end: a caller without a final answer waits for half a minute (Timer B).
         let kept = if is_ringing(response) { FINAL_ANSWER_BYTES } else { 0 };
         let account = self.account(now, to.addr.ip());
-        let kept_of_acceptance = kept_by_accepting(response);
-        for (credit, kept) in [(&mut account.bytes, Some(kept)), (&mut account.acceptance_bytes, kept_of_acceptance)] {
-            if let Some(kept) = kept
-                && let Some(rest) = credit.checked_sub(bytes)
-                && rest >= kept
-            {
-                *credit = rest;
-                return true;
-            }
+        if let Some(rest) = account.bytes.checked_sub(bytes).filter(|rest| *rest >= kept) {
+            account.bytes = rest;
+            return true;
         }
-        false
+        let left = account.accepted_bytes.min(account.acceptance_bytes);
+        let may = kept_by_accepting(response).is_some_and(|kept| left >= bytes + kept);
+        if may {
+            account.accepted_bytes -= bytes;
+            account.acceptance_bytes -= bytes;
+        }
+        may
     }
 
     /// Bytes that may go to `to` now.
@@ -174,6 +196,7 @@ impl Account {
         Account {
             messages: messages_per_sec * BURST_SECS * 1_000,
             bytes: 0,
+            accepted_bytes: 0,
             acceptance_bytes: ACCEPTANCE_BYTES_MAX,
             since: now,
         }
@@ -210,7 +233,7 @@ fn is_ringing(response: &[u8]) -> bool {
 fn kept_by_accepting(response: &[u8]) -> Option<u64> {
     let kept = match response.get(..9)? {
         b"SIP/2.0 2" => 0,
-        b"SIP/2.0 1" => ACCEPTANCE_BYTES_MAX / 2,
+        b"SIP/2.0 1" => ACCEPTED_BYTES,
         _ => return None,
     };
     let head = response.windows(4).position(|w| w == b"\r\n\r\n").map_or(response, |end| &response[..end + 2]);
@@ -365,13 +388,53 @@ mod tests {
     fn a_2xx_to_an_invite_has_a_credit_of_its_own_and_that_ends_too() {
         let mut budget = SourceBudget::new(10);
         let victim = udp("192.0.2.1:5060");
+        let accepted = accepted(1_000);
         assert!(budget.admits(T, victim, 10));
-        let accepted = format!("SIP/2.0 200 OK\r\nCSeq: 1 INVITE\r\n{}\r\n\r\n", "x".repeat(1_000));
-        let sent = (0..100).filter(|_| budget.may_answer(T, victim, accepted.as_bytes())).count();
-        assert_eq!(sent as u64, ACCEPTANCE_BYTES_MAX / accepted.len() as u64);
-        let options = accepted.replace("INVITE", "OPTIONS") + " INVITE\r\n";
-        assert!(!budget.may_answer(T + Duration::from_secs(60), victim, options.as_bytes()));
-        assert!(budget.may_answer(T + Duration::from_secs(60), victim, accepted.as_bytes()));
+        assert!(!budget.may_answer(T, victim, &accepted), "nobody let anything in");
+        let says =
+            |budget: &mut SourceBudget, at| (0..100).filter(|_| budget.may_answer(at, victim, &accepted)).count();
+        // Anybody's INVITE as telephones write them: three times, and that is all, however long it is waited for.
+        budget.lets_in(T, victim, Some(900));
+        assert_eq!(says(&mut budget, T), 3);
+        assert_eq!(says(&mut budget, T + Duration::from_secs(32)), 0);
+        // Many of them: as far as one address goes.
+        let at = T + Duration::from_secs(60);
+        (0..100).for_each(|_| budget.lets_in(at, victim, Some(900)));
+        assert_eq!(says(&mut budget, at) as u64, ACCEPTANCE_BYTES_MAX / accepted.len() as u64);
+        let options = String::from_utf8(accepted.clone()).unwrap().replace("INVITE", "OPTIONS") + " INVITE\r\n";
+        let at = at + Duration::from_secs(60);
+        budget.lets_in(at, victim, Some(900));
+        assert!(!budget.may_answer(at, victim, options.as_bytes()));
+        assert!(budget.may_answer(at, victim, &accepted));
+    }
+
+    #[test]
+    fn an_address_that_the_operator_knows_is_answered_as_far_as_any_may_be() {
+        let mut budget = SourceBudget::new(10);
+        let listed = udp("192.0.2.1:5060");
+        budget.lets_in(T, listed, None);
+        let early = format!("SIP/2.0 183 Session Progress\r\nCSeq: 1 INVITE\r\n{}\r\n\r\n", "x".repeat(900));
+        assert!(budget.may_answer(T, listed, early.as_bytes()));
+        let accepted = accepted(1_000);
+        let said = (0..100).filter(|_| budget.may_answer(T, listed, &accepted)).count() as u64;
+        assert!(said >= (CREDIT_BYTES_MAX + ACCEPTANCE_BYTES_MAX) / 1_100 && said < 100, "{said}");
+    }
+
+    #[test]
+    fn one_invite_in_anothers_name_brings_five_times_its_size_at_most() {
+        for (invite, answer) in [(300, 900), (700, 1_000), (1_500, 1_400), (900, 200)] {
+            let mut budget = SourceBudget::new(10);
+            let victim = udp("192.0.2.1:5060");
+            assert!(budget.admits(T, victim, invite));
+            budget.lets_in(T, victim, Some(invite));
+            let responses =
+                [accepted(answer), b"SIP/2.0 180 Ringing\r\n\r\n".to_vec(), b"BYE sip:a SIP/2.0\r\n\r\n".to_vec()];
+            let secs = (0..60).map(Duration::from_secs);
+            let all = secs.flat_map(|after| responses.iter().map(move |response| (after, response)));
+            let out: usize =
+                all.filter(|(after, r)| budget.may_answer(T + *after, victim, r)).map(|(_, r)| r.len()).sum();
+            assert!(out <= 5 * invite, "{out} for {invite}");
+        }
     }
 
     /// RFC 3262 section 3: the 2xx waits for the PRACK, and so may not come at all when a lost response is not said again.
@@ -380,16 +443,19 @@ mod tests {
         let mut budget = SourceBudget::new(10);
         let caller = udp("192.0.2.1:5060");
         assert!(budget.admits(T, caller, 10));
+        budget.lets_in(T, caller, Some(900));
         let response = |start: &str, more: &str| {
-            format!("SIP/2.0 {start}\r\nCSeq: 1 INVITE\r\n{more}{}\r\n\r\n", "x".repeat(600)).into_bytes()
+            format!("SIP/2.0 {start}\r\nCSeq: 1 INVITE\r\n{more}{}\r\n\r\n", "x".repeat(800)).into_bytes()
         };
         let (early, unreliable) =
             (response("183 Session Progress", "RSeq: 7\r\n"), response("183 Session Progress", ""));
         assert!(!budget.may_answer(T, caller, &unreliable));
-        let sent = (0..100).filter(|_| budget.may_answer(T, caller, &early)).count();
-        assert_eq!(sent as u64, ACCEPTANCE_BYTES_MAX / 2 / early.len() as u64);
-        let accepted = response("200 OK", "");
-        assert!((0..8).all(|_| budget.may_answer(T, caller, &accepted)));
+        assert_eq!((0..100).filter(|_| budget.may_answer(T, caller, &early)).count(), 2);
+        assert!(budget.may_answer(T, caller, &response("200 OK", "")));
+    }
+
+    fn accepted(more: usize) -> Vec<u8> {
+        format!("SIP/2.0 200 OK\r\nCSeq: 1 INVITE\r\n{}\r\n\r\n", "x".repeat(more)).into_bytes()
     }
 
     #[test]

@@ -58,13 +58,14 @@ impl SipShard {
         };
         let Some(own) = self.own.clone() else { return };
         let now = self.now();
+        // Whom the operator let in by address is as good as proved: carriers, proxies, allow-lists of applications.
+        let known = admitted.trusted || self.is_one_of_ours(source.addr.ip());
+        let unproved = !known && self.sources.is_stranger(now, source);
+        self.sources.lets_in(now, source, (!known).then_some(message.bytes().len()));
         let offer = OfferCall {
             key,
             source,
-            // Whom the operator let in by address is as good as proved: carriers, proxies, allow-lists of applications.
-            unproved: self.sources.is_stranger(now, source)
-                && !admitted.trusted
-                && !self.is_one_of_ours(source.addr.ip()),
+            unproved,
             plan: admitted.plan,
             media: admitted.media,
             inbound,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::common::{AppServer, Reply, audio};
+use crate::common::{AppServer, Message, Reply, alone, audio};
 use crate::mutant::METHODS;
 use crate::size::{count, soaking};
 use crate::stranger::source;
@@ -119,6 +119,70 @@ fn an_accepted_call_that_nobody_acknowledges_costs_its_supposed_sender_little() 
     println!("{} bytes for {}, {finals} final responses, {byes} requests", victim.received, victim.sent);
     assert!(victim.received <= victim.sent * 3 / 2 + 16 * 1024, "{} bytes for {}", victim.received, victim.sent);
     target.unharmed("after calls that nobody made");
+}
+
+/// The same of a single one, which is what pays best: five bytes for each (docs/adr/0011).
+#[test]
+fn one_accepted_call_that_nobody_acknowledges_brings_five_times_its_size_at_most() {
+    let mut target = Target::start();
+    let mut victim = target.stranger(0x1207);
+    let invite = victim.request("INVITE", &target.tandem.app_uri("open"), "", &victim.sdp());
+    victim.say(invite.as_bytes());
+    let end = Instant::now() + Duration::from_secs(if soaking() { 40 } else { 8 });
+    let mut accepted = 0;
+    while let Some(left) = end.checked_duration_since(Instant::now()) {
+        accepted += u32::from(victim.hear(left).is_some_and(|m| !m.is_request() && m.status() == 200));
+    }
+    println!("{} bytes for {}, {accepted} times 200", victim.received, victim.sent);
+    assert!(accepted >= 2, "a 200 that is lost is said again");
+    assert!(victim.received <= victim.sent * 5, "{} bytes for {}", victim.received, victim.sent);
+    target.unharmed("after a call that nobody made");
+}
+
+/// An application that plays before it answers: a ring tone of the country that its document names.
+#[test]
+fn early_sound_goes_to_whom_the_operator_knows_and_to_others_once_they_have_shown_themselves() {
+    let _turn = alone();
+    let mut target = Target::start();
+    let to = target.bob.uri();
+    let app = AppServer::start(move |_| {
+        Reply::laml(&format!("<Dial answerOnBridge=\"true\" ringTone=\"us\"><Sip>{to}</Sip></Dial>"))
+    });
+    target.tandem.domain_app("early", &app, "/answer", json!({}));
+    let listed = json!({"ip_auth_enabled": true, "ip_auth": [format!("{}/32", source(0x1209))]});
+    target.tandem.domain_app("listed", &app, "/answer", listed);
+    for (n, to, last, hears) in [(0x1208, "early", 180, false), (0x1209, "listed", 183, true)] {
+        let mut caller = target.stranger(n);
+        let ear = UdpSocket::bind((source(n), 0)).expect("an address of this machine");
+        let port = ear.local_addr().expect("its address").port();
+        let heard = |patience| {
+            ear.set_read_timeout(Some(patience)).expect("a time-out");
+            ear.recv(&mut [0; 2_048]).is_ok()
+        };
+        let sdp = caller.sdp().replace("m=audio 40000", &format!("m=audio {port}"));
+        let invite = caller.request("INVITE", &target.tandem.app_uri(to), "", &sdp);
+        caller.say(invite.as_bytes());
+        let rung = target.bob.ringing();
+        let told = caller.hear_all(Duration::from_secs(1));
+        assert_eq!(told.last().map(Message::status), Some(last), "{to}: {told:?}");
+        assert_eq!(heard(Duration::from_secs(1)), hears, "{to}: before the answer");
+        let sdp = rung.media.sdp("sendrecv");
+        target.bob.reply(&rung, &rung.invite, 200, "OK", &sdp);
+        target.bob.expect("ACK", &rung);
+        let said = std::iter::from_fn(|| caller.hear(Duration::from_secs(10)));
+        let accepted = said.into_iter().find(|m| !m.is_request() && m.status() == 200).expect("a 200");
+        let within = |method: &str, cseq: u32| {
+            let names = ["From", "To", "Call-ID"].map(|name| format!("{name}: {}\r\n", accepted.header(name)));
+            caller.request(method, &accepted.contact(), &format!("{}CSeq: {cseq} {method}\r\n", names.concat()), "")
+        };
+        let (ack, bye) = (within("ACK", 1), within("BYE", 2));
+        caller.say(ack.as_bytes());
+        rung.media.play(&audio::sweep(2.0, 400.0, 1_800.0));
+        assert!(heard(Duration::from_secs(5)), "{to}: once it has acknowledged the answer");
+        assert_eq!(caller.answer(&bye).status(), 200, "{to}");
+        target.bob.hung_up(&rung);
+    }
+    target.unharmed("after callers that nobody knew");
 }
 
 /// Its description may name anybody: neither the INVITE's supposed sender nor that address has shown that it wants to hear anything.

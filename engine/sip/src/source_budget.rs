@@ -24,7 +24,7 @@ const CREDIT_BYTES_MAX: u64 = 32 * 1024;
 /// section 13.3.1.4), so it has a credit of its own for each hundred bytes of such an INVITE. Telephones write longer INVITEs than
 /// what answers them, so that theirs goes out three times and two of three may be lost; whoever writes in another's name gets five
 /// bytes there for each of its own, all in all.
-pub const ACCEPTANCE_PERCENT: u64 = 350;
+const ACCEPTANCE_PERCENT: u64 = 350;
 /// That credit at one address, however many INVITEs are let in there.
 const ACCEPTANCE_BYTES_MAX: u64 = 12 * 1024;
 const ACCEPTANCE_BYTES_PER_SEC: u64 = 512;

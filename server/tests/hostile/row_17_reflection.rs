@@ -146,7 +146,7 @@ fn early_sound_goes_to_whom_the_operator_knows_and_to_others_once_they_have_show
     let mut target = Target::start();
     let to = target.bob.uri();
     let app = AppServer::start(move |_| {
-        Reply::laml(&format!("<Dial answerOnBridge=\"true\" ringTone=\"us\"><Sip>{to}</Sip></Dial>"))
+        Reply::laml(format!("<Dial answerOnBridge=\"true\" ringTone=\"us\"><Sip>{to}</Sip></Dial>"))
     });
     target.tandem.domain_app("early", &app, "/answer", json!({}));
     let listed = json!({"ip_auth_enabled": true, "ip_auth": [format!("{}/32", source(0x1209))]});

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::common::address::{free_port, own_ip};
 use crate::common::link::{Link, Secure, Tls, Web};
 use crate::common::listeners::Listeners;
-use crate::common::phone::media_of;
+use crate::common::phone::{Call, media_of};
 use crate::common::tandem::{Options, PASSWORD};
 use crate::common::{Phone, Tandem, eventually};
 
@@ -56,6 +56,15 @@ impl Site {
     }
 }
 
+fn hear_each_other(call: &Call, rung: &Call) {
+    call.media.dial("42#");
+    rung.media.dial("17*");
+    eventually("each hears the other's digits", Duration::from_secs(20), || {
+        let heard = (call.media.heard_digits(), rung.media.heard_digits());
+        (heard == ("17*".to_owned(), "42#".to_owned())).then_some(())
+    });
+}
+
 /// One registers over `transport`, calls a phone on UDP and is called by it; each hears the other's digits.
 fn call_and_be_called(transport: &'static str) {
     let site = Site::start();
@@ -76,12 +85,7 @@ fn call_and_be_called(transport: &'static str) {
         "{}",
         answer.contact()
     );
-    call.media.dial("42#");
-    rung.media.dial("17*");
-    eventually("each hears the other's digits", Duration::from_secs(20), || {
-        let heard = (call.media.heard_digits(), rung.media.heard_digits());
-        (heard == ("17*".to_owned(), "42#".to_owned())).then_some(())
-    });
+    hear_each_other(&call, &rung);
     // A request of ours within the dialog, over the phone's own connection.
     assert_eq!(there.hang_up(&mut rung).status(), 200);
     here.hung_up(&call);
@@ -141,12 +145,7 @@ fn phones_of_ipv4_and_ipv6_call_each_other() {
         }
         let via = rung.invite.header("Via");
         assert!(via.starts_with(&format!("SIP/2.0/UDP {there_server};")), "{via}");
-        call.media.dial("42#");
-        rung.media.dial("17*");
-        eventually("each hears the other's digits", Duration::from_secs(20), || {
-            let heard = (call.media.heard_digits(), rung.media.heard_digits());
-            (heard == ("17*".to_owned(), "42#".to_owned())).then_some(())
-        });
+        hear_each_other(&call, &rung);
         assert_eq!(there.hang_up(&mut rung).status(), 200);
         here.hung_up(&call);
     };

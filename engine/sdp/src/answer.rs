@@ -58,14 +58,15 @@ pub fn answer(
     Ok((write(writer, capabilities, local.rtp_port, media, &agreement, tag), agreement))
 }
 
-/// The answer to an offer within a session that had agreed on `current`, where it puts our audio away: every audio line has
+/// The answer to an offer within a session that had agreed on `current`, where it puts our audio away: every line has
 /// port 0, and gets it back (RFC 3264 section 8.2). It stops media both ways, as `inactive` would, and no more; the next
-/// offer takes the line up again. None: the offer is one for [`answer`].
+/// offer takes the line up again. None: the offer is one for [`answer`], as where it asks for something in place of audio (a fax
+/// gateway does, for T.38): refused, it goes on with audio.
 pub fn answer_put_away(local: &LocalMedia, remote: &Description, current: &Agreement) -> Option<(Bytes, Agreement)> {
-    let audio = || remote.media.iter().enumerate().filter(|(_, media)| media.is_audio());
-    if audio().any(|(_, media)| media.port != 0) {
+    if remote.media.iter().any(|media| media.port != 0) {
         return None;
     }
+    let audio = || remote.media.iter().enumerate().filter(|(_, media)| media.is_audio());
     let (media_index, _) = audio().find(|(i, _)| *i == local.layout.audio).or_else(|| audio().next())?;
     let layout = Layout { lines: remote.media.iter().map(shape).collect(), audio: media_index };
     let mut writer = Writer::new(local, remote.timing.unwrap_or_default());
@@ -80,7 +81,7 @@ pub fn answer_put_away(local: &LocalMedia, remote: &Description, current: &Agree
         send: false,
         receive: false,
         peer: if by_itself { Direction::Inactive } else { current.peer },
-        put_away: by_itself || current.put_away,
+        put_away: true,
         media_index,
         layout,
         ..current.clone()

@@ -121,6 +121,8 @@ pub enum Encryption {
 #[derive(Clone, Debug)]
 pub struct LocalMedia {
     pub address: IpAddr,
+    /// `o=` address; stays for the session's life, wherever media moves to (RFC 3264 section 8).
+    pub origin: IpAddr,
     pub rtp_port: u16,
     /// `o=` id; stays for the session's life.
     pub session_id: u64,
@@ -139,6 +141,7 @@ impl LocalMedia {
     pub fn new(address: IpAddr, rtp_port: u16, session_id: u64) -> Self {
         LocalMedia {
             address,
+            origin: address,
             rtp_port,
             session_id,
             session_version: 1,

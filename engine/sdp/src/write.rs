@@ -51,13 +51,14 @@ impl WrittenFormat<'_> {
 impl Writer {
     /// `v=` to `t=` (RFC 8866 section 5); `s=-` as RFC 3264 section 5 has it.
     pub(crate) fn new(local: &LocalMedia, (start, stop): (u64, u64)) -> Self {
-        let family = if matches!(local.address, IpAddr::V4(_)) { "IP4" } else { "IP6" };
-        let (id, version, address) = (local.session_id, local.session_version, local.address);
+        let family = |ip| if matches!(ip, IpAddr::V4(_)) { "IP4" } else { "IP6" };
+        let (id, version) = (local.session_id, local.session_version);
+        let (origin, address) = (local.origin, local.address);
         let mut writer = Writer { text: String::with_capacity(USUAL_BYTES) };
         writer.line(format_args!("v=0"));
-        writer.line(format_args!("o=- {id} {version} IN {family} {address}"));
+        writer.line(format_args!("o=- {id} {version} IN {} {origin}", family(origin)));
         writer.line(format_args!("s=-"));
-        writer.line(format_args!("c=IN {family} {address}"));
+        writer.line(format_args!("c=IN {} {address}", family(address)));
         writer.line(format_args!("t={start} {stop}"));
         writer
     }

@@ -159,6 +159,14 @@ fn audio_that_the_peer_puts_away_rests_until_an_offer_takes_it_up() {
     assert!(answer_put_away(&ours, &two(5000), &current).is_none(), "it has a port");
     let none = parse(b"v=0\nc=IN IP4 198.51.100.1\nm=video 5000 RTP/AVP 31\n").expect("the test's own text");
     assert!(answer_put_away(&ours, &none, &current).is_none(), "no audio line");
+    // Something in place of audio is no hold: it is refused, and audio goes on.
+    for other in ["image 4000 udptl t38", "video 4000 RTP/AVP 31", "message 4000 TCP/MSRP *"] {
+        let text = format!("v=0\nc=IN IP4 198.51.100.1\nm=audio 0 RTP/AVP 0\nm={other}\n");
+        let instead = parse(text.as_bytes()).expect("the test's own text");
+        assert!(answer_put_away(&ours, &instead, &current).is_none(), "{other}");
+        let refused = answer(&caps, &ours, &instead, Preference::Offered, &mut entropy()).expect_err(other);
+        assert_eq!(refused.status, 488, "{other}");
+    }
     let (text, away) = answer_put_away(&ours, &two(0), &current).expect("put away");
     let text = String::from_utf8_lossy(&text).into_owned();
     assert!(text.ends_with("t=0 0\r\nm=video 0 RTP/AVP 31\r\nm=audio 0 RTP/AVP 0\r\n"), "{text}");
@@ -181,7 +189,7 @@ fn audio_that_the_peer_puts_away_rests_until_an_offer_takes_it_up() {
     // While we hold it, port 0 says nothing of what it does itself.
     let holding = LocalMedia { direction: Direction::SendOnly, ..ours };
     let (_, away) = answer_put_away(&holding, &two(0), &current).expect("put away");
-    assert_eq!((away.peer, away.put_away), (current.peer, false));
+    assert_eq!((away.peer, away.put_away), (current.peer, true));
 }
 
 #[test]

@@ -163,8 +163,9 @@ impl LegMedia {
             Port::Opening | Port::Closing | Port::Closed => 0,
         };
         match (&self.session.local, &self.session.agreement) {
-            (Some(local), Some(agreement)) => local.next(agreement),
-            (Some(local), None) => LocalMedia { address, ..local.clone() },
+            // A far end may move from one family of addresses to the other.
+            (Some(local), Some(agreement)) => LocalMedia { address, ..local.next(agreement) },
+            (Some(local), None) => LocalMedia { address, origin: address, ..local.clone() },
             (None, _) => LocalMedia::new(address, port, self.session_id),
         }
     }

@@ -40,3 +40,22 @@ fn an_answer_is_of_the_family_of_the_offer() {
         assert!(text.contains(&format!("c={media}\r\n")), "{offer}: {text}");
     }
 }
+
+/// A phone that walks from one network to another. The session stays the same, so its `o=` line does (RFC 3264 section 8).
+#[test]
+fn media_moves_to_the_other_family_with_the_far_end() {
+    let mut rig = Rig::called_as(false, env_of_both(), "sdp", MediaPolicy::default()).unwrap();
+    rig.effects();
+    for step in ["opened", "answer", "ACK"] {
+        rig.step(step);
+    }
+    for (offer, media) in [("six", "IN IP6 2001:db8::1"), ("sdp", "IN IP4 198.51.100.1")] {
+        rig.step(&format!("INVITE {offer}"));
+        let answer = rig.peer.last_response.clone().expect("an answer");
+        let text = String::from_utf8_lossy(answer.body());
+        assert!(text.contains(&format!("c={media}\r\n")), "{offer}: {text}");
+        let origin = text.lines().find(|line| line.starts_with("o=")).expect("an origin");
+        assert!(origin.ends_with(" IN IP4 198.51.100.1"), "{origin}");
+        rig.step("ACK");
+    }
+}

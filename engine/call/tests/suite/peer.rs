@@ -73,6 +73,12 @@ pub fn description(name: &str) -> Option<Bytes> {
             );
             return Some(text.into());
         }
+        // T.38 in place of audio.
+        "fax" => {
+            let text = "v=0\r\no=- 7 8 IN IP4 203.0.113.9\r\ns=-\r\nc=IN IP4 203.0.113.9\r\nt=0 0\r\nm=audio 0 RTP/AVP 0\r\n\
+                        m=image 4000 udptl t38\r\n";
+            return Some(text.into());
+        }
         "junk" => return Some(Bytes::from_static(b"this is no description")),
         _ => return None,
     };

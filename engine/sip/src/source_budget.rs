@@ -28,7 +28,8 @@ const ACCEPTANCE_PERCENT: u64 = 350;
 /// That credit at one address, however many INVITEs are let in there.
 const ACCEPTANCE_BYTES_MAX: u64 = 12 * 1024;
 const ACCEPTANCE_BYTES_PER_SEC: u64 = 512;
-/// A reliable provisional response is repeated in the same way (RFC 3262 section 3), and leaves this of it for the 2xx.
+/// A reliable provisional response is repeated in the same way (RFC 3262 section 3), and leaves this of it for the 2xx, which goes
+/// before its PRACK where it describes no media (section 5).
 const ACCEPTED_BYTES: u64 = 1_000;
 /// Kept of a caller's credit, when it is told that it rings, for the answer that ends it.
 const FINAL_ANSWER_BYTES: u64 = 500;
@@ -231,14 +232,17 @@ fn is_ringing(response: &[u8]) -> bool {
 /// What must be left of the credit of those who let a call in, for a response that draws on it: a 2xx to an INVITE, or a reliable
 /// provisional one.
 fn kept_by_accepting(response: &[u8]) -> Option<u64> {
-    let kept = match response.get(..9)? {
-        b"SIP/2.0 2" => 0,
-        b"SIP/2.0 1" => ACCEPTED_BYTES,
+    let is_final = match response.get(..9)? {
+        b"SIP/2.0 2" => true,
+        b"SIP/2.0 1" => false,
         _ => return None,
     };
-    let head = response.windows(4).position(|w| w == b"\r\n\r\n").map_or(response, |end| &response[..end + 2]);
+    let end = response.windows(4).position(|w| w == b"\r\n\r\n");
+    let head = end.map_or(response, |end| &response[..end + 2]);
+    let describes = end.is_some_and(|end| response.len() > end + 4);
     let has = |text: &[u8]| head.windows(text.len()).any(|w| w == text);
-    (has(b" INVITE\r\n") && (kept == 0 || has(b"\r\nRSeq: "))).then_some(kept)
+    let kept = if is_final || describes { 0 } else { ACCEPTED_BYTES };
+    (has(b" INVITE\r\n") && (is_final || has(b"\r\nRSeq: "))).then_some(kept)
 }
 
 /// A table that forgets without looking through itself: what was not used while `young` filled or aged goes with `old`.
@@ -447,11 +451,21 @@ mod tests {
         let response = |start: &str, more: &str| {
             format!("SIP/2.0 {start}\r\nCSeq: 1 INVITE\r\n{more}{}\r\n\r\n", "x".repeat(800)).into_bytes()
         };
+        let described = |mut response: Vec<u8>| {
+            response.extend(b"v=0\r\n");
+            response
+        };
         let (early, unreliable) =
             (response("183 Session Progress", "RSeq: 7\r\n"), response("183 Session Progress", ""));
         assert!(!budget.may_answer(T, caller, &unreliable));
         assert_eq!((0..100).filter(|_| budget.may_answer(T, caller, &early)).count(), 2);
         assert!(budget.may_answer(T, caller, &response("200 OK", "")));
+        // The 2xx behind a description waits for its PRACK, which proves the caller: nothing is kept for it.
+        let mut budget = SourceBudget::new(10);
+        assert!(budget.admits(T, caller, 10));
+        budget.lets_in(T, caller, Some(900));
+        assert!(!budget.may_answer(T, caller, &described(unreliable)));
+        assert_eq!((0..100).filter(|_| budget.may_answer(T, caller, &described(early.clone()))).count(), 3);
     }
 
     fn accepted(more: usize) -> Vec<u8> {

@@ -84,6 +84,12 @@ impl LegActor {
     fn step(&mut self, input: LegInput, ctx: &mut Context<Self>) {
         let span = self.span.clone();
         let _in = span.enter();
+        if let LegInput::Request { source, .. } = &input
+            && !self.leg.is_known_source(*source)
+            && self.services.trunks.is_listed(&self.services.directory.borrow(), source.addr.ip())
+        {
+            self.leg.know_source(*source);
+        }
         self.leg.handle(self.services.clock.now(), input);
         self.settle(ctx);
     }

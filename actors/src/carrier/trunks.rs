@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use tandem_call::call::{CarriersBusy, SeizedCarrier};
 use tandem_call::carrier::{Availability, CallResult, Limits, RegistrationState, choose};
-use tandem_call::directory::{Carrier, IpRange};
+use tandem_call::directory::{Carrier, Directory, IpRange};
 use tandem_call::leg::{EndedBy, KEPT_BACK, LegReport, NO_MEDIA_PORT};
 use tandem_model::limits::CARRIER_ADDRESSES_MAX;
 use tandem_model::{Endpoint, SeedEntropy, Sid, Timestamp};
@@ -180,6 +180,14 @@ impl Trunks {
     pub fn is_of(&self, carrier: Sid, ip: IpAddr) -> bool {
         let slots = self.0.slots.read().unwrap_or_else(PoisonError::into_inner);
         slots.get(&carrier).is_some_and(|slot| slot.is_of(ip))
+    }
+
+    /// Whether the operator wrote this address down, or a name that leads there: it is a carrier's, or a proxy's of ours.
+    pub fn is_listed(&self, directory: &Directory, ip: IpAddr) -> bool {
+        let ip = ip.to_canonical();
+        let allowed = |carrier: &Arc<Carrier>| carrier.allow_from.iter().any(|range| range.contains(ip));
+        self.0.proxies.iter().any(|range| range.contains(ip))
+            || directory.carriers.iter().any(|carrier| allowed(carrier) || self.is_of(carrier.id, ip))
     }
 
     /// Whether a contact that leads to `hop`, registered from `source`, would have its calls go out through a carrier, at our cost. A

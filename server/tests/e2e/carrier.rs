@@ -101,21 +101,21 @@ fn a_carriers_call_reaches_a_phone_and_a_phone_at_the_same_address_still_calls_a
     carrier.succeeded();
 }
 
-/// Carriers of several addresses answer from one and are asked at another.
+/// Carriers of several addresses are asked at one, answer from another and hang up from a third.
 #[test]
-fn a_carrier_answers_from_another_of_its_addresses_and_nobody_else_answers_for_it() {
+fn a_carrier_speaks_from_any_of_its_addresses_and_nobody_else_speaks_for_it() {
     let (tandem, mut alice) = caller("passthrough");
-    let (mut carrier, mut other, mut stranger) =
-        (Phone::new(&tandem, "gw", ""), Phone::new(&tandem, "gw", ""), Phone::new(&tandem, "gw", ""));
-    let addresses = [carrier.address, other.address].map(|address| format!("{}/32", address.ip()));
+    let [mut carrier, mut other, mut third, mut stranger] = [(); 4].map(|()| Phone::new(&tandem, "gw", ""));
+    let addresses = [carrier.address, other.address, third.address].map(|address| format!("{}/32", address.ip()));
     tandem.carrier("main", carrier.address, json!({"allow_from": addresses}));
     let mut call = alice.invite(&number(&tandem));
     let mut rung = carrier.ringing();
     stranger.reply(&rung, &rung.invite, 486, "Busy Here", "");
     other.answer_call(&mut rung);
     alice.connected(&mut call);
-    assert_eq!(alice.hang_up(&mut call).status(), 200);
-    other.hung_up(&rung);
+    assert_eq!(stranger.hang_up(&mut rung).status(), 481);
+    assert_eq!(third.hang_up(&mut rung).status(), 200);
+    alice.hung_up(&call);
 }
 
 fn path(carrier: &Value) -> String {

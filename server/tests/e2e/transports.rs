@@ -126,7 +126,9 @@ fn phones_of_ipv4_and_ipv6_call_each_other() {
     }
     let also = SocketAddr::new(localhost, free_port(localhost));
     let media_address = Some(IpAddr::from(Ipv6Addr::UNSPECIFIED));
-    let tandem = Tandem::start_with(Options { also: vec![also], media_address, ..Options::default() });
+    // On all addresses, so at ports that no other test has.
+    let media_ports = Some([19_000, 19_099]);
+    let tandem = Tandem::start_with(Options { also: vec![also], media_address, media_ports, ..Options::default() });
     tandem.endpoint("six", json!({}));
     let mut six = Phone::at(localhost, &tandem, "six", PASSWORD);
     six.server = also;

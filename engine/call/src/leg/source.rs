@@ -3,7 +3,8 @@
 //! The tags are what proves that a request is of a dialog (RFC 3261 section 12.2.2). Whoever overheard them could end or
 //! divert a call from anywhere, so its address must be one that the dialog knows too: of the INVITE, of the response
 //! that answered, of the hops our INVITE was tried at, a literal one in the peer's Contact or Record-Route, or one that a
-//! host name there leads to. Ports are not looked at: NATs and proxies change them. `known_sources_only` turns it off.
+//! host name there leads to. Ports are not looked at: NATs and proxies change them. Our proxies and carriers, whose addresses the
+//! operator wrote down, speak from any of them: their actor says so ([`Leg::know_source`]). `known_sources_only` turns it all off.
 //!
 //! Names are looked up for the first request that comes from elsewhere with the right tags, once each; it has its answer
 //! when they are known.
@@ -18,8 +19,10 @@ use tandem_sip::transaction::ServerKey;
 use super::Leg;
 use super::contract::{LegEffect, LegInput, RequestId};
 
-/// Names looked up for one leg: Contact, and a route or two.
+/// Names that one leg knows its far end by: Contact, and a route or two.
 const NAMES_MAX: usize = 4;
+/// Look-ups for one leg: a name that could not be looked up may be the next time.
+const LOOK_UPS_MAX: usize = 2 * NAMES_MAX;
 /// Requests that wait for it; what comes beyond is refused.
 const WAITING_MAX: usize = 4;
 
@@ -43,25 +46,35 @@ impl KnownSources {
 /// Requests from addresses that only a name of the peer's may lead to.
 #[derive(Default)]
 pub(super) struct Strangers {
-    /// Hosts that were looked up, or are being.
-    hosts: Vec<String>,
-    asked: Vec<RequestId>,
+    /// Names that led somewhere.
+    looked_up: Vec<String>,
+    asked: Vec<(RequestId, String)>,
+    look_ups: usize,
     waiting: Vec<(ServerKey, Message, Endpoint)>,
+    /// What waited has its answer now, and does not wait again.
+    answering: bool,
 }
 
-/// The URIs by which a peer is named and not addressed. What is under `.invalid` names nothing (RFC 7118 section 5.2).
-fn names(dialog: &Dialog) -> impl Iterator<Item = (String, &str)> {
+/// The names, with their ports, by which a peer is named and not addressed. Its addresses are looked for, not a way to call it: what it
+/// is reached over does not matter. What is under `.invalid` names nothing (RFC 7118 section 5.2).
+fn names(dialog: &Dialog) -> impl Iterator<Item = String> {
     dialog.peer_uris().filter_map(|text| {
         let uri = Uri::parse(text).ok().filter(|uri| uri.host_ip().is_none())?;
         let host = uri.host().to_ascii_lowercase();
-        (!host.ends_with(".invalid")).then_some((host, text))
+        let name = uri.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
+        (!host.is_empty() && !host.ends_with(".invalid")).then_some(name)
     })
 }
 
 impl Leg {
     /// Whether anything of this leg came from there or went there.
-    pub(super) fn is_known_source(&self, source: Endpoint) -> bool {
+    pub fn is_known_source(&self, source: Endpoint) -> bool {
         !self.env.extensions.known_sources_only || self.known.has(source.addr.ip().to_canonical())
+    }
+
+    /// What comes from there is the far end's as well: its carrier has several addresses, or a proxy of ours stands before it.
+    pub fn know_source(&mut self, source: Endpoint) {
+        self.known.add(source);
     }
 
     /// Whether a request from there may be of this dialog.
@@ -87,12 +100,18 @@ impl Leg {
             return false;
         }
         let mut strangers = self.strangers.take().unwrap_or_default();
-        for (host, uri) in names(dialog) {
-            if strangers.hosts.len() < NAMES_MAX && !strangers.hosts.contains(&host) {
+        if strangers.answering {
+            self.strangers = Some(strangers);
+            return false;
+        }
+        for name in names(dialog) {
+            let Strangers { looked_up, asked, look_ups, .. } = &mut *strangers;
+            let is_new = !looked_up.contains(&name) && !asked.iter().any(|(_, asked)| *asked == name);
+            if is_new && looked_up.len() + asked.len() < NAMES_MAX && *look_ups < LOOK_UPS_MAX {
                 let id = self.next_request_id();
-                self.emit(LegEffect::LookUp { id, uri: uri.to_owned() });
-                strangers.hosts.push(host);
-                strangers.asked.push(id);
+                self.emit(LegEffect::LookUp { id, uri: format!("sip:{name}") });
+                asked.push((id, name));
+                *look_ups += 1;
             }
         }
         let waits = !strangers.asked.is_empty() && strangers.waiting.len() < WAITING_MAX;
@@ -106,15 +125,22 @@ impl Leg {
     /// Where a name leads, if it was asked for here: what waited for the last of them has its answer now.
     pub(super) fn looked_up(&mut self, now: Timestamp, id: RequestId, hops: &Result<Vec<Endpoint>, String>) -> bool {
         let Some(strangers) = &mut self.strangers else { return false };
-        let Some(at) = strangers.asked.iter().position(|asked| *asked == id) else { return false };
-        strangers.asked.swap_remove(at);
+        let Some(at) = strangers.asked.iter().position(|(asked, _)| *asked == id) else { return false };
+        let (_, name) = strangers.asked.swap_remove(at);
+        if hops.is_ok() {
+            strangers.looked_up.push(name);
+        }
         let is_last = strangers.asked.is_empty();
         let waiting = if is_last { std::mem::take(&mut strangers.waiting) } else { Vec::new() };
+        strangers.answering = true;
         for hop in hops.iter().flatten() {
             self.known.add(*hop);
         }
         for (key, message, source) in waiting {
             self.handle(now, LegInput::Request { key, message, source });
+        }
+        if let Some(strangers) = &mut self.strangers {
+            strangers.answering = false;
         }
         true
     }

@@ -124,6 +124,18 @@ fn audio_that_the_far_end_puts_away_rests_until_either_takes_it_up() {
         ("INVITE", "200 sendrecv"),
         ("ACK sdp", "configure Pcmu 203.0.113.9:4000 sr; renegotiated Pcmu"),
     ]);
+    // Put away while we held it, by a user who holds too: what we take up again waits for that user.
+    called().run(&[
+        ("hold", "INVITE 1 sendonly"),
+        ("200 sdp", "ACK 1; configure Pcmu 203.0.113.9:4000 s-; renegotiated Pcmu"),
+        ("INVITE declined", away),
+        ("ACK", ""),
+        ("resume", "INVITE 2 sendrecv"),
+        ("200 declined", "ACK 2; configure Pcmu nowhere --; renegotiated Pcmu"),
+        ("INVITE sdp", AGAIN),
+    ]);
+    // For fax in place of audio there is nothing here: audio goes on.
+    called().run(&[("INVITE fax", "488"), ("ACK", ""), ("OPTIONS", "200")]);
     Rig::called("declined").run(&[("opened", ""), ("answer", "488; ended 488 failure; close")]);
 }
 
@@ -270,7 +282,7 @@ fn a_far_end_that_is_named_by_host_is_known_by_where_the_name_leads() {
         Rig::called(&words).run(&[("opened", ""), ("answer", ANSWER), ("ACK", "")])
     };
     const ELSEWHERE: &str = "OPTIONS source=198.51.100.7";
-    const LOOKS: &str = "look-up sip:alice@phones.test";
+    const LOOKS: &str = "look-up sip:phones.test";
     talking("phones.test").run(&[
         ("OPTIONS", "200"),
         ("BYE tag=forged source=198.51.100.7", "481"),
@@ -282,13 +294,14 @@ fn a_far_end_that_is_named_by_host_is_known_by_where_the_name_leads() {
         ("INFO source=198.51.100.8", "200"),
         ("BYE source=198.51.100.7", "200; ended 200 remote; close"),
     ]);
-    // A name that leads nowhere makes nobody known, and is asked for once.
-    talking("phones.test").run(&[
-        (ELSEWHERE, LOOKS),
-        ("unresolved", "481"),
-        (ELSEWHERE, "481"),
-        ("BYE", "200; ended 200 remote; close"),
-    ]);
+    // A name that leads nowhere makes nobody known. It may lead somewhere the next time, as often as is borne.
+    let lost = [(ELSEWHERE, LOOKS), ("unresolved", "481")];
+    let steps = [&lost.repeat(3)[..], &[(ELSEWHERE, LOOKS), ("resolved 198.51.100.7", "200")]].concat();
+    talking("phones.test").run(&steps);
+    let steps = [&lost.repeat(8)[..], &[(ELSEWHERE, "481"), ("BYE", "200; ended 200 remote; close")]].concat();
+    talking("phones.test").run(&steps);
+    // Whatever it is reached over: its addresses are what is asked for.
+    talking("phones.test:5066;transport=ws").run(&[(ELSEWHERE, "look-up sip:phones.test:5066")]);
     talking("phones.invalid").run(&[(ELSEWHERE, "481")]);
     // No more wait than there is room for, and none longer than the call.
     talking("phones.test").run(&[

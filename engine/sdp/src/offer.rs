@@ -125,6 +125,8 @@ pub fn accept_next_answer(offer: &Offer, remote: &Description, current: &Agreeme
         remote_rtcp: None,
         send: false,
         receive: false,
+        // Where ours asked for audio, that it stays away is the peer's own doing.
+        peer: if offer.direction.receives() { Direction::Inactive } else { current.peer },
         media_index,
         layout: offer.layout.clone(),
         ..current.clone()

@@ -167,6 +167,11 @@ fn audio_that_the_peer_puts_away_rests_until_an_offer_takes_it_up() {
         let refused = answer(&caps, &ours, &instead, Preference::Offered, &mut entropy()).expect_err(other);
         assert_eq!(refused.status, 488, "{other}");
     }
+    // A videophone puts its audio away alone: its video was never had here.
+    let silent = parse(b"v=0\nc=IN IP4 198.51.100.1\nm=video 5000 RTP/AVP 31\nm=audio 0 RTP/AVP 0\n")
+        .expect("the test's own text");
+    let (text, _) = answer_put_away(&ours, &silent, &current).expect("put away");
+    assert!(text.ends_with(b"m=video 0 RTP/AVP 31\r\nm=audio 0 RTP/AVP 0\r\n"));
     let (text, away) = answer_put_away(&ours, &two(0), &current).expect("put away");
     let text = String::from_utf8_lossy(&text).into_owned();
     assert!(text.ends_with("t=0 0\r\nm=video 0 RTP/AVP 31\r\nm=audio 0 RTP/AVP 0\r\n"), "{text}");

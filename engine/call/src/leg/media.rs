@@ -305,9 +305,18 @@ impl Leg {
         offer: &Description,
         prefer: Option<CodecId>,
     ) -> Result<(Bytes, CodecId), Refused> {
+        let before = self.media_address;
         if let Some(peer) = offer.peer() {
             self.face(peer);
         }
+        let answered = self.answer_facing(offer, prefer);
+        if answered.is_err() {
+            self.media_address = before;
+        }
+        answered
+    }
+
+    fn answer_facing(&mut self, offer: &Description, prefer: Option<CodecId>) -> Result<(Bytes, CodecId), Refused> {
         let local = self.media.local(self.media_address);
         let current = self.media.session.agreement.as_ref();
         let put_away = current.and_then(|current| tandem_sdp::answer_put_away(&local, offer, current));

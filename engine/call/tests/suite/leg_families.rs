@@ -49,6 +49,15 @@ fn media_moves_to_the_other_family_with_the_far_end() {
     for step in ["opened", "answer", "ACK"] {
         rig.step(step);
     }
+    // What is refused moves nothing.
+    assert_eq!(rig.step("INVITE six-g729"), "488");
+    rig.step("ACK");
+    rig.step("hold");
+    let offer = rig.peer.requests.last().expect("our offer").0.body().to_vec();
+    assert!(String::from_utf8_lossy(&offer).contains("c=IN IP4 198.51.100.1\r\n"));
+    rig.step("200 sdp");
+    rig.step("resume");
+    rig.step("200 sdp");
     for (offer, media) in [("six", "IN IP6 2001:db8::1"), ("sdp", "IN IP4 198.51.100.1")] {
         rig.step(&format!("INVITE {offer}"));
         let answer = rig.peer.last_response.clone().expect("an answer");

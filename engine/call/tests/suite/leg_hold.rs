@@ -97,6 +97,12 @@ fn port_0_says_nothing_of_a_hold_while_we_hold() {
     let mut offered = called();
     tells(&mut offered, &[("hold", &[]), ("200 declined", &[]), ("UPDATE declined", &[]), ("resume", &[])]);
     tells(&mut offered, &[("200 sdp", &[]), ("UPDATE declined", &[Inactive]), ("UPDATE sdp", &[Off])]);
+    // Once we hold no more, it is a hold of its own, whatever it said before.
+    for (answer, before) in [("200 sdp", &[][..]), ("200 hold", &[SendOnly])] {
+        let mut away = called();
+        tells(&mut away, &[("hold", &[]), (answer, before), ("UPDATE declined", &[]), ("resume", &[])]);
+        tells(&mut away, &[("200 declined", &[Inactive]), ("UPDATE sdp", &[Off])]);
+    }
 }
 
 /// RFC 3264 section 8.2: whoever puts its audio away by itself takes nothing and sends nothing.

@@ -55,6 +55,7 @@ pub fn description(name: &str) -> Option<Bytes> {
         "sdp" => ("203.0.113.9", 4000, "0 8 101", "sendrecv"),
         "notones" => ("203.0.113.9", 4000, "0 8", "sendrecv"),
         "pcma" => ("203.0.113.9", 4000, "8", "sendrecv"),
+        "six-g729" => ("2001:db8::9", 4000, "18", "sendrecv"),
         "six" => ("2001:db8::9", 4000, "0 8 101", "sendrecv"),
         "fork" => ("203.0.113.77", 7000, "0", "sendrecv"),
         "hold" => ("203.0.113.9", 4000, "0 8 101", "sendonly"),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use tandem_call::leg::{EndedBy, Leg, LegEffect, LegInput, LegRecord, LegReport, RecordStage, RequestId};
-use tandem_model::{LegId, limits};
+use tandem_model::{Endpoint, LegId, limits};
 use tandem_sip::transaction::ServerKey;
 
 use super::actor::CallReports;
@@ -84,14 +84,24 @@ impl LegActor {
     fn step(&mut self, input: LegInput, ctx: &mut Context<Self>) {
         let span = self.span.clone();
         let _in = span.enter();
-        if let LegInput::Request { source, .. } = &input
-            && !self.leg.is_known_source(*source)
-            && self.services.trunks.is_listed(&self.services.directory.borrow(), source.addr.ip())
-        {
-            self.leg.know_source(*source);
+        let now = self.services.clock.now();
+        match &input {
+            LegInput::Request { source, .. } if self.is_listed(*source) => self.leg.handle_listed(now, input),
+            _ => self.leg.handle(now, input),
         }
-        self.leg.handle(self.services.clock.now(), input);
         self.settle(ctx);
+    }
+
+    /// Whether the operator wrote this address down for the far end, which has not spoken from there: its carrier's, or that of
+    /// another proxy of ours than the one that it came through.
+    fn is_listed(&self, source: Endpoint) -> bool {
+        if self.leg.is_known_source(source) {
+            return false;
+        }
+        let (ip, trunks) = (source.addr.ip().to_canonical(), &self.services.trunks);
+        let of_carrier = |channel: &Channel| channel.is_its(&self.services.directory.borrow(), ip);
+        self.channel.as_ref().is_some_and(of_carrier)
+            || trunks.is_proxy(ip) && self.leg.knows_any(|known| trunks.is_proxy(known))
     }
 
     fn settle(&mut self, ctx: &mut Context<Self>) {

@@ -182,19 +182,15 @@ impl Trunks {
         slots.get(&carrier).is_some_and(|slot| slot.is_of(ip))
     }
 
-    /// Whether the operator wrote this address down, or a name that leads there: it is a carrier's, or a proxy's of ours.
-    pub fn is_listed(&self, directory: &Directory, ip: IpAddr) -> bool {
-        let ip = ip.to_canonical();
-        let allowed = |carrier: &Arc<Carrier>| carrier.allow_from.iter().any(|range| range.contains(ip));
+    pub fn is_proxy(&self, ip: IpAddr) -> bool {
         self.0.proxies.iter().any(|range| range.contains(ip))
-            || directory.carriers.iter().any(|carrier| allowed(carrier) || self.is_of(carrier.id, ip))
     }
 
     /// Whether a contact that leads to `hop`, registered from `source`, would have its calls go out through a carrier, at our cost. A
     /// carrier's address is its own at every port, but for who is at the same address itself.
     pub fn is_at_a_carrier(&self, hop: SocketAddr, source: SocketAddr) -> bool {
         // Where a REGISTER came from is where its sender is: most contacts lead there.
-        if hop == source || self.0.proxies.iter().any(|range| range.contains(hop.ip())) {
+        if hop == source || self.is_proxy(hop.ip()) {
             return false;
         }
         let slots = self.0.slots.read().unwrap_or_else(PoisonError::into_inner);
@@ -346,6 +342,12 @@ impl Channel {
     /// Whether the carrier's certificate must prove its name.
     pub fn verify(&self) -> Verify {
         self.verify
+    }
+
+    /// Whether this is an address of the carrier: one that calls come from, or that its URI leads to.
+    pub(crate) fn is_its(&self, directory: &Directory, ip: IpAddr) -> bool {
+        let carrier = directory.carriers.iter().find(|c| c.id == self.carrier);
+        self.slot.is_of(ip) || carrier.is_some_and(|c| c.allow_from.iter().any(|range| range.contains(ip)))
     }
 
     /// What is called through the carrier was looked up and leads there.

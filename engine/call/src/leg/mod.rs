@@ -81,6 +81,8 @@ pub struct Leg {
     proof: Proof,
     known: KnownSources,
     strangers: Option<Box<Strangers>>,
+    /// For the step at hand: see [`Leg::handle_listed`].
+    listed: bool,
     media: LegMedia,
     facts: LegFacts,
     /// `X-` header fields of the response that answered us.
@@ -209,6 +211,7 @@ impl Leg {
             proof,
             known: KnownSources::default(),
             strangers: None,
+            listed: false,
             media,
             facts: LegFacts::new(call_id),
             final_headers: Vec::new(),

@@ -3,15 +3,15 @@
 //! The tags are what proves that a request is of a dialog (RFC 3261 section 12.2.2). Whoever overheard them could end or
 //! divert a call from anywhere, so its address must be one that the dialog knows too: of the INVITE, of the response
 //! that answered, of the hops our INVITE was tried at, a literal one in the peer's Contact or Record-Route, or one that a
-//! host name there leads to. Ports are not looked at: NATs and proxies change them. Our proxies and carriers, whose addresses the
-//! operator wrote down, speak from any of them: their actor says so ([`Leg::know_source`]). `known_sources_only` turns it all off.
+//! host name there leads to. Ports are not looked at: NATs and proxies change them. A carrier, or our proxies before a far end, may
+//! speak from any address that the operator wrote down for them: the actor says so ([`Leg::handle_listed`]). `known_sources_only`
+//! turns it all off.
 //!
-//! Names are looked up for the first request that comes from elsewhere with the right tags, once each; it has its answer
-//! when they are known.
+//! Names are looked up for the first request that comes from elsewhere with the right tags; it has its answer when they are known.
 
 use std::net::IpAddr;
 
-use tandem_model::{Endpoint, Timestamp, limits};
+use tandem_model::{Endpoint, Timestamp, Transport, limits};
 use tandem_sip::dialog::Dialog;
 use tandem_sip::message::{Message, Method, Uri};
 use tandem_sip::transaction::ServerKey;
@@ -55,26 +55,37 @@ pub(super) struct Strangers {
     answering: bool,
 }
 
-/// The names, with their ports, by which a peer is named and not addressed. Its addresses are looked for, not a way to call it: what it
-/// is reached over does not matter. What is under `.invalid` names nothing (RFC 7118 section 5.2).
+/// The URIs by which a peer is named and not addressed. What is under `.invalid` names nothing (RFC 7118 section 5.2). Nobody is called
+/// over WebSocket, so that it has no places in DNS: those names have addresses.
 fn names(dialog: &Dialog) -> impl Iterator<Item = String> {
     dialog.peer_uris().filter_map(|text| {
         let uri = Uri::parse(text).ok().filter(|uri| uri.host_ip().is_none())?;
         let host = uri.host().to_ascii_lowercase();
-        let name = uri.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
-        (!host.is_empty() && !host.ends_with(".invalid")).then_some(name)
+        let by_web =
+            uri.param("transport").is_some_and(|t| t.eq_ignore_ascii_case("ws") || t.eq_ignore_ascii_case("wss"));
+        let port = uri.port().unwrap_or(Transport::Wss.default_port());
+        let asked = if by_web { format!("sip:{host}:{port};transport=tcp") } else { text.to_owned() };
+        (!host.is_empty() && !host.ends_with(".invalid")).then_some(asked)
     })
 }
 
 impl Leg {
     /// Whether anything of this leg came from there or went there.
     pub fn is_known_source(&self, source: Endpoint) -> bool {
-        !self.env.extensions.known_sources_only || self.known.has(source.addr.ip().to_canonical())
+        self.listed || !self.env.extensions.known_sources_only || self.known.has(source.addr.ip().to_canonical())
     }
 
-    /// What comes from there is the far end's as well: its carrier has several addresses, or a proxy of ours stands before it.
-    pub fn know_source(&mut self, source: Endpoint) {
-        self.known.add(source);
+    /// Whether any address that messages of this leg came from or went to is such a one.
+    pub fn knows_any(&self, is_such: impl Fn(IpAddr) -> bool) -> bool {
+        self.known.0.iter().copied().any(is_such)
+    }
+
+    /// As [`Self::handle`], for what comes from an address that the operator wrote down for the far end: its carrier has several,
+    /// or a proxy of ours stands before it. Tags have to be right all the same.
+    pub fn handle_listed(&mut self, now: Timestamp, input: LegInput) {
+        self.listed = true;
+        self.handle(now, input);
+        self.listed = false;
     }
 
     /// Whether a request from there may be of this dialog.
@@ -109,7 +120,7 @@ impl Leg {
             let is_new = !looked_up.contains(&name) && !asked.iter().any(|(_, asked)| *asked == name);
             if is_new && looked_up.len() + asked.len() < NAMES_MAX && *look_ups < LOOK_UPS_MAX {
                 let id = self.next_request_id();
-                self.emit(LegEffect::LookUp { id, uri: format!("sip:{name}") });
+                self.emit(LegEffect::LookUp { id, uri: name.clone() });
                 asked.push((id, name));
                 *look_ups += 1;
             }

@@ -247,6 +247,21 @@ fn what_is_required_and_not_here_is_refused_and_the_call_goes_on() {
     assert_eq!(rig.step("PRACK rack=1_1_INVITE"), "481");
 }
 
+/// A carrier of several addresses. What one request came from, no other may for that.
+#[test]
+fn what_comes_from_an_address_written_down_for_the_far_end_is_its_own_where_the_tags_are() {
+    let mut rig = called();
+    let mut listed = |words: &str| {
+        let input = rig.peer.says(words);
+        rig.leg.handle_listed(rig.now, input);
+        let said = rig.effects();
+        (said, rig.step("OPTIONS source=198.51.100.66"))
+    };
+    assert_eq!(listed("BYE tag=forged source=198.51.100.66"), ("481".into(), "481".into()));
+    assert_eq!(listed("INFO source=198.51.100.66"), ("200".into(), "481".into()));
+    assert_eq!(listed("BYE source=198.51.100.66").0, "200; ended 200 remote; close");
+}
+
 /// Promises row 12. The right Call-ID, or all of it from elsewhere, moves nothing.
 #[test]
 fn forged_requests_get_481_and_the_call_goes_on() {
@@ -282,7 +297,7 @@ fn a_far_end_that_is_named_by_host_is_known_by_where_the_name_leads() {
         Rig::called(&words).run(&[("opened", ""), ("answer", ANSWER), ("ACK", "")])
     };
     const ELSEWHERE: &str = "OPTIONS source=198.51.100.7";
-    const LOOKS: &str = "look-up sip:phones.test";
+    const LOOKS: &str = "look-up sip:alice@phones.test";
     talking("phones.test").run(&[
         ("OPTIONS", "200"),
         ("BYE tag=forged source=198.51.100.7", "481"),
@@ -300,8 +315,14 @@ fn a_far_end_that_is_named_by_host_is_known_by_where_the_name_leads() {
     talking("phones.test").run(&steps);
     let steps = [&lost.repeat(8)[..], &[(ELSEWHERE, "481"), ("BYE", "200; ended 200 remote; close")]].concat();
     talking("phones.test").run(&steps);
-    // Whatever it is reached over: its addresses are what is asked for.
-    talking("phones.test:5066;transport=ws").run(&[(ELSEWHERE, "look-up sip:phones.test:5066")]);
+    // Nobody is called over WebSocket: its addresses are what is asked for.
+    for (name, uri) in [
+        ("phones.test:5066;transport=ws", "sip:phones.test:5066;transport=tcp"),
+        ("phones.test;transport=wss", "sip:phones.test:443;transport=tcp"),
+        ("phones.test;transport=tls", "sip:alice@phones.test;transport=tls"),
+    ] {
+        talking(name).run(&[(ELSEWHERE, &format!("look-up {uri}"))]);
+    }
     talking("phones.invalid").run(&[(ELSEWHERE, "481")]);
     // No more wait than there is room for, and none longer than the call.
     talking("phones.test").run(&[

@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
 use support::*;
 use tandem_model::limits::{SDP_BYTES_MAX, SDP_FORMATS_MAX, SDP_LINES_MAX, SDP_MEDIA_MAX};
@@ -174,7 +174,7 @@ fn ipv6_is_read_and_written() {
                 a=rtcp:6001 IN IP6 2001:db8::2\n";
     let remote = parse(text.as_bytes()).expect("reads");
     let mut here = local();
-    here.address = IpAddr::V6(Ipv6Addr::LOCALHOST);
+    (here.address, here.origin) = (Ipv6Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into());
     let caps = capabilities(Encryption::Off);
     let (answer, agreement) = answer(&caps, &here, &remote, Preference::Offered, &mut entropy()).expect("PCMU");
     let answer = String::from_utf8_lossy(&answer).into_owned();

@@ -58,13 +58,15 @@ pub fn answer(
     Ok((write(writer, capabilities, local.rtp_port, media, &agreement, tag), agreement))
 }
 
-/// The answer to an offer within a session that had agreed on `current`, where it puts our audio away: every line has
-/// port 0, but for video that the session had and never got, and gets it back (RFC 3264 section 8.2). It stops media both ways, as `inactive` would, and no more; the next
-/// offer takes the line up again. None: the offer is one for [`answer`], as where it asks for something in place of audio (a fax
-/// gateway does, for T.38): refused, it goes on with audio.
+/// The answer to an offer within a session that had agreed on `current`, where it puts our audio away: every line has port 0, but for
+/// video that the session had and never got, and gets it back (RFC 3264 section 8.2). It stops media both ways, as `inactive` would,
+/// and no more; the next offer takes the line up again. None: the offer is one for [`answer`], as where it asks for something in place
+/// of audio (a fax gateway does, for T.38): refused, it goes on with audio.
 pub fn answer_put_away(local: &LocalMedia, remote: &Description, current: &Agreement) -> Option<(Bytes, Agreement)> {
-    let declined = |i: usize| current.layout.lines.get(i).is_some_and(|line| line.kind.eq_ignore_ascii_case("video"));
-    if remote.media.iter().enumerate().any(|(i, media)| media.port != 0 && !declined(i)) {
+    let is_video = |line: &LineShape| line.kind.eq_ignore_ascii_case("video");
+    // A line that was declined may come back as another (section 8.1).
+    let declined = |i: usize, media| is_video(&shape(media)) && current.layout.lines.get(i).is_some_and(is_video);
+    if remote.media.iter().enumerate().any(|(i, media)| media.port != 0 && !declined(i, media)) {
         return None;
     }
     let audio = || remote.media.iter().enumerate().filter(|(_, media)| media.is_audio());

@@ -167,6 +167,10 @@ fn audio_that_the_peer_puts_away_rests_until_an_offer_takes_it_up() {
         let refused = answer(&caps, &ours, &instead, Preference::Offered, &mut entropy()).expect_err(other);
         assert_eq!(refused.status, 488, "{other}");
     }
+    // So is fax in the place of the video that was never had.
+    let text = "v=0\nc=IN IP4 198.51.100.1\nm=image 4000 udptl t38\nm=audio 0 RTP/AVP 0\n";
+    let fax = parse(text.as_bytes()).expect("the test's own text");
+    assert!(answer_put_away(&ours, &fax, &current).is_none(), "fax");
     // A videophone puts its audio away alone: its video was never had here.
     let silent = parse(b"v=0\nc=IN IP4 198.51.100.1\nm=video 5000 RTP/AVP 31\nm=audio 0 RTP/AVP 0\n")
         .expect("the test's own text");
